@@ -1,0 +1,1 @@
+//! The contract of oarlock: connections, cursors, values, errors, and what all drivers share.

@@ -1,0 +1,1 @@
+//! The conformance suite of oarlock: the rules every driver passes, as named tests.

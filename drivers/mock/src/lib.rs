@@ -1,0 +1,1 @@
+//! A scripted driver of oarlock for tests of code above the contract.

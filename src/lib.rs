@@ -1,0 +1,1 @@
+//! One connection, one cursor, every database: SQLite, PostgreSQL, MySQL and MariaDB behind one contract.
