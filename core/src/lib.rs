@@ -5,5 +5,7 @@
 
 pub mod error;
 pub mod sqlstate;
+pub mod value;
 
 pub use error::{Error, ErrorCategory, ErrorKind, Result};
+pub use value::{FromValue, ToValue, Value, ValueRef};

@@ -1,0 +1,62 @@
+//! Binding Rust values as parameters.
+
+use super::{Value, ValueRef};
+use crate::Result;
+
+/// A parameter: borrowed from the caller where its form allows, else owned.
+#[derive(Debug, Clone)]
+pub enum Bound<'a> {
+    /// A value that needs no storage of its own, or the caller's.
+    Borrowed(ValueRef<'a>),
+    /// A value made for the call (a JSON document, an array).
+    Owned(Value),
+}
+
+impl Bound<'_> {
+    /// Borrows the value.
+    #[must_use]
+    pub fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            Self::Borrowed(value) => *value,
+            Self::Owned(value) => value.as_ref(),
+        }
+    }
+}
+
+/// A Rust value that can be bound as a parameter.
+pub trait ToValue {
+    /// Gives the value to bind, borrowed where possible.
+    ///
+    /// # Errors
+    ///
+    /// A value that no database value can carry (a JSON document that does not serialize, a date past the calendar's
+    /// end) is a `Conversion` error.
+    fn to_value(&self) -> Result<Bound<'_>>;
+}
+
+impl<T: ToValue + ?Sized> ToValue for &T {
+    fn to_value(&self) -> Result<Bound<'_>> {
+        T::to_value(self)
+    }
+}
+
+impl<T: ToValue> ToValue for Option<T> {
+    fn to_value(&self) -> Result<Bound<'_>> {
+        match self {
+            Some(value) => value.to_value(),
+            None => Ok(Bound::Borrowed(ValueRef::Null)),
+        }
+    }
+}
+
+impl ToValue for Value {
+    fn to_value(&self) -> Result<Bound<'_>> {
+        Ok(Bound::Borrowed(self.as_ref()))
+    }
+}
+
+impl ToValue for ValueRef<'_> {
+    fn to_value(&self) -> Result<Bound<'_>> {
+        Ok(Bound::Borrowed(*self))
+    }
+}
