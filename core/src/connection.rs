@@ -1,0 +1,327 @@
+//! The seam between oarlock and a driver: one object-safe trait.
+//!
+//! The connection is the cursor. [`Connection::start`] sends a statement, [`Connection::poll_fill`] hands out batches of
+//! rows that own their memory, [`Connection::poll_finish`] gives the outcome. There is one boxed future per call and none
+//! per row, and nothing borrows the parameters longer than `start`.
+//!
+//! # What a driver must do
+//!
+//! - **Be correct or dead.** After any error and after any dropped future, [`health`](Connection::health) tells the truth:
+//!   `Ready`, `Recovering` (the next call first cleans up and then runs) or `Dead`. A result must never reach another
+//!   statement than its own.
+//! - **Recover by itself.** Every call on a `Recovering` connection first ends what was left behind; the caller never has to.
+//! - **Refuse a second statement.** `start` while a statement is open (neither finished nor abandoned) is an
+//!   [`ErrorKind::Interface`](crate::ErrorKind::Interface) error, as is any call after `close`.
+//! - **Report late.** An error that the server reports after some rows comes from `poll_fill` or `poll_finish`, never lost.
+//! - **Check before it sends.** Parameters are counted, named and converted before the first byte leaves.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::capabilities::Capabilities;
+use crate::catalog::{CatalogQuery, CatalogReply};
+use crate::dialect::Dialect;
+use crate::params::Parameters;
+use crate::result::{Column, Description, Notice, Outcome, RowBatch};
+use crate::transaction::TxOptions;
+use crate::value::ValueRef;
+use crate::{Error, Result};
+
+/// A boxed future that can be sent between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// Whether a connection can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Health {
+    /// The connection is in step with the server.
+    Ready,
+    /// A statement was abandoned; the next call cleans up first.
+    Recovering,
+    /// The connection is lost or closed; every call is an error.
+    Dead,
+}
+
+/// Where a connection stands with transactions, as the server sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TxState {
+    /// No transaction: every statement commits by itself.
+    Auto,
+    /// A transaction is open.
+    Open,
+    /// The open transaction has failed; only a rollback (or a rollback to a savepoint) is possible. PostgreSQL alone has this.
+    Failed,
+}
+
+/// What a driver is: its name, its dialect and what it can do. It may depend on the server that was reached.
+#[derive(Debug, Clone)]
+pub struct DriverInfo {
+    /// The driver's name: `sqlite`, `postgres`, `mysql`, or a name of its own.
+    pub name: &'static str,
+    /// The server's product and version as it tells them (`PostgreSQL 15.4`, `10.11.6-MariaDB`, `SQLite 3.50.1`).
+    pub server: String,
+    /// The dialect of SQL that the server speaks.
+    pub dialect: Dialect,
+    /// What the driver can do on this server.
+    pub capabilities: Capabilities,
+}
+
+/// One statement with its parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'q> {
+    /// The statement as the caller wrote it, with `?`, `:name` or `$1` for its parameters.
+    pub sql: &'q str,
+    /// The parameters.
+    pub params: Parameters<'q>,
+    /// A transaction guard owns the transaction: text that begins or ends one is refused.
+    pub guarded: bool,
+}
+
+impl<'q> Query<'q> {
+    /// Makes a query without parameters.
+    #[must_use]
+    pub fn new(sql: &'q str) -> Self {
+        Self { sql, params: Parameters::none(), guarded: false }
+    }
+
+    /// Sets the parameters.
+    #[must_use]
+    pub fn params(mut self, params: Parameters<'q>) -> Self {
+        self.params = params;
+        self
+    }
+
+    /// Sets whether a guard owns the transaction.
+    #[must_use]
+    pub fn guarded(mut self, guarded: bool) -> Self {
+        self.guarded = guarded;
+        self
+    }
+}
+
+/// One statement to run for many rows of parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Many<'q> {
+    /// The statement.
+    pub sql: &'q str,
+    /// The names of the parameters where the statement names them, the same for every row.
+    pub names: Option<&'q [&'q str]>,
+    /// The number of parameters in a row.
+    pub width: usize,
+    /// The number of rows.
+    pub rows: usize,
+    /// All rows' values, row after row: `rows * width` of them.
+    pub values: &'q [ValueRef<'q>],
+    /// A transaction guard owns the transaction: text that begins or ends one is refused.
+    pub guarded: bool,
+}
+
+impl<'q> Many<'q> {
+    /// Gives the parameters of one row.
+    ///
+    /// # Panics
+    ///
+    /// When `row` is not below `rows`.
+    #[must_use]
+    pub fn row(&self, row: usize) -> Parameters<'q> {
+        Parameters { names: self.names, values: &self.values[row * self.width..(row + 1) * self.width] }
+    }
+}
+
+/// A connection to a database, as a driver implements it. See the [module's](self) rules.
+///
+/// Users hold it as a [`Conn`](crate::Conn), or get at it by [`Lease`](crate::Lease).
+///
+/// # Cancellation
+///
+/// Dropping the future of any call is safe: the connection is then `Recovering` or `Dead`. Whether the server carried the
+/// call out is not known then.
+pub trait Connection: Send {
+    /// Tells what this driver is.
+    fn info(&self) -> &DriverInfo;
+
+    /// Tells whether the connection can be used. It asks nobody: see [`ping`](Self::ping).
+    fn health(&self) -> Health;
+
+    /// Tells where the connection stands with transactions, after the last call's reply.
+    fn tx_state(&self) -> TxState;
+
+    /// Sends a statement and waits until its columns are known.
+    ///
+    /// # Errors
+    ///
+    /// `Interface` when a statement is open or the connection is closed, `Parameters` when they do not fit, `Syntax` and the
+    /// rest as the server tells. After an error no statement is open.
+    fn start<'a>(&'a mut self, query: Query<'a>) -> BoxFuture<'a, ()>;
+
+    /// Gives the columns of the current result set: empty when it has no rows to give (DDL, a plain INSERT).
+    fn columns(&self) -> &Arc<[Column]>;
+
+    /// Takes the next rows of the current set: at least one and at most `max` (at least 1), or `None` at the end, for ever.
+    ///
+    /// A driver waits for the first row only, never for a full batch.
+    ///
+    /// # Errors
+    ///
+    /// The statement's own late failure; it is finished then.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Option<Arc<dyn RowBatch>>>>;
+
+    /// Drops the rest of the current set and goes to the next one; `false` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// The statement's own late failure; it is finished then.
+    fn poll_next_set(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>>;
+
+    /// Drops what is left of the statement's rows and gives its outcome; the statement is then over.
+    ///
+    /// # Errors
+    ///
+    /// The statement's own late failure, such as a constraint that is checked at the end.
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome>>;
+
+    /// Leaves the open statement as it is; called from `Drop`. The next call cleans up first. Does nothing where no
+    /// statement is open.
+    fn abandon(&mut self);
+
+    /// Prepares a statement without running it, and tells its parameters and columns.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    fn describe<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Description>;
+
+    /// Runs a statement for every row of parameters, all or nothing: in a transaction of its own, or in a savepoint where
+    /// one is open. The outcome's count is the sum.
+    ///
+    /// # Errors
+    ///
+    /// The first failing row's error, with its [`batch_index`](Error::batch_index); nothing of the batch remains.
+    fn execute_many<'a>(&'a mut self, many: Many<'a>) -> BoxFuture<'a, Outcome>;
+
+    /// Runs a text of several statements without parameters, in order, up to the first error. Rows are dropped.
+    ///
+    /// # Errors
+    ///
+    /// The failing statement's; what ran before it stays, as the surrounding transaction decides.
+    fn script<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, ()>;
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    ///
+    /// `Interface` when one is open, `NotSupported` for an option that this database has not.
+    fn begin<'a>(&'a mut self, options: &'a TxOptions) -> BoxFuture<'a, ()>;
+
+    /// Commits the open transaction.
+    ///
+    /// # Errors
+    ///
+    /// `TransactionFailed` when it had failed (it is rolled back then), a deferred constraint's violation, and errors with
+    /// [`outcome_unknown`](Error::outcome_unknown) when the connection went away before the reply.
+    fn commit(&mut self) -> BoxFuture<'_, ()>;
+
+    /// Rolls the open transaction back. Without one it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectionLost`; the server then rolls back by itself.
+    fn rollback(&mut self) -> BoxFuture<'_, ()>;
+
+    /// Sets a savepoint. The name is an identifier of letters, digits and underscores.
+    ///
+    /// # Errors
+    ///
+    /// As the server tells.
+    fn savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move { run(self, &format!("SAVEPOINT {name}")).await.map(drop) })
+    }
+
+    /// Forgets a savepoint and keeps its work.
+    ///
+    /// # Errors
+    ///
+    /// As the server tells.
+    fn release_savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move { run(self, &format!("RELEASE SAVEPOINT {name}")).await.map(drop) })
+    }
+
+    /// Undoes the work since a savepoint, and forgets it.
+    ///
+    /// # Errors
+    ///
+    /// As the server tells.
+    fn rollback_to_savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            run(self, &format!("ROLLBACK TO SAVEPOINT {name}")).await?;
+            run(self, &format!("RELEASE SAVEPOINT {name}")).await.map(drop)
+        })
+    }
+
+    /// Makes the session as good as new: no transaction, session variables, temporary tables, locks, role or search path
+    /// of the last user remain.
+    ///
+    /// # Errors
+    ///
+    /// As the server tells; the connection should then be discarded.
+    fn reset(&mut self) -> BoxFuture<'_, ()>;
+
+    /// Asks the server for a sign of life.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectionLost` when there is none.
+    fn ping(&mut self) -> BoxFuture<'_, ()>;
+
+    /// Takes the warnings and notices of the last statement.
+    ///
+    /// # Errors
+    ///
+    /// As the server tells, where it has to be asked.
+    fn warnings(&mut self) -> BoxFuture<'_, Vec<Notice>>;
+
+    /// Reads the catalog: schemas, tables, views.
+    ///
+    /// # Errors
+    ///
+    /// `TableNotFound` for a table that does not exist, and as the server tells.
+    fn catalog<'a>(&'a mut self, query: CatalogQuery<'a>) -> BoxFuture<'a, CatalogReply>;
+
+    /// Ends the session in good order; an open transaction is rolled back. A second close does nothing.
+    ///
+    /// # Errors
+    ///
+    /// As the server tells; the connection is dead all the same.
+    fn close(&mut self) -> BoxFuture<'_, ()>;
+
+    /// Gives the driver's own object for what only it can do, such as `tokio_postgres::Client`.
+    fn native(&mut self) -> &mut dyn Any;
+}
+
+/// Runs one statement without parameters to its end: the way drivers send their own control statements.
+///
+/// # Errors
+///
+/// The statement's.
+pub async fn run<C: Connection + ?Sized>(connection: &mut C, sql: &str) -> Result<Outcome> {
+    connection.start(Query::new(sql)).await?;
+    poll_fn(|cx| connection.poll_finish(cx)).await
+}
+
+/// Makes the error of a call on a closed connection.
+#[must_use]
+#[cold]
+pub fn closed() -> Error {
+    Error::interface("the connection is closed")
+}
+
+/// Makes the error of a second statement on a connection whose cursor is open.
+#[must_use]
+#[cold]
+pub fn busy() -> Error {
+    Error::interface("a cursor is open on this connection").with_hint("read it to its end or drop it first")
+}

@@ -1,0 +1,288 @@
+//! Parameters: how callers give them, and how they are put into the order a server wants.
+
+use smallvec::SmallVec;
+
+use crate::lex::Lexed;
+use crate::value::{Bound, ToValue, ValueRef};
+use crate::{Error, ErrorKind, Result};
+
+/// The parameters of one call as a driver gets them.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameters<'q> {
+    /// The names, where the caller gave names: as many as there are values.
+    pub names: Option<&'q [&'q str]>,
+    /// The values.
+    pub values: &'q [ValueRef<'q>],
+}
+
+impl<'q> Parameters<'q> {
+    /// No parameters.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { names: None, values: &[] }
+    }
+
+    /// Parameters by position.
+    #[must_use]
+    pub const fn positional(values: &'q [ValueRef<'q>]) -> Self {
+        Self { names: None, values }
+    }
+}
+
+/// Which of the caller's values each of the server's parameters takes.
+#[derive(Debug)]
+pub struct Arrangement<'l>(Order<'l>);
+
+#[derive(Debug)]
+enum Order<'l> {
+    Identity(usize),
+    Slots(&'l [usize]),
+    Mapped(SmallVec<[usize; 8]>),
+}
+
+impl Arrangement<'_> {
+    /// Gives the number of the server's parameters.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Order::Identity(count) => *count,
+            Order::Slots(slots) => slots.len(),
+            Order::Mapped(slots) => slots.len(),
+        }
+    }
+
+    /// Tells whether the server wants no parameters.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Gives the indexes into the caller's values, in the server's order.
+    pub fn indexes(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        (0..self.len()).map(|native| match &self.0 {
+            Order::Identity(_) => native,
+            Order::Slots(slots) => slots[native],
+            Order::Mapped(slots) => slots[native],
+        })
+    }
+
+    /// Gives a row's values in the server's order.
+    pub fn values<'v, 's: 'v>(&'s self, values: &'v [ValueRef<'v>]) -> impl ExactSizeIterator<Item = ValueRef<'v>> + 'v {
+        self.indexes().map(|index| values[index])
+    }
+}
+
+/// Finds which of the caller's `count` values, named where `names` is given, each of the server's parameters takes.
+///
+/// # Errors
+///
+/// `Parameters` when their number differs from the statement's, a name is missing, unknown or given twice, or names were
+/// given to a statement without names (or the reverse).
+pub fn arrange<'l>(lexed: &'l Lexed, names: Option<&[&str]>, count: usize) -> Result<Arrangement<'l>> {
+    let wanted = lexed.names();
+    match names {
+        None if !wanted.is_empty() => Err(Error::new(
+            ErrorKind::Parameters,
+            format!("the statement names its parameters ({}), but they were given by position", list(wanted)),
+        )
+        .with_hint("give them by name: named! { name: value }")),
+        None if count != lexed.arity() => Err(Error::new(
+            ErrorKind::Parameters,
+            format!("the statement takes {}, but {count} were given", plural(lexed.arity())),
+        )),
+        None => Ok(Arrangement(match lexed.slots() {
+            slots if lexed.slots_are_identity() => Order::Identity(slots.len()),
+            slots => Order::Slots(slots),
+        })),
+        Some(names) => arrange_named(lexed, names),
+    }
+}
+
+fn arrange_named<'l>(lexed: &'l Lexed, names: &[&str]) -> Result<Arrangement<'l>> {
+    let wanted = lexed.names();
+    if wanted.is_empty() && !names.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Parameters,
+            format!("parameters were given by name, but the statement has {} and no names", plural(lexed.arity())),
+        )
+        .with_hint("write :name in the statement"));
+    }
+    for (index, name) in names.iter().enumerate() {
+        if !wanted.iter().any(|known| &**known == *name) {
+            return Err(Error::new(
+                ErrorKind::Parameters,
+                format!("the statement has no parameter :{name}; it has {}", list(wanted)),
+            ));
+        }
+        if names[..index].contains(name) {
+            return Err(Error::new(ErrorKind::Parameters, format!("parameter :{name} was given twice")));
+        }
+    }
+    let mut positions = SmallVec::<[usize; 8]>::with_capacity(wanted.len());
+    for name in wanted {
+        match names.iter().position(|given| *given == &**name) {
+            Some(position) => positions.push(position),
+            None => return Err(Error::new(ErrorKind::Parameters, format!("parameter :{name} was not given"))),
+        }
+    }
+    Ok(Arrangement(Order::Mapped(lexed.slots().iter().map(|slot| positions[*slot]).collect())))
+}
+
+fn plural(count: usize) -> String {
+    match count {
+        1 => "1 parameter".to_owned(),
+        count => format!("{count} parameters"),
+    }
+}
+
+fn list<S: AsRef<str>>(names: &[S]) -> String {
+    names.iter().map(|name| format!(":{}", name.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+/// What binding collects: a few values stay on the stack.
+#[derive(Debug, Default)]
+pub struct Bindings<'a> {
+    names: SmallVec<[&'a str; 8]>,
+    values: SmallVec<[Bound<'a>; 8]>,
+}
+
+impl<'a> Bindings<'a> {
+    /// Adds a value by position.
+    ///
+    /// # Errors
+    ///
+    /// The value's own, when it cannot be bound.
+    pub fn push<T: ToValue + ?Sized>(&mut self, value: &'a T) -> Result<()> {
+        let index = self.values.len();
+        let bound = value.to_value().map_err(|error| error.context(format_args!("parameter {}", index + 1)))?;
+        self.values.push(bound);
+        Ok(())
+    }
+
+    /// Adds a value by name.
+    ///
+    /// # Errors
+    ///
+    /// The value's own, when it cannot be bound.
+    pub fn push_named<T: ToValue + ?Sized>(&mut self, name: &'a str, value: &'a T) -> Result<()> {
+        let bound = value.to_value().map_err(|error| error.context(format_args!("parameter :{name}")))?;
+        self.names.push(name);
+        self.values.push(bound);
+        Ok(())
+    }
+
+    /// Gives the names, where values were added by name.
+    ///
+    /// # Errors
+    ///
+    /// `Parameters` when only some values have names.
+    pub fn names(&self) -> Result<Option<&[&'a str]>> {
+        match self.names.len() {
+            0 => Ok(None),
+            count if count == self.values.len() => Ok(Some(&self.names)),
+            _ => Err(Error::new(ErrorKind::Parameters, "some parameters were given by name and some by position")),
+        }
+    }
+
+    /// Borrows the values.
+    pub fn values(&self) -> SmallVec<[ValueRef<'_>; 8]> {
+        self.values.iter().map(Bound::as_ref).collect()
+    }
+
+    /// Gives the number of values.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Tells whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+/// What can be given as the parameters of a statement: `()`, tuples of up to sixteen, slices and arrays, vectors, names with
+/// values by [`named!`](crate::named), and structs by `derive(Params)`.
+pub trait Params: Send + Sync {
+    /// Adds the values in order.
+    ///
+    /// # Errors
+    ///
+    /// The first value's that cannot be bound.
+    fn bind<'a>(&'a self, bindings: &mut Bindings<'a>) -> Result<()>;
+}
+
+impl<P: Params + ?Sized> Params for &P {
+    fn bind<'a>(&'a self, bindings: &mut Bindings<'a>) -> Result<()> {
+        P::bind(self, bindings)
+    }
+}
+
+impl Params for () {
+    fn bind<'a>(&'a self, _: &mut Bindings<'a>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl<T: ToValue + Send + Sync> Params for [T] {
+    fn bind<'a>(&'a self, bindings: &mut Bindings<'a>) -> Result<()> {
+        self.iter().try_for_each(|value| bindings.push(value))
+    }
+}
+
+impl<T: ToValue + Send + Sync> Params for Vec<T> {
+    fn bind<'a>(&'a self, bindings: &mut Bindings<'a>) -> Result<()> {
+        self.as_slice().bind(bindings)
+    }
+}
+
+impl<T: ToValue + Send + Sync, const N: usize> Params for [T; N] {
+    fn bind<'a>(&'a self, bindings: &mut Bindings<'a>) -> Result<()> {
+        self.as_slice().bind(bindings)
+    }
+}
+
+/// Parameters by name; [`named!`](crate::named) writes it.
+#[derive(Clone, Copy)]
+pub struct Named<'n>(pub &'n [(&'n str, &'n (dyn ToValue + Sync))]);
+
+impl Params for Named<'_> {
+    fn bind<'a>(&'a self, bindings: &mut Bindings<'a>) -> Result<()> {
+        self.0.iter().try_for_each(|(name, value)| bindings.push_named(name, *value))
+    }
+}
+
+/// Gives parameters by name: `named! { id: 7, name: "Ada" }` for `:id` and `:name`.
+#[macro_export]
+macro_rules! named {
+    ($($name:ident : $value:expr),* $(,)?) => {
+        $crate::params::Named(&[$((::std::stringify!($name), &$value as &(dyn $crate::ToValue + ::std::marker::Sync))),*])
+    };
+}
+
+macro_rules! tuples {
+    ($(($($name:ident . $index:tt),+))+) => {$(
+        impl<$($name: ToValue + Send + Sync),+> Params for ($($name,)+) {
+            fn bind<'a>(&'a self, bindings: &mut Bindings<'a>) -> Result<()> {
+                $(bindings.push(&self.$index)?;)+
+                Ok(())
+            }
+        }
+    )+};
+}
+
+tuples! {
+    (A.0)
+    (A.0, B.1)
+    (A.0, B.1, C.2)
+    (A.0, B.1, C.2, D.3)
+    (A.0, B.1, C.2, D.3, E.4)
+    (A.0, B.1, C.2, D.3, E.4, F.5)
+    (A.0, B.1, C.2, D.3, E.4, F.5, G.6)
+    (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7)
+    (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8)
+    (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9)
+    (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10)
+    (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10, L.11)
+    (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10, L.11, M.12)
+    (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10, L.11, M.12, N.13)
+    (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10, L.11, M.12, N.13, O.14)
+    (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10, L.11, M.12, N.13, O.14, P.15)
+}
