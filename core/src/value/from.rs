@@ -1,6 +1,6 @@
 //! Reading values into Rust types. A conversion is exact or an error.
 
-use super::{Interval, Value, ValueRef};
+use super::{Value, ValueRef};
 use crate::{Error, ErrorKind, Result};
 
 /// A Rust type that a cell can be read into.
@@ -48,14 +48,5 @@ impl<T: FromValue> FromValue for Option<T> {
 impl FromValue for Value {
     fn from_value(value: ValueRef<'_>) -> Result<Self> {
         ValueRef::to_owned(value)
-    }
-}
-
-impl FromValue for Interval {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        match value {
-            ValueRef::Interval(interval) => Ok(interval),
-            other => Err(mismatch("interval", other)),
-        }
     }
 }

@@ -6,13 +6,16 @@
 
 mod array;
 mod decimal;
+mod duration;
 mod from;
 mod native;
+mod numbers;
+mod text;
 mod to;
 
 use std::fmt;
 
-pub use array::{ArrayRef, DecodeArray};
+pub use array::{ArrayRef, DecodeArray, NativeArray};
 pub use decimal::Decimal;
 pub use from::{FromValue, mismatch};
 pub use native::NativeType;

@@ -1,5 +1,8 @@
 //! Binding Rust values as parameters.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::{Value, ValueRef};
 use crate::Result;
 
@@ -21,6 +24,18 @@ impl Bound<'_> {
             Self::Owned(value) => value.as_ref(),
         }
     }
+
+    /// Gives the value as an owned one, copying what is borrowed.
+    ///
+    /// # Errors
+    ///
+    /// An array in the database's own form that cannot be decoded gives that error.
+    pub fn into_value(self) -> Result<Value> {
+        match self {
+            Self::Borrowed(value) => ValueRef::to_owned(value),
+            Self::Owned(value) => Ok(value),
+        }
+    }
 }
 
 /// A Rust value that can be bound as a parameter.
@@ -35,6 +50,24 @@ pub trait ToValue {
 }
 
 impl<T: ToValue + ?Sized> ToValue for &T {
+    fn to_value(&self) -> Result<Bound<'_>> {
+        T::to_value(self)
+    }
+}
+
+impl<T: ToValue + ?Sized> ToValue for Box<T> {
+    fn to_value(&self) -> Result<Bound<'_>> {
+        T::to_value(self)
+    }
+}
+
+impl<T: ToValue + ?Sized> ToValue for Arc<T> {
+    fn to_value(&self) -> Result<Bound<'_>> {
+        T::to_value(self)
+    }
+}
+
+impl<T: ToValue + ToOwned + ?Sized> ToValue for Cow<'_, T> {
     fn to_value(&self) -> Result<Bound<'_>> {
         T::to_value(self)
     }

@@ -1,0 +1,88 @@
+//! Spans of time: `std::time::Duration` as a span of fixed length, and [`Interval`] of calendar parts.
+
+use std::time::Duration;
+
+use super::numbers::unfit;
+use super::{Bound, FromValue, Interval, ToValue, ValueRef, mismatch};
+use crate::{Error, ErrorKind, Result};
+
+/// Gives the microseconds of a value that is a span of fixed length: a span, an interval without months and days, or
+/// text in the form `-838:59:59.000000`.
+pub(super) fn span_micros(value: ValueRef<'_>) -> Result<i64> {
+    match value {
+        ValueRef::Span(micros) => Ok(micros),
+        ValueRef::Interval(interval) if interval.months == 0 && interval.days == 0 => Ok(interval.micros),
+        ValueRef::Interval(_) => Err(Error::new(
+            ErrorKind::Conversion,
+            "expected a span of fixed length, found an interval with days or months",
+        )
+        .with_hint("read it as an Interval")),
+        other => Err(mismatch("span", other)),
+    }
+}
+
+/// Reads a span that is not negative; see [`Interval`] for calendar parts.
+impl FromValue for Duration {
+    fn from_value(value: ValueRef<'_>) -> Result<Self> {
+        let micros = span_micros(value)?;
+        match u64::try_from(micros) {
+            Ok(micros) => Ok(Self::from_micros(micros)),
+            Err(_) => Err(unfit("a span that is not negative", format_args!("{micros} microseconds"))),
+        }
+    }
+}
+
+/// Binds a span. Databases hold microseconds: what is finer is cut off.
+impl ToValue for Duration {
+    /// # Errors
+    ///
+    /// More than 2^63 microseconds (292 thousand years) is an `OutOfRange` error.
+    fn to_value(&self) -> Result<Bound<'_>> {
+        let micros = i64::try_from(self.as_micros())
+            .map_err(|_| Error::new(ErrorKind::OutOfRange, "a span holds at most 2^63 microseconds"))?;
+        Ok(Bound::Borrowed(ValueRef::Span(micros)))
+    }
+}
+
+/// Reads intervals, and spans as an interval of microseconds.
+impl FromValue for Interval {
+    fn from_value(value: ValueRef<'_>) -> Result<Self> {
+        match value {
+            ValueRef::Interval(interval) => Ok(interval),
+            ValueRef::Span(micros) => Ok(Self { months: 0, days: 0, micros }),
+            other => Err(mismatch("interval", other)),
+        }
+    }
+}
+
+impl ToValue for Interval {
+    fn to_value(&self) -> Result<Bound<'_>> {
+        Ok(Bound::Borrowed(ValueRef::Interval(*self)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_a_span_cut_to_microseconds() -> Result<()> {
+        let elapsed = Duration::new(3, 1_999);
+        assert_eq!(elapsed.to_value()?.as_ref(), ValueRef::Span(3_000_001));
+        assert_eq!(Duration::from_value(ValueRef::Span(3_000_001))?, Duration::from_micros(3_000_001));
+        assert_eq!(Duration::MAX.to_value().expect_err("too long").kind(), ErrorKind::OutOfRange);
+        let error = Duration::from_value(ValueRef::Span(-1)).expect_err("negative");
+        assert_eq!(error.message(), "expected a span that is not negative, found -1 microseconds");
+        Ok(())
+    }
+
+    #[test]
+    fn only_an_interval_of_fixed_length_is_a_span() -> Result<()> {
+        let hour = Interval { months: 0, days: 0, micros: 3_600_000_000 };
+        assert_eq!(Duration::from_value(ValueRef::Interval(hour))?, Duration::from_hours(1));
+        let day = Interval { months: 0, days: 1, micros: 0 };
+        assert_eq!(Duration::from_value(ValueRef::Interval(day)).expect_err("a day").kind(), ErrorKind::Conversion);
+        assert_eq!(Interval::from_value(ValueRef::Span(3_600_000_000))?, hour);
+        Ok(())
+    }
+}
