@@ -215,11 +215,7 @@ impl FromStr for Decimal {
     ///
     /// Text that is no number is a `Conversion` error; more than 38 digits, or a scale past 38, is `OutOfRange`.
     fn from_str(text: &str) -> Result<Self> {
-        let (negative, rest) = match text.as_bytes() {
-            [b'-', rest @ ..] => (true, rest),
-            [b'+', rest @ ..] => (false, rest),
-            rest => (false, rest),
-        };
+        let (negative, rest) = take_sign(text.as_bytes());
         let mut coefficient = 0_u128;
         let mut scale = 0_i64;
         let mut point = false;
@@ -265,13 +261,17 @@ impl FromStr for Decimal {
     }
 }
 
+/// Takes a sign, and tells whether it is a minus.
+fn take_sign(text: &[u8]) -> (bool, &[u8]) {
+    match text.strip_prefix(b"-") {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix(b"+").unwrap_or(text)),
+    }
+}
+
 /// Reads an exponent; one past a million stands for every larger one.
 fn parse_exponent(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
-    };
+    let (negative, digits) = take_sign(text);
     if digits.is_empty() {
         return None;
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::numbers::unfit;
-use super::{Bound, FromValue, Interval, ToValue, ValueRef, mismatch};
+use super::{Bound, FromValue, Interval, ToValue, ValueRef, mismatch, temporal};
 use crate::{Error, ErrorKind, Result};
 
 /// Gives the microseconds of a value that is a span of fixed length: a span, an interval without months and days, or
@@ -17,11 +17,13 @@ pub(super) fn span_micros(value: ValueRef<'_>) -> Result<i64> {
             "expected a span of fixed length, found an interval with days or months",
         )
         .with_hint("read it as an Interval")),
+        ValueRef::Text(text) => temporal::parse_span(text),
+        ValueRef::I64(_) => Err(mismatch("span", value).with_hint("read it as an integer, whose unit only you know")),
         other => Err(mismatch("span", other)),
     }
 }
 
-/// Reads a span that is not negative; see [`Interval`] for calendar parts.
+/// Reads a span that is not negative, an interval of fixed length, and text (`13:30:00`).
 impl FromValue for Duration {
     fn from_value(value: ValueRef<'_>) -> Result<Self> {
         let micros = span_micros(value)?;
@@ -44,12 +46,13 @@ impl ToValue for Duration {
     }
 }
 
-/// Reads intervals, and spans as an interval of microseconds.
+/// Reads intervals, spans as an interval of microseconds, and text (`P1Y2M3DT4H5M6.7S`).
 impl FromValue for Interval {
     fn from_value(value: ValueRef<'_>) -> Result<Self> {
         match value {
             ValueRef::Interval(interval) => Ok(interval),
             ValueRef::Span(micros) => Ok(Self { months: 0, days: 0, micros }),
+            ValueRef::Text(text) => temporal::parse_interval(text),
             other => Err(mismatch("interval", other)),
         }
     }

@@ -10,8 +10,10 @@ mod duration;
 mod from;
 mod native;
 mod numbers;
+pub mod temporal;
 mod text;
 mod to;
+mod uuid_text;
 
 use std::fmt;
 
@@ -20,6 +22,7 @@ pub use decimal::Decimal;
 pub use from::{FromValue, mismatch};
 pub use native::NativeType;
 pub use to::{Bound, ToValue};
+pub use uuid_text::{UuidText, parse_uuid};
 
 /// A time span of calendar parts, as SQL's INTERVAL has them: a month is no fixed number of days, and a day no fixed
 /// number of hours.
