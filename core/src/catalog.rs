@@ -1,6 +1,7 @@
 //! Reading what a database holds: schemas, tables with all that belongs to them, views.
 
 use crate::schema::{Table, View};
+use crate::{Error, ErrorKind, Result};
 
 /// A question to the catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,4 +43,46 @@ pub enum CatalogReply {
     Tables(Vec<Table>),
     /// Views, sorted by name.
     Views(Vec<View>),
+}
+
+impl CatalogReply {
+    /// Gives the names.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when the driver answered another question.
+    pub fn into_names(self) -> Result<Vec<String>> {
+        match self {
+            Self::Names(names) => Ok(names),
+            _ => Err(beside_the_question()),
+        }
+    }
+
+    /// Gives the tables.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when the driver answered another question.
+    pub fn into_tables(self) -> Result<Vec<Table>> {
+        match self {
+            Self::Tables(tables) => Ok(tables),
+            _ => Err(beside_the_question()),
+        }
+    }
+
+    /// Gives the views.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when the driver answered another question.
+    pub fn into_views(self) -> Result<Vec<View>> {
+        match self {
+            Self::Views(views) => Ok(views),
+            _ => Err(beside_the_question()),
+        }
+    }
+}
+
+fn beside_the_question() -> Error {
+    Error::new(ErrorKind::Internal, "the driver's catalog answered another question than was asked")
 }

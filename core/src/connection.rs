@@ -170,6 +170,11 @@ pub trait Connection: Send {
     /// The statement's own late failure; it is finished then.
     fn poll_fill(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Option<Arc<dyn RowBatch>>>>;
 
+    /// Tells, at the end of the current set, whether another one follows.
+    fn more_sets(&self) -> bool {
+        false
+    }
+
     /// Drops the rest of the current set and goes to the next one; `false` when there is none.
     ///
     /// # Errors
@@ -185,7 +190,7 @@ pub trait Connection: Send {
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome>>;
 
     /// Leaves the open statement as it is; called from `Drop`. The next call cleans up first. Does nothing where no
-    /// statement is open.
+    /// statement is open, and leaves the connection `Ready` where nothing of it was left to read.
     fn abandon(&mut self);
 
     /// Prepares a statement without running it, and tells its parameters and columns.

@@ -3,28 +3,42 @@
 //! A program links the facade `oarlock`; a driver links this crate and implements [`Connection`] and
 //! [`DriverFactory`](factory::DriverFactory). No database crate is named here.
 
+pub mod buffered;
 pub mod cache;
 pub mod capabilities;
 pub mod catalog;
+mod conn;
 pub mod connection;
+pub mod cursor;
+mod db;
 pub mod dialect;
 pub mod error;
 pub mod factory;
+pub mod lease;
 pub mod lex;
 pub mod params;
 pub mod result;
+pub mod row;
 pub mod schema;
 pub mod sqlstate;
 pub mod transaction;
+mod tx;
 pub mod url;
 pub mod value;
 
+pub use buffered::{BufferedCursor, Scroll};
 pub use capabilities::Capabilities;
+pub use conn::Conn;
 pub use connection::{BoxFuture, Connection, Health, TxState};
+pub use cursor::Cursor;
+pub use db::{Db, DbExt};
 pub use dialect::Dialect;
 pub use error::{Error, ErrorCategory, ErrorKind, Result};
+pub use lease::Lease;
 pub use params::Params;
 pub use result::{Column, Outcome, RowBatch};
+pub use row::{FromRow, Row, RowRef};
 pub use transaction::{Isolation, TxOptions};
+pub use tx::Tx;
 pub use url::Url;
 pub use value::{FromValue, ToValue, Value, ValueRef};

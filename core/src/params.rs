@@ -187,6 +187,11 @@ impl<'a> Bindings<'a> {
         self.values.iter().map(Bound::as_ref).collect()
     }
 
+    /// Adds the values to a list of borrowed ones.
+    pub fn extend<'b>(&'b self, values: &mut Vec<ValueRef<'b>>) {
+        values.extend(self.values.iter().map(Bound::as_ref));
+    }
+
     /// Gives the number of values.
     pub fn len(&self) -> usize {
         self.values.len()

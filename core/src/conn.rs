@@ -1,0 +1,134 @@
+//! A connection as users hold it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::connection::{BoxFuture, Connection, DriverInfo, TxState};
+use crate::db::Db;
+use crate::lease::{Lease, Session};
+use crate::transaction::TxOptions;
+use crate::tx::Tx;
+use crate::{Error, Result};
+
+/// One connection to a database. Statements run on it by the methods of [`DbExt`](crate::DbExt).
+///
+/// Autocommit is on: every statement commits by itself, and [`begin`](crate::DbExt::begin) opens a transaction. With
+/// [`set_autocommit(false)`](Self::set_autocommit) the connection behaves as PEP 249 says: the first statement opens a
+/// transaction, and [`commit`](Self::commit) or [`rollback`](Self::rollback) end it.
+///
+/// A call while a cursor or a transaction of this connection is alive is an `Interface` error, never a wait. Dropping the
+/// connection ends the session; an open transaction is rolled back.
+pub struct Conn {
+    session: Session,
+    info: DriverInfo,
+    autocommit: AtomicBool,
+}
+
+impl Conn {
+    /// Makes a connection for users of a driver's.
+    #[must_use]
+    pub fn new(connection: Box<dyn Connection>) -> Self {
+        let info = connection.info().clone();
+        Self { session: Session::new(Box::new(connection)), info, autocommit: AtomicBool::new(true) }
+    }
+
+    /// Tells what the connection's driver and server are.
+    pub fn info(&self) -> &DriverInfo {
+        &self.info
+    }
+
+    /// Tells whether every statement commits by itself.
+    pub fn autocommit(&self) -> bool {
+        self.autocommit.load(Ordering::Acquire)
+    }
+
+    /// Sets whether every statement commits by itself (the default).
+    ///
+    /// # Errors
+    ///
+    /// `Interface` while a transaction is open.
+    pub async fn set_autocommit(&self, autocommit: bool) -> Result<()> {
+        let mut lease = self.session.lease(0).await?;
+        if lease.connection().tx_state() != TxState::Auto {
+            return Err(Error::interface("a transaction is open").with_hint("commit or roll it back first"));
+        }
+        self.autocommit.store(autocommit, Ordering::Release);
+        Ok(())
+    }
+
+    /// Commits the implicit transaction of a connection without autocommit; does nothing where none is open.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::commit`].
+    pub async fn commit(&self) -> Result<()> {
+        let mut lease = self.session.lease(0).await?;
+        match lease.connection().tx_state() {
+            TxState::Auto => Ok(()),
+            _ => lease.connection().commit().await,
+        }
+    }
+
+    /// Rolls the implicit transaction of a connection without autocommit back; does nothing where none is open.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::rollback`].
+    pub async fn rollback(&self) -> Result<()> {
+        self.session.lease(0).await?.connection().rollback().await
+    }
+
+    /// Asks the server for a sign of life.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectionLost` when there is none, `Interface` when the connection is in use or closed.
+    pub async fn ping(&self) -> Result<()> {
+        self.session.lease(0).await?.connection().ping().await
+    }
+
+    /// Makes the session as good as new: see [`Connection::reset`].
+    ///
+    /// # Errors
+    ///
+    /// As the server tells.
+    pub async fn reset(&self) -> Result<()> {
+        self.session.lease(0).await?.connection().reset().await
+    }
+
+    /// Ends the session in good order; an open transaction is rolled back. Later calls are `Interface` errors.
+    ///
+    /// # Errors
+    ///
+    /// As the server tells; the connection is closed all the same.
+    pub async fn close(&self) -> Result<()> {
+        self.session.lease(0).await?.connection().close().await
+    }
+}
+
+impl Db for Conn {
+    fn lease(&self) -> BoxFuture<'_, Lease> {
+        Box::pin(async move {
+            let mut lease = self.session.lease(0).await?;
+            if !self.autocommit() && lease.connection().tx_state() == TxState::Auto {
+                lease.connection().begin(&TxOptions::default()).await?;
+            }
+            Ok(lease)
+        })
+    }
+
+    fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
+        Box::pin(async move {
+            if !self.autocommit() {
+                return Err(Error::interface("autocommit is off: transactions begin by themselves")
+                    .with_hint("end them by the connection's commit or rollback"));
+            }
+            Tx::begin(&self.session, 0, options).await
+        })
+    }
+}
+
+impl std::fmt::Debug for Conn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Conn").field("driver", &self.info.name).field("server", &self.info.server).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,312 @@
+//! Where statements run: a pool, a connection or a transaction, all used the same way.
+
+use std::collections::hash_map::RandomState;
+use std::future::Future;
+use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
+
+use crate::catalog::CatalogQuery;
+use crate::connection::{BoxFuture, Many};
+use crate::cursor::Cursor;
+use crate::lease::Lease;
+use crate::params::{Bindings, Params};
+use crate::result::{Description, Outcome};
+use crate::row::FromRow;
+use crate::schema::{Table, View};
+use crate::transaction::TxOptions;
+use crate::tx::Tx;
+use crate::value::{FromValue, ValueRef};
+use crate::{Error, ErrorKind, Result};
+
+/// A place where statements run: a pool, a connection or a transaction. Code that takes `&dyn Db` works with all of them.
+///
+/// What one does with it is in [`DbExt`], which every `Db` has.
+pub trait Db: Send + Sync {
+    /// Takes the right to use a connection, until the lease is dropped.
+    ///
+    /// # Errors
+    ///
+    /// A pool's `PoolTimeout` and what connecting can give; `Interface` where a cursor or an inner transaction has the
+    /// connection.
+    fn lease(&self) -> BoxFuture<'_, Lease>;
+
+    /// Begins a transaction; on a transaction, a savepoint.
+    ///
+    /// # Errors
+    ///
+    /// As [`lease`](Self::lease), and `NotSupported` for an option that this database has not.
+    fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx>;
+
+    /// Tells whether this is a transaction, so that what is begun on it is a savepoint.
+    fn is_transaction(&self) -> bool {
+        false
+    }
+}
+
+impl<D: Db + ?Sized> Db for &D {
+    fn lease(&self) -> BoxFuture<'_, Lease> {
+        D::lease(self)
+    }
+
+    fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
+        D::begin_with(self, options)
+    }
+
+    fn is_transaction(&self) -> bool {
+        D::is_transaction(self)
+    }
+}
+
+impl<D: Db + ?Sized> Db for std::sync::Arc<D> {
+    fn lease(&self) -> BoxFuture<'_, Lease> {
+        D::lease(self)
+    }
+
+    fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
+        D::begin_with(self, options)
+    }
+
+    fn is_transaction(&self) -> bool {
+        D::is_transaction(self)
+    }
+}
+
+/// How often [`DbExt::transaction`] runs its work when others are in its way.
+const ATTEMPTS: u32 = 5;
+
+/// What every [`Db`] can do.
+///
+/// Parameters are `?`, `:name` or `$1` in the statement, one style per statement, the same on every database; `??` is a literal
+/// `?`. They are given as a tuple, a slice, or by [`named!`](crate::named).
+///
+/// # Errors
+///
+/// Every method gives the errors of [`Db::lease`], `Parameters` and `Conversion` before anything is sent, and what the server
+/// says of the statement; only more than that is said below.
+///
+/// # Cancellation
+///
+/// Dropping the future of any of these is safe: the connection cleans up before its next statement, or is discarded. Whether
+/// the server has carried the statement out is then not known.
+pub trait DbExt: Db {
+    /// Makes a cursor, which holds a connection until it is dropped.
+    fn cursor(&self) -> impl Future<Output = Result<Cursor>> + Send {
+        async { Ok(Cursor::new(self.lease().await?)) }
+    }
+
+    /// Runs a statement and gives the cursor that stands before its first row.
+    fn query<'a, P: Params + 'a>(&'a self, sql: &'a str, params: P) -> impl Future<Output = Result<Cursor>> + Send + 'a {
+        async move {
+            let mut cursor = self.cursor().await?;
+            cursor.execute(sql, params).await?;
+            Ok(cursor)
+        }
+    }
+
+    /// Runs a statement to its end, dropping its rows if it gives any.
+    fn execute<'a, P: Params + 'a>(&'a self, sql: &'a str, params: P) -> impl Future<Output = Result<Outcome>> + Send + 'a {
+        async move { self.query(sql, params).await?.finish().await }
+    }
+
+    /// Runs a statement once for every row of parameters, all or nothing: in a transaction of its own, or in a savepoint inside
+    /// one. The outcome's count is the sum.
+    ///
+    /// All rows are bound before the first is sent. No rows, nothing done. The error of a row that fails has its
+    /// [`batch_index`](Error::batch_index).
+    fn execute_many<'a, P, R>(&'a self, sql: &'a str, rows: R) -> impl Future<Output = Result<Outcome>> + Send + 'a
+    where
+        P: Params + 'a,
+        R: AsRef<[P]> + Send + Sync + 'a,
+    {
+        async move {
+            let mut bindings = Vec::with_capacity(rows.as_ref().len());
+            for (index, row) in rows.as_ref().iter().enumerate() {
+                let mut bound = Bindings::default();
+                row.bind(&mut bound).map_err(|error| error.with_batch_index(index))?;
+                bindings.push(bound);
+            }
+            let Some(first) = bindings.first() else {
+                return Ok(Outcome::rows(Some(0)));
+            };
+            let (names, width) = (first.names()?, first.len());
+            for (index, row) in bindings.iter().enumerate() {
+                if row.len() != width || row.names()? != names {
+                    return Err(Error::new(
+                        ErrorKind::Parameters,
+                        format!("row {index} has other parameters than row 0: {} and {width} of them", row.len()),
+                    )
+                    .with_batch_index(index));
+                }
+            }
+            let mut values: Vec<ValueRef<'_>> = Vec::with_capacity(width * bindings.len());
+            bindings.iter().for_each(|row| row.extend(&mut values));
+            let mut lease = self.lease().await?;
+            let guarded = lease.is_guarded();
+            let many = Many { sql, names, width, rows: bindings.len(), values: &values, guarded };
+            lease.connection().execute_many(many).await
+        }
+    }
+
+    /// Runs a statement and reads all its rows.
+    fn fetch_all<'a, T: FromRow + Send + 'a>(
+        &'a self,
+        sql: &'a str,
+        params: impl Params + 'a,
+    ) -> impl Future<Output = Result<Vec<T>>> + Send + 'a {
+        async move { self.query(sql, params).await?.fetch_all().await }
+    }
+
+    /// Runs a statement and reads its first row, `None` where it gives none.
+    fn fetch_one<'a, T: FromRow + Send + 'a>(
+        &'a self,
+        sql: &'a str,
+        params: impl Params + 'a,
+    ) -> impl Future<Output = Result<Option<T>>> + Send + 'a {
+        async move { self.query(sql, params).await?.fetch_one().await }
+    }
+
+    /// Runs a statement that must give a row, and reads the first. None is a `RowNotFound` error.
+    fn require_one<'a, T: FromRow + Send + 'a>(
+        &'a self,
+        sql: &'a str,
+        params: impl Params + 'a,
+    ) -> impl Future<Output = Result<T>> + Send + 'a {
+        async move {
+            self.fetch_one(sql, params)
+                .await?
+                .ok_or_else(|| Error::new(ErrorKind::RowNotFound, "the query gave no row, and one was required"))
+        }
+    }
+
+    /// Runs a statement that must give a row, and reads its first column. No row is a `RowNotFound` error.
+    fn fetch_value<'a, T: FromValue + Send + 'a>(
+        &'a self,
+        sql: &'a str,
+        params: impl Params + 'a,
+    ) -> impl Future<Output = Result<T>> + Send + 'a {
+        async move { self.require_one::<(T,)>(sql, params).await.map(|row| row.0) }
+    }
+
+    /// Runs a text of several statements without parameters, in order, up to the first error.
+    fn script<'a>(&'a self, text: &'a str) -> impl Future<Output = Result<()>> + Send + 'a {
+        async move { self.lease().await?.connection().script(text).await }
+    }
+
+    /// Prepares a statement without running it, and tells its parameters and columns.
+    fn describe<'a>(&'a self, sql: &'a str) -> impl Future<Output = Result<Description>> + Send + 'a {
+        async move { self.lease().await?.connection().describe(sql).await }
+    }
+
+    /// Calls a stored procedure, and gives the cursor that stands before its first result set.
+    fn call_procedure<'a, P: Params + 'a>(
+        &'a self,
+        name: &'a str,
+        params: P,
+    ) -> impl Future<Output = Result<Cursor>> + Send + 'a {
+        async move {
+            let mut cursor = self.cursor().await?;
+            cursor.call_procedure(name, params).await?;
+            Ok(cursor)
+        }
+    }
+
+    /// Begins a transaction with the default options; on a transaction, a savepoint.
+    fn begin(&self) -> BoxFuture<'_, Tx> {
+        self.begin_with(TxOptions::default())
+    }
+
+    /// Runs work in a transaction: commits when it gives `Ok`, rolls back when it gives `Err` or panics.
+    ///
+    /// The work runs again, after a short random wait, when it or the commit fails with a serialization failure or a deadlock:
+    /// up to five times in all. On a transaction it is a savepoint and runs once, for the outer one has to run again.
+    ///
+    /// ```
+    /// # use oarlock_core::{Db, DbExt, Result};
+    /// # async fn f(db: &dyn Db, from: i64, to: i64) -> Result<()> {
+    /// db.transaction(|tx| async move {
+    ///     tx.execute("UPDATE account SET balance = balance - 1 WHERE id = ?", (from,)).await?;
+    ///     tx.execute("UPDATE account SET balance = balance + 1 WHERE id = ?", (to,)).await?;
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    fn transaction<T, F, Fut>(&self, work: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        self.transaction_with(TxOptions::default(), work)
+    }
+
+    /// Runs work in a transaction with options: see [`transaction`](Self::transaction).
+    fn transaction_with<T, F, Fut>(&self, options: TxOptions, work: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        async move {
+            let attempts = if self.is_transaction() { 1 } else { ATTEMPTS };
+            let mut attempt = 1;
+            loop {
+                let tx = self.begin_with(options).await?;
+                let result = match work(tx.clone()).await {
+                    Ok(value) => tx.finish(true).await.map(|()| value),
+                    Err(error) => {
+                        // The work's error is the one to tell; a rollback that fails is made good before the next statement.
+                        let _ = tx.finish(false).await;
+                        Err(error)
+                    }
+                };
+                match result {
+                    Err(error) if error.is_retryable() && attempt < attempts => {
+                        drop(tx);
+                        tokio::time::sleep(backoff(attempt)).await;
+                        attempt += 1;
+                    }
+                    result => return result,
+                }
+            }
+        }
+    }
+
+    /// Gives the names of the schemas that are not the server's own, sorted.
+    fn schemas(&self) -> impl Future<Output = Result<Vec<String>>> + Send {
+        async { self.lease().await?.connection().catalog(CatalogQuery::Schemas).await?.into_names() }
+    }
+
+    /// Gives the names of a schema's tables, of the current one for `None`, sorted.
+    fn table_names<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<String>>> + Send + 'a {
+        async move { self.lease().await?.connection().catalog(CatalogQuery::TableNames { schema }).await?.into_names() }
+    }
+
+    /// Gives a schema's tables in full, of the current one for `None`, sorted by name.
+    fn tables<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<Table>>> + Send + 'a {
+        async move { self.lease().await?.connection().catalog(CatalogQuery::Tables { schema }).await?.into_tables() }
+    }
+
+    /// Gives one table in full. A table that does not exist is a `TableNotFound` error.
+    fn table<'a>(&'a self, schema: Option<&'a str>, name: &'a str) -> impl Future<Output = Result<Table>> + Send + 'a {
+        async move {
+            let reply = self.lease().await?.connection().catalog(CatalogQuery::Table { schema, name }).await?;
+            reply.into_tables()?.pop().ok_or_else(|| {
+                Error::new(ErrorKind::TableNotFound, format!("there is no table {name}")).with_table(name)
+            })
+        }
+    }
+
+    /// Gives a schema's views, of the current one for `None`, sorted by name.
+    fn views<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<View>>> + Send + 'a {
+        async move { self.lease().await?.connection().catalog(CatalogQuery::Views { schema }).await?.into_views() }
+    }
+}
+
+impl<D: Db + ?Sized> DbExt for D {}
+
+/// Gives how long to wait before another attempt: a random part of a span that doubles, from 10 ms on.
+fn backoff(attempt: u32) -> Duration {
+    let span = 10_000_u64 << attempt.min(6);
+    Duration::from_micros(RandomState::new().build_hasher().finish() % span)
+}

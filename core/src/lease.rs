@@ -1,0 +1,215 @@
+//! Leases: the right to use a connection for a while, and the session that transactions share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::connection::{Connection, DriverInfo, TxState, busy};
+use crate::transaction::TxOptions;
+use crate::{Error, Result};
+
+/// Whoever owns a connection: its user alone, or a pool that wants it back.
+pub trait Hold: Send {
+    /// Gives the connection.
+    fn connection(&mut self) -> &mut dyn Connection;
+}
+
+impl Hold for Box<dyn Connection> {
+    fn connection(&mut self) -> &mut dyn Connection {
+        &mut **self
+    }
+}
+
+/// The right to use a connection until it is dropped.
+pub struct Lease(Inner);
+
+enum Inner {
+    Shared(OwnedMutexGuard<Slot>),
+    Direct(Box<dyn Hold>),
+}
+
+impl Lease {
+    /// Makes a lease that owns its connection, as a pool gives it for one statement or cursor.
+    #[must_use]
+    pub fn direct(holder: Box<dyn Hold>) -> Self {
+        Self(Inner::Direct(holder))
+    }
+
+    /// Gives the connection.
+    pub fn connection(&mut self) -> &mut dyn Connection {
+        match &mut self.0 {
+            Inner::Shared(slot) => slot.holder.connection(),
+            Inner::Direct(holder) => holder.connection(),
+        }
+    }
+
+    /// Tells what the connection's driver is.
+    pub fn info(&mut self) -> &DriverInfo {
+        self.connection().info()
+    }
+
+    /// Tells whether a transaction guard owns the connection's transaction.
+    pub fn is_guarded(&self) -> bool {
+        match &self.0 {
+            Inner::Shared(slot) => slot.depth > 0,
+            Inner::Direct(_) => false,
+        }
+    }
+}
+
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lease").field("guarded", &self.is_guarded()).finish()
+    }
+}
+
+/// A connection with the transactions that are open on it. Cloning shares it.
+#[derive(Clone)]
+pub struct Session {
+    slot: Arc<Mutex<Slot>>,
+    abandoned: Arc<AtomicU32>,
+}
+
+/// No transaction was abandoned.
+const NONE: u32 = u32::MAX;
+
+struct Slot {
+    holder: Box<dyn Hold>,
+    /// How many transactions are open, one inside the other.
+    depth: u32,
+    /// The depth down to which dropped transactions have to be rolled back before anything else runs. A guard's `Drop`
+    /// cannot wait, and its lock may be held by a cursor: it leaves its mark here.
+    abandoned: Arc<AtomicU32>,
+}
+
+impl Session {
+    /// Makes a session of a connection on which no guard has opened a transaction.
+    #[must_use]
+    pub fn new(holder: Box<dyn Hold>) -> Self {
+        let abandoned = Arc::new(AtomicU32::new(NONE));
+        Self { slot: Arc::new(Mutex::new(Slot { holder, depth: 0, abandoned: Arc::clone(&abandoned) })), abandoned }
+    }
+
+    /// Leases the connection for whoever stands at a depth of transactions, after what was dropped is rolled back.
+    pub(crate) async fn lease(&self, depth: u32) -> Result<Lease> {
+        self.enter(depth).await.map(|slot| Lease(Inner::Shared(slot)))
+    }
+
+    async fn enter(&self, depth: u32) -> Result<OwnedMutexGuard<Slot>> {
+        let mut slot = Arc::clone(&self.slot).try_lock_owned().map_err(|_| busy())?;
+        slot.settle().await?;
+        match slot.depth {
+            open if open == depth => Ok(slot),
+            open if open > depth && depth == 0 => Err(Error::interface("a transaction is open on this connection")
+                .with_hint("run the statement on the transaction, or end it first")),
+            open if open > depth => Err(Error::interface("an inner transaction is open on this one")
+                .with_hint("run the statement on the inner one, or end it first")),
+            _ => Err(Error::interface("the transaction is over")),
+        }
+    }
+
+    /// Opens a transaction or, inside one, a savepoint, and gives its depth.
+    pub(crate) async fn begin(&self, depth: u32, options: &TxOptions) -> Result<u32> {
+        let mut slot = self.enter(depth).await?;
+        let inner = depth + 1;
+        // If this future is dropped on its way, the mark makes the next user undo what may have begun.
+        let mark = Mark { abandoned: &self.abandoned, depth };
+        slot.depth = inner;
+        let begun = if depth == 0 {
+            slot.holder.connection().begin(options).await
+        } else if *options == TxOptions::default() {
+            slot.holder.connection().savepoint(&savepoint_name(inner)).await
+        } else {
+            Err(Error::interface("an inner transaction takes no options: it is a savepoint of the outer one"))
+        };
+        std::mem::forget(mark);
+        if begun.is_err() {
+            slot.depth = depth;
+        }
+        begun.map(|()| inner)
+    }
+
+    /// Keeps a transaction's work; whatever the result, the transaction is over.
+    pub(crate) async fn commit(&self, depth: u32) -> Result<()> {
+        let mut slot = self.enter(depth).await?;
+        let mark = Mark { abandoned: &self.abandoned, depth: depth - 1 };
+        let connection = slot.holder.connection();
+        let result = if depth == 1 {
+            connection.commit().await
+        } else {
+            connection.release_savepoint(&savepoint_name(depth)).await
+        };
+        if result.is_err() && connection.tx_state() != TxState::Auto {
+            slot.undo(depth - 1).await?;
+        }
+        std::mem::forget(mark);
+        slot.depth = depth - 1;
+        result
+    }
+
+    /// Undoes a transaction's work.
+    pub(crate) async fn rollback(&self, depth: u32) -> Result<()> {
+        let mut slot = self.enter(depth).await?;
+        let mark = Mark { abandoned: &self.abandoned, depth: depth - 1 };
+        slot.undo(depth - 1).await?;
+        std::mem::forget(mark);
+        Ok(())
+    }
+
+    /// Leaves the mark of a dropped guard: everything above `depth` is rolled back before the next statement.
+    pub(crate) fn abandon(&self, depth: u32) {
+        self.abandoned.fetch_min(depth, Ordering::AcqRel);
+    }
+
+    /// Takes the connection out where nothing else shares the session.
+    pub(crate) fn into_holder(self) -> Result<Box<dyn Hold>> {
+        match Arc::try_unwrap(self.slot) {
+            Ok(slot) => Ok(slot.into_inner().holder),
+            Err(_) => Err(busy()),
+        }
+    }
+}
+
+impl Slot {
+    /// Rolls back what dropped guards left open.
+    async fn settle(&mut self) -> Result<()> {
+        loop {
+            let target = self.abandoned.load(Ordering::Acquire);
+            if target < self.depth {
+                self.undo(target).await?;
+            }
+            if target == NONE || self.abandoned.compare_exchange(target, NONE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Rolls back down to a depth. Where the server has ended the transaction by itself, nothing is left to do.
+    async fn undo(&mut self, depth: u32) -> Result<()> {
+        let connection = self.holder.connection();
+        if depth == 0 {
+            connection.rollback().await?;
+        } else if connection.tx_state() != TxState::Auto {
+            connection.rollback_to_savepoint(&savepoint_name(depth + 1)).await?;
+        }
+        self.depth = depth;
+        Ok(())
+    }
+}
+
+/// Abandons what is above a depth when it is dropped: a future that did not come to its end.
+struct Mark<'s> {
+    abandoned: &'s AtomicU32,
+    depth: u32,
+}
+
+impl Drop for Mark<'_> {
+    fn drop(&mut self) {
+        self.abandoned.fetch_min(self.depth, Ordering::AcqRel);
+    }
+}
+
+fn savepoint_name(depth: u32) -> String {
+    format!("oarlock_{depth}")
+}

@@ -1,0 +1,115 @@
+//! The transaction guard.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::connection::BoxFuture;
+use crate::db::Db;
+use crate::lease::{Hold, Lease, Session};
+use crate::transaction::TxOptions;
+use crate::{Error, Result};
+
+/// An open transaction. Statements run in it by the methods of [`DbExt`](crate::DbExt); it ends by [`commit`](Self::commit)
+/// or [`rollback`](Self::rollback).
+///
+/// Dropping the last clone without either rolls it back, before the connection's next statement. A transaction begun on a
+/// transaction is a savepoint: ending it ends only its own work. Text such as `COMMIT` is refused inside a guard.
+#[derive(Clone)]
+pub struct Tx(Arc<Inner>);
+
+struct Inner {
+    session: Session,
+    depth: u32,
+    over: AtomicBool,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if !self.over.load(Ordering::Acquire) {
+            self.session.abandon(self.depth - 1);
+        }
+    }
+}
+
+impl Tx {
+    /// Begins a transaction on a connection that nothing else uses: the way of a pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::begin`](crate::Connection::begin).
+    pub async fn on(holder: Box<dyn Hold>, options: TxOptions) -> Result<Self> {
+        Self::begin(&Session::new(holder), 0, options).await
+    }
+
+    pub(crate) async fn begin(session: &Session, depth: u32, options: TxOptions) -> Result<Self> {
+        let depth = session.begin(depth, &options).await?;
+        Ok(Self(Arc::new(Inner { session: session.clone(), depth, over: AtomicBool::new(false) })))
+    }
+
+    fn open(&self) -> Result<&Inner> {
+        match self.0.over.load(Ordering::Acquire) {
+            false => Ok(&self.0),
+            true => Err(Error::interface("the transaction is over")),
+        }
+    }
+
+    /// Keeps the transaction's work. Whatever the result, the transaction is over.
+    ///
+    /// # Errors
+    ///
+    /// `Interface` while a cursor or an inner transaction is open; `TransactionFailed`, `SerializationFailure`, a deferred
+    /// constraint's violation; an error with [`outcome_unknown`](Error::outcome_unknown) when the connection went away before
+    /// the server's word.
+    pub async fn commit(self) -> Result<()> {
+        self.finish(true).await
+    }
+
+    /// Undoes the transaction's work.
+    ///
+    /// # Errors
+    ///
+    /// `Interface` while a cursor or an inner transaction is open; `ConnectionLost`, after which the server undoes it.
+    pub async fn rollback(self) -> Result<()> {
+        self.finish(false).await
+    }
+
+    pub(crate) async fn finish(&self, keep: bool) -> Result<()> {
+        let inner = self.open()?;
+        let result = match keep {
+            true => inner.session.commit(inner.depth).await,
+            false => inner.session.rollback(inner.depth).await,
+        };
+        // A refusal for being used out of turn leaves the transaction as it is, for its drop to end.
+        if !matches!(&result, Err(error) if error.kind() == crate::ErrorKind::Interface) {
+            inner.over.store(true, Ordering::Release);
+        }
+        result
+    }
+}
+
+impl Db for Tx {
+    fn lease(&self) -> BoxFuture<'_, Lease> {
+        Box::pin(async move {
+            let inner = self.open()?;
+            inner.session.lease(inner.depth).await
+        })
+    }
+
+    fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
+        Box::pin(async move {
+            let inner = self.open()?;
+            Self::begin(&inner.session, inner.depth, options).await
+        })
+    }
+
+    fn is_transaction(&self) -> bool {
+        true
+    }
+}
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let over = self.0.over.load(Ordering::Acquire);
+        f.debug_struct("Tx").field("depth", &self.0.depth).field("over", &over).finish_non_exhaustive()
+    }
+}
