@@ -6,27 +6,10 @@ use super::numbers::unfit;
 use super::{Bound, FromValue, Interval, ToValue, ValueRef, mismatch, temporal};
 use crate::{Error, ErrorKind, Result};
 
-/// Gives the microseconds of a value that is a span of fixed length: a span, an interval without months and days, or
-/// text in the form `-838:59:59.000000`.
-pub(super) fn span_micros(value: ValueRef<'_>) -> Result<i64> {
-    match value {
-        ValueRef::Span(micros) => Ok(micros),
-        ValueRef::Interval(interval) if interval.months == 0 && interval.days == 0 => Ok(interval.micros),
-        ValueRef::Interval(_) => Err(Error::new(
-            ErrorKind::Conversion,
-            "expected a span of fixed length, found an interval with days or months",
-        )
-        .with_hint("read it as an Interval")),
-        ValueRef::Text(text) => temporal::parse_span(text),
-        ValueRef::I64(_) => Err(mismatch("span", value).with_hint("read it as an integer, whose unit only you know")),
-        other => Err(mismatch("span", other)),
-    }
-}
-
 /// Reads a span that is not negative, an interval of fixed length, and text (`13:30:00`).
 impl FromValue for Duration {
     fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        let micros = span_micros(value)?;
+        let micros = temporal::read_span(value)?;
         match u64::try_from(micros) {
             Ok(micros) => Ok(Self::from_micros(micros)),
             Err(_) => Err(unfit("a span that is not negative", format_args!("{micros} microseconds"))),
@@ -80,12 +63,12 @@ mod tests {
     }
 
     #[test]
-    fn only_an_interval_of_fixed_length_is_a_span() -> Result<()> {
+    fn a_span_is_an_interval_of_microseconds() -> Result<()> {
         let hour = Interval { months: 0, days: 0, micros: 3_600_000_000 };
-        assert_eq!(Duration::from_value(ValueRef::Interval(hour))?, Duration::from_hours(1));
-        let day = Interval { months: 0, days: 1, micros: 0 };
-        assert_eq!(Duration::from_value(ValueRef::Interval(day)).expect_err("a day").kind(), ErrorKind::Conversion);
         assert_eq!(Interval::from_value(ValueRef::Span(3_600_000_000))?, hour);
+        assert_eq!(Interval::from_value(ValueRef::Text("PT1H"))?, hour);
+        assert_eq!(Duration::from_value(ValueRef::Interval(hour))?, Duration::from_hours(1));
+        assert_eq!(Duration::from_value(ValueRef::Text("01:00:00"))?, Duration::from_hours(1));
         Ok(())
     }
 }

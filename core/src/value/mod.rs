@@ -5,14 +5,24 @@
 //! wraps or guesses.
 
 mod array;
+#[cfg(feature = "with-chrono-0_4")]
+mod chrono;
 mod decimal;
 mod duration;
 mod from;
+#[cfg(feature = "with-jiff-0_2")]
+mod jiff;
 mod native;
 mod numbers;
+#[cfg(feature = "with-rust_decimal-1")]
+mod rust_decimal;
 pub mod temporal;
 mod text;
+#[cfg(feature = "with-time-0_3")]
+mod time;
 mod to;
+#[cfg(feature = "with-uuid-1")]
+mod uuid;
 mod uuid_text;
 
 use std::fmt;

@@ -32,11 +32,13 @@ mod civil;
 mod format;
 mod interval;
 mod parse;
+mod read;
 
 pub use civil::{civil_from_days, days_from_civil, join_micros, split_micros};
 pub use format::{DateText, DateTimeText, InstantText, SpanText, TimeText};
 pub use interval::{IntervalText, parse_interval};
 pub use parse::{parse_date, parse_datetime, parse_instant, parse_span, parse_time};
+pub use read::{read_date, read_datetime, read_instant, read_span, read_time};
 
 /// Microseconds in a second.
 pub const SECOND: i64 = 1_000_000;
