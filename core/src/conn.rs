@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::connection::{BoxFuture, Connection, DriverInfo, TxState};
 use crate::db::Db;
-use crate::lease::{Lease, Session};
+use crate::lease::{Hold, Lease, Session};
 use crate::transaction::TxOptions;
 use crate::tx::Tx;
 use crate::{Error, Result};
@@ -27,8 +27,14 @@ impl Conn {
     /// Makes a connection for users of a driver's.
     #[must_use]
     pub fn new(connection: Box<dyn Connection>) -> Self {
-        let info = connection.info().clone();
-        Self { session: Session::new(Box::new(connection)), info, autocommit: AtomicBool::new(true) }
+        Self::on(Box::new(connection))
+    }
+
+    /// Makes a connection for users of one that somebody holds, such as a pool that wants it back.
+    #[must_use]
+    pub fn on(mut holder: Box<dyn Hold>) -> Self {
+        let info = holder.connection().info().clone();
+        Self { session: Session::new(holder), info, autocommit: AtomicBool::new(true) }
     }
 
     /// Tells what the connection's driver and server are.

@@ -1,9 +1,6 @@
 //! Where statements run: a pool, a connection or a transaction, all used the same way.
 
-use std::collections::hash_map::RandomState;
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher};
-use std::time::Duration;
 
 use crate::catalog::CatalogQuery;
 use crate::connection::{BoxFuture, Many};
@@ -13,7 +10,7 @@ use crate::params::{Bindings, Params};
 use crate::result::{Description, Outcome};
 use crate::row::FromRow;
 use crate::schema::{Table, View};
-use crate::transaction::TxOptions;
+use crate::transaction::{Retry, TxOptions};
 use crate::tx::Tx;
 use crate::value::{FromValue, ValueRef};
 use crate::{Error, ErrorKind, Result};
@@ -70,9 +67,6 @@ impl<D: Db + ?Sized> Db for std::sync::Arc<D> {
         D::is_transaction(self)
     }
 }
-
-/// How often [`DbExt::transaction`] runs its work when others are in its way.
-const ATTEMPTS: u32 = 5;
 
 /// What every [`Db`] can do.
 ///
@@ -248,8 +242,7 @@ pub trait DbExt: Db {
         Fut: Future<Output = Result<T>> + Send,
     {
         async move {
-            let attempts = if self.is_transaction() { 1 } else { ATTEMPTS };
-            let mut attempt = 1;
+            let mut retry = Retry::new(self.is_transaction());
             loop {
                 let tx = self.begin_with(options).await?;
                 let result = match work(tx.clone()).await {
@@ -260,13 +253,10 @@ pub trait DbExt: Db {
                         Err(error)
                     }
                 };
-                match result {
-                    Err(error) if error.is_retryable() && attempt < attempts => {
-                        drop(tx);
-                        tokio::time::sleep(backoff(attempt)).await;
-                        attempt += 1;
-                    }
-                    result => return result,
+                drop(tx);
+                match retry.pause(&result) {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return result,
                 }
             }
         }
@@ -304,9 +294,3 @@ pub trait DbExt: Db {
 }
 
 impl<D: Db + ?Sized> DbExt for D {}
-
-/// Gives how long to wait before another attempt: a random part of a span that doubles, from 10 ms on.
-fn backoff(attempt: u32) -> Duration {
-    let span = 10_000_u64 << attempt.min(6);
-    Duration::from_micros(RandomState::new().build_hasher().finish() % span)
-}

@@ -123,7 +123,7 @@ impl Session {
         } else {
             Err(Error::interface("an inner transaction takes no options: it is a savepoint of the outer one"))
         };
-        std::mem::forget(mark);
+        mark.erase();
         if begun.is_err() {
             slot.depth = depth;
         }
@@ -143,7 +143,7 @@ impl Session {
         if result.is_err() && connection.tx_state() != TxState::Auto {
             slot.undo(depth - 1).await?;
         }
-        std::mem::forget(mark);
+        mark.erase();
         slot.depth = depth - 1;
         result
     }
@@ -153,21 +153,13 @@ impl Session {
         let mut slot = self.enter(depth).await?;
         let mark = Mark { abandoned: &self.abandoned, depth: depth - 1 };
         slot.undo(depth - 1).await?;
-        std::mem::forget(mark);
+        mark.erase();
         Ok(())
     }
 
     /// Leaves the mark of a dropped guard: everything above `depth` is rolled back before the next statement.
     pub(crate) fn abandon(&self, depth: u32) {
         self.abandoned.fetch_min(depth, Ordering::AcqRel);
-    }
-
-    /// Takes the connection out where nothing else shares the session.
-    pub(crate) fn into_holder(self) -> Result<Box<dyn Hold>> {
-        match Arc::try_unwrap(self.slot) {
-            Ok(slot) => Ok(slot.into_inner().holder),
-            Err(_) => Err(busy()),
-        }
     }
 }
 
@@ -198,10 +190,16 @@ impl Slot {
     }
 }
 
-/// Abandons what is above a depth when it is dropped: a future that did not come to its end.
+/// Abandons what is above a depth when it is dropped, as the future is that did not come to its end.
 struct Mark<'s> {
     abandoned: &'s AtomicU32,
     depth: u32,
+}
+
+impl Mark<'_> {
+    fn erase(self) {
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for Mark<'_> {

@@ -1,4 +1,10 @@
-//! Transactions: their options, and the guard that rolls back what is not committed.
+//! Transactions: how they begin, and when to run one again.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
+
+use crate::Result;
 
 /// How much of other transactions' work a transaction sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,5 +71,54 @@ impl TxOptions {
     pub fn deferrable(mut self) -> Self {
         self.deferrable = true;
         self
+    }
+}
+
+/// Decides whether a transaction's work runs again: after a serialization failure or a deadlock, up to five times in all, each
+/// time after a random part of a span that doubles from 20 ms on, so that those who met once do not meet again.
+#[derive(Debug)]
+pub struct Retry {
+    left: u32,
+    span: Duration,
+}
+
+impl Retry {
+    const ATTEMPTS: u32 = 5;
+    const FIRST_SPAN: Duration = Duration::from_millis(20);
+
+    /// Starts counting. An inner transaction is never run again by itself: the outer one has to be.
+    #[must_use]
+    pub fn new(inner: bool) -> Self {
+        Self { left: if inner { 0 } else { Self::ATTEMPTS - 1 }, span: Self::FIRST_SPAN }
+    }
+
+    /// Gives how long to wait before the next attempt, `None` when there is to be none.
+    pub fn pause<T>(&mut self, result: &Result<T>) -> Option<Duration> {
+        match result {
+            Err(error) if error.is_retryable() && self.left > 0 => {
+                self.left -= 1;
+                let micros = u64::try_from(self.span.as_micros()).unwrap_or(u64::MAX);
+                self.span *= 2;
+                Some(Duration::from_micros(RandomState::new().build_hasher().finish() % micros))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Error, ErrorKind};
+
+    #[test]
+    fn only_retryable_errors_of_outer_transactions_are_retried_and_not_for_ever() {
+        let deadlock: Result<()> = Err(Error::new(ErrorKind::Deadlock, "deadlock"));
+        let unique: Result<()> = Err(Error::new(ErrorKind::UniqueViolation, "unique"));
+        let mut retry = Retry::new(false);
+        assert_eq!(retry.pause(&unique), None);
+        assert_eq!(retry.pause(&Ok(())), None);
+        assert_eq!((0..9).filter(|_| retry.pause(&deadlock).is_some()).count(), 4);
+        assert_eq!(Retry::new(true).pause(&deadlock), None);
     }
 }
