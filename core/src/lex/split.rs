@@ -124,3 +124,6 @@ impl Iterator for Spans<'_> {
 }
 
 impl std::iter::FusedIterator for Spans<'_> {}
+
+#[cfg(test)]
+mod tests;

@@ -275,3 +275,6 @@ fn foreign(sql: &str, token: Token) -> Error {
         .with_position(token.start)
         .with_hint(hint)
 }
+
+#[cfg(test)]
+mod tests;

@@ -348,3 +348,6 @@ impl<'s> Head<'s> {
 fn by_first(word: &str) -> Option<Verb> {
     FIRST.iter().find(|(keyword, _)| word.eq_ignore_ascii_case(keyword)).map(|(_, verb)| *verb)
 }
+
+#[cfg(test)]
+mod tests;
