@@ -3,6 +3,23 @@
 //! [`ValueRef`] borrows and is `Copy`: drivers take parameters and hand out cells as `ValueRef`s without an allocation.
 //! [`Value`] owns. [`FromValue`] and [`ToValue`] connect both to Rust types; a reading conversion never truncates,
 //! wraps or guesses.
+//!
+//! # Serialize
+//!
+//! [`Value`], [`ValueRef`] and rows serialize in any format:
+//!
+//! | value | serde form |
+//! |---|---|
+//! | null, bool, integers | null, bool, numbers |
+//! | f32, f64 | numbers; `"NaN"`, `"Infinity"`, `"-Infinity"` as text, as PostgreSQL writes them |
+//! | decimal | text, which keeps every digit |
+//! | text | text |
+//! | bytes | text in base64 (RFC 4648, padded) |
+//! | json | the document itself |
+//! | uuid, date, time, datetime, instant, interval | text, ISO 8601 for the times |
+//! | span | text, `-838:59:59.5` |
+//! | array | a sequence |
+//! | a type of the database's own | `{"type": "inet", "hex": "…"}` |
 
 mod array;
 #[cfg(feature = "with-chrono-0_4")]
@@ -12,10 +29,12 @@ mod duration;
 mod from;
 #[cfg(feature = "with-jiff-0_2")]
 mod jiff;
+mod json;
 mod native;
 mod numbers;
 #[cfg(feature = "with-rust_decimal-1")]
 mod rust_decimal;
+mod serialize;
 pub mod temporal;
 mod text;
 #[cfg(feature = "with-time-0_3")]
@@ -30,6 +49,7 @@ use std::fmt;
 pub use array::{ArrayRef, DecodeArray, NativeArray};
 pub use decimal::Decimal;
 pub use from::{FromValue, mismatch};
+pub use json::Json;
 pub use native::NativeType;
 pub use to::{Bound, ToValue};
 pub use uuid_text::{UuidText, parse_uuid};
