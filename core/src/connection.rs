@@ -24,6 +24,7 @@ use std::task::{Context, Poll};
 use crate::capabilities::Capabilities;
 use crate::catalog::{CatalogQuery, CatalogReply};
 use crate::dialect::Dialect;
+use crate::lex::{Lexed, Verb};
 use crate::params::Parameters;
 use crate::result::{Column, Description, Notice, Outcome, RowBatch};
 use crate::transaction::TxOptions;
@@ -315,6 +316,30 @@ pub trait Connection: Send {
 pub async fn run<C: Connection + ?Sized>(connection: &mut C, sql: &str) -> Result<Outcome> {
     connection.start(Query::new(sql)).await?;
     poll_fn(|cx| connection.poll_finish(cx)).await
+}
+
+/// Refuses a statement that would begin or end the transaction while a guard owns it.
+///
+/// # Errors
+///
+/// `Interface` that names the guard's methods.
+pub fn admit(lexed: &Lexed, guarded: bool) -> Result<()> {
+    match lexed.verb() {
+        Verb::Begin
+        | Verb::Commit
+        | Verb::CommitAndChain
+        | Verb::Rollback
+        | Verb::RollbackAndChain
+        | Verb::PrepareTransaction
+        | Verb::SetAutocommit
+        | Verb::Xa
+            if guarded =>
+        {
+            Err(Error::interface("the statement would begin or end the transaction, which its guard does")
+                .with_hint("call `begin`, `commit` or `rollback` on the transaction"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes the error of a call on a closed connection.
