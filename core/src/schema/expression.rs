@@ -47,7 +47,7 @@ fn words(sql: &str, dialect: &Dialect) -> Vec<String> {
             TokenKind::Word => words.push(text.to_lowercase()),
             // PostgreSQL alone tells the case of names apart.
             TokenKind::QuotedIdentifier if dialect.flavor == Flavor::Postgres => {
-                words.push(identifier(text))
+                words.push(identifier(text));
             }
             TokenKind::QuotedIdentifier => words.push(identifier(&text.to_lowercase())),
             TokenKind::Symbol | TokenKind::EscapedQuestion | TokenKind::Placeholder(_)

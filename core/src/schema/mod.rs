@@ -46,6 +46,7 @@ mod expression;
 mod guard;
 mod index;
 mod name;
+mod native;
 pub mod render;
 mod table;
 mod types;
