@@ -73,5 +73,5 @@ pub use oarlock_mock as testing;
 /// What the derive macros' code names. Not for users: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use oarlock_core::*;
+    pub use oarlock_core::__private::*;
 }

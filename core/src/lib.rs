@@ -3,6 +3,8 @@
 //! A program links the facade `oarlock`; a driver links this crate and implements [`Connection`] and
 //! [`DriverFactory`](factory::DriverFactory). No database crate is named here.
 
+#[doc(hidden)]
+pub mod __private;
 pub mod buffered;
 pub mod cache;
 pub mod capabilities;

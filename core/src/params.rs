@@ -169,6 +169,17 @@ impl<'a> Bindings<'a> {
         Ok(())
     }
 
+    /// Adds a value that was made for the call, by name or by position.
+    pub(crate) fn push_bound(&mut self, name: Option<&'a str>, bound: Result<Bound<'a>>) -> Result<()> {
+        let bound = bound.map_err(|error| match name {
+            Some(name) => error.context(format_args!("parameter :{name}")),
+            None => error.context(format_args!("parameter {}", self.values.len() + 1)),
+        })?;
+        self.names.extend(name);
+        self.values.push(bound);
+        Ok(())
+    }
+
     /// Gives the names, where values were added by name.
     ///
     /// # Errors

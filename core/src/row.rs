@@ -61,7 +61,7 @@ pub fn unknown_column(name: &str, columns: &[Column]) -> Error {
 }
 
 #[cold]
-fn at_column(error: Error, index: usize, columns: &[Column]) -> Error {
+pub(crate) fn at_column(error: Error, index: usize, columns: &[Column]) -> Error {
     match columns.get(index) {
         Some(column) => error.context(format_args!("column {index} ({})", column.name)).with_column(&*column.name),
         None => error,

@@ -1,1 +1,133 @@
 //! The derive macros of oarlock.
+//!
+//! Generated code names `::oarlock::__private`; `#[row(crate = "path")]` and `#[value(crate = "path")]` name another path
+//! for who re-exports oarlock.
+
+mod attributes;
+mod case;
+mod from_row;
+mod generics;
+mod params;
+mod value;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Reads a struct from a row.
+///
+/// A struct with named fields takes each from the column of the same name, wherever it stands; other columns are left
+/// alone. A tuple struct takes its fields from the columns in order, and wants as many as it has. Where the columns are is
+/// found out once per statement.
+///
+/// # Options of the struct
+///
+/// - `#[row(rename_all = "camelCase")]`: the case of the column names: `lowercase`, `UPPERCASE`, `PascalCase`,
+///   `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case`, `SCREAMING-KEBAB-CASE`.
+/// - `#[row(crate = "path")]`: where oarlock is.
+///
+/// # Options of a field
+///
+/// - `#[row(rename = "name")]`: the column's name.
+/// - `#[row(default)]`: `Default::default()` when there is no such column. NULL is not a missing column: read it as an
+///   `Option`.
+/// - `#[row(skip)]`: no column; `Default::default()`.
+/// - `#[row(flatten)]`: another struct that derives `FromRow`, from the same row; `#[row(flatten, prefix = "author_")]` from
+///   the columns whose names start so.
+/// - `#[row(json)]`: any type that serde deserializes, from a JSON document.
+/// - `#[row(try_from = "i32")]`: by `TryFrom` from what the column holds.
+///
+/// # Examples
+///
+/// ```
+/// use oarlock_macros::FromRow;
+///
+/// #[derive(FromRow)]
+/// # #[row(crate = "oarlock_core")]
+/// struct Post {
+///     id: i64,
+///     title: String,
+///     #[row(rename = "body_text")]
+///     body: Option<String>,
+///     #[row(flatten, prefix = "author_")]
+///     author: Author,
+/// }
+///
+/// #[derive(FromRow)]
+/// # #[row(crate = "oarlock_core")]
+/// struct Author {
+///     id: i64,
+///     #[row(json)]
+///     settings: Vec<String>,
+/// }
+/// ```
+#[proc_macro_derive(FromRow, attributes(row))]
+pub fn derive_from_row(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    from_row::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Gives a struct's fields as the parameters of a statement: by name from named fields, by position from a tuple struct.
+///
+/// It takes the options of [`FromRow`](macro@FromRow), so that one struct serves both ways: `rename`, `rename_all`, `skip`,
+/// `flatten` and `json` mean the same, `default` and `try_from` concern reading only, and `prefix` is refused. One is its own:
+///
+/// - `#[row(into = "i32")]`: by `Into` from a clone of the field.
+///
+/// # Examples
+///
+/// ```
+/// use oarlock_macros::Params;
+///
+/// #[derive(Params)]
+/// # #[row(crate = "oarlock_core")]
+/// struct NewPost<'a> {
+///     title: &'a str,
+///     #[row(json)]
+///     tags: Vec<String>,
+/// }
+/// // db.execute("INSERT INTO post (title, tags) VALUES (:title, :tags)", NewPost { … })
+/// ```
+#[proc_macro_derive(Params, attributes(row))]
+pub fn derive_params(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    params::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Reads a newtype as what it wraps, or an enum without fields from text.
+///
+/// A variant's text is its name in snake case, unless `#[value(rename_all = "…")]` on the enum or `#[value(rename = "…")]`
+/// on the variant says otherwise. `#[value(try_from = "i32")]` on any type reads it by `TryFrom` instead.
+///
+/// # Examples
+///
+/// ```
+/// use oarlock_macros::{FromValue, ToValue};
+///
+/// #[derive(FromValue, ToValue)]
+/// # #[value(crate = "oarlock_core")]
+/// struct UserId(i64);
+///
+/// #[derive(FromValue, ToValue)]
+/// # #[value(crate = "oarlock_core")]
+/// enum Status {
+///     Draft,      // 'draft'
+///     InReview,   // 'in_review'
+///     #[value(rename = "live")]
+///     Published,  // 'live'
+/// }
+/// ```
+#[proc_macro_derive(FromValue, attributes(value))]
+pub fn derive_from_value(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    value::expand_from(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Binds a newtype as what it wraps, or an enum without fields as text.
+///
+/// The texts are those of [`FromValue`](macro@FromValue). `#[value(into = "i32")]` on a type that is `Clone` binds it by
+/// `Into` instead.
+#[proc_macro_derive(ToValue, attributes(value))]
+pub fn derive_to_value(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    value::expand_to(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}

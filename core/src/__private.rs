@@ -1,0 +1,140 @@
+//! What the derive macros' code names. Not for users: it changes without notice.
+
+use std::error::Error as StdError;
+
+pub use serde::Serialize;
+pub use serde::de::DeserializeOwned;
+
+pub use crate::params::{Bindings, Params};
+pub use crate::result::Column;
+pub use crate::row::{FromRow, RowRef};
+pub use crate::value::{Bound, FromValue, ToValue, ValueRef};
+pub use crate::{Error, Result};
+
+use crate::ErrorKind;
+use crate::row::at_column;
+use crate::value::{Json, mismatch};
+
+/// The index of a column that the result lacks and whose field has a default.
+pub const ABSENT: usize = usize::MAX;
+
+/// Finds a field's column.
+pub fn find(columns: &[Column], name: &str, field: &str) -> Result<usize> {
+    let found = find_or_absent(columns, name);
+    if found == ABSENT { Err(missing(columns, name).context(field)) } else { Ok(found) }
+}
+
+pub fn find_or_absent(columns: &[Column], name: &str) -> usize {
+    columns.iter().position(|column| &*column.name == name).unwrap_or(ABSENT)
+}
+
+#[cold]
+fn missing(columns: &[Column], name: &str) -> Error {
+    // A nested struct sees the columns of others without a name.
+    let known: Vec<&str> = columns.iter().map(|column| &*column.name).filter(|name| !name.is_empty()).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Error::new(ErrorKind::ColumnNotFound, format!("there is no column {name}; the row has {known}")).with_column(name)
+}
+
+/// Checks that a tuple struct and a row are equally long.
+pub fn check_count(columns: &[Column], wanted: usize, name: &str) -> Result<()> {
+    if columns.len() == wanted {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::ColumnNotFound,
+        format!("{name}: expected a row of {wanted} columns, found {}", columns.len()),
+    ))
+}
+
+/// Plans a nested struct, over the columns whose names have the prefix, without it.
+pub fn plan_nested<T: FromRow>(columns: &[Column], prefix: &str, field: &str) -> Result<T::Plan> {
+    if prefix.is_empty() {
+        return T::plan(columns).map_err(|error| error.context(field));
+    }
+    // Indexes stay those of the row.
+    let stripped: Vec<Column> = columns
+        .iter()
+        .map(|column| Column { name: column.name.strip_prefix(prefix).unwrap_or_default().into(), ..column.clone() })
+        .collect();
+    T::plan(&stripped).map_err(|error| error.context(format_args!("{field} (prefix {prefix})")))
+}
+
+#[inline]
+pub fn read<T: FromValue>(row: RowRef<'_>, index: usize, field: &str) -> Result<T> {
+    match row.get(index) {
+        Ok(value) => Ok(value),
+        Err(error) => Err(in_field(error, field)),
+    }
+}
+
+#[cold]
+fn in_field(error: Error, field: &str) -> Error {
+    error.context(field)
+}
+
+pub fn read_json<T: DeserializeOwned>(row: RowRef<'_>, index: usize, field: &str) -> Result<T> {
+    read::<Json<T>>(row, index, field).map(Json::into_inner)
+}
+
+pub fn read_try_from<S, T>(row: RowRef<'_>, index: usize, field: &str) -> Result<T>
+where
+    S: FromValue,
+    T: TryFrom<S, Error: Into<Box<dyn StdError + Send + Sync>>>,
+{
+    let source: S = read(row, index, field)?;
+    T::try_from(source)
+        .map_err(|error| in_field(at_column(refused("the field's type", error), index, row.columns()), field))
+}
+
+pub fn value_try_from<S, T>(value: ValueRef<'_>, name: &str) -> Result<T>
+where
+    S: FromValue,
+    T: TryFrom<S, Error: Into<Box<dyn StdError + Send + Sync>>>,
+{
+    T::try_from(S::from_value(value)?).map_err(|error| refused(name, error))
+}
+
+#[cold]
+fn refused(what: &str, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Conversion, format!("{what} refused the value")).with_source(error)
+}
+
+pub fn value_into<T: Clone + Into<S>, S: ToValue>(value: &T) -> Result<Bound<'static>> {
+    let target: S = value.clone().into();
+    target.to_value()?.into_value().map(Bound::Owned)
+}
+
+/// Gives the text of an enum, which a database's own enum type may hold.
+#[inline]
+pub fn enum_text<'v>(value: ValueRef<'v>, name: &str) -> Result<&'v str> {
+    match value {
+        ValueRef::Text(text) => Ok(text),
+        ValueRef::Typed(_, bytes) => std::str::from_utf8(bytes).map_err(|_| mismatch(name, value)),
+        other => Err(mismatch(name, other)),
+    }
+}
+
+#[cold]
+pub fn unknown_variant(name: &str, texts: &[&str]) -> Error {
+    Error::new(ErrorKind::Conversion, format!("expected {name} ({}), found other text", texts.join(", ")))
+}
+
+pub fn bind<'a, T: ToValue + ?Sized>(bindings: &mut Bindings<'a>, name: Option<&'a str>, value: &'a T) -> Result<()> {
+    match name {
+        Some(name) => bindings.push_named(name, value),
+        None => bindings.push(value),
+    }
+}
+
+pub fn bind_json<'a, T: Serialize>(bindings: &mut Bindings<'a>, name: Option<&'a str>, value: &'a T) -> Result<()> {
+    bindings.push_bound(name, Json(value).to_value().and_then(Bound::into_value).map(Bound::Owned))
+}
+
+pub fn bind_into<'a, T, S>(bindings: &mut Bindings<'a>, name: Option<&'a str>, value: &'a T) -> Result<()>
+where
+    T: Clone + Into<S>,
+    S: ToValue,
+{
+    bindings.push_bound(name, value_into::<T, S>(value))
+}
