@@ -1,1 +1,3 @@
 //! The conformance suite of oarlock: the rules every driver passes, as named tests.
+
+pub mod sqlgen;

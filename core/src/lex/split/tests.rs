@@ -2,7 +2,7 @@ use super::*;
 
 /// Joins the statements by semicolons, splits, and expects them back.
 fn comes_apart(dialect: &Dialect, statements: &[&str]) {
-    let script = statements.iter().map(|statement| format!("{statement};\n")).collect::<String>();
+    let script = statements.join(";\n") + ";\n";
     let found: Vec<_> = split(&script, dialect).map(|span| span.text(&script).to_owned()).collect();
     assert_eq!(found, statements, "{}", dialect.name);
 }
