@@ -1,0 +1,32 @@
+//! Measures the contract beside the raw drivers and peers. `bench/run` is the way in.
+
+mod oarlock_peer;
+mod raw_mysql;
+mod raw_postgres;
+mod raw_sqlite;
+mod runner;
+mod setup;
+
+use oarlock_bench_protocol::{Engine, serve};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> Result<(), Failure> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["overhead", sqlx, out] => runner::overhead(sqlx, out),
+        ["worker", peer, engine, url] => {
+            let engine = Engine::named(engine).ok_or("unknown engine")?;
+            let url = url.to_owned();
+            match (peer, engine) {
+                ("raw", Engine::Sqlite) => serve(engine, || raw_sqlite::Raw::open(url))?,
+                ("raw", Engine::Postgres) => serve(engine, || raw_postgres::Raw::open(url))?,
+                ("raw", Engine::Mysql) => serve(engine, || raw_mysql::Raw::open(url))?,
+                ("oarlock", _) => serve(engine, move || oarlock_peer::Oarlock::open(engine, url))?,
+                _ => return Err("unknown peer".into()),
+            }
+            Ok(())
+        }
+        _ => Err("usage: oarlock-bench overhead SQLX-BINARY OUT.json".into()),
+    }
+}
