@@ -222,6 +222,13 @@ fn kept_default(default: Default, ty: &Type, dialect: &Dialect) -> Option<Defaul
         Default::Literal(Literal::Text(value)) if *ty == Type::Uuid => {
             value.to_ascii_lowercase().into()
         }
+        // PostgreSQL keeps a document, not its blanks.
+        Default::Literal(Literal::Text(value)) if *ty == Type::Json => {
+            let document = serde_json::from_str::<serde_json::Value>(&value);
+            document
+                .map_or(value, |document| document.to_string())
+                .into()
+        }
         Default::Expression(sql) => Default::Expression(expression::normal(&sql, dialect)),
         other => other,
     })

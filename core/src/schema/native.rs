@@ -221,18 +221,27 @@ fn constant(sql: &str, ty: &Type, engine: Engine) -> Option<Literal> {
     if let Some(text) = unquoted(sql) {
         return Some(match (engine, ty) {
             (Engine::Postgres, Type::Bytes) => Literal::Bytes(bytes(text.strip_prefix(r"\x")?)?),
+            (Engine::MySql | Engine::MariaDb, Type::Bytes | Type::VarBinary(_)) => {
+                Literal::Bytes(text.into_bytes())
+            }
+            (Engine::Postgres, ty) if ty.is_integer() => number(&text)?,
+            (Engine::Postgres, Type::Float4 | Type::Float8 | Type::Decimal { .. }) => {
+                number(&text)?
+            }
             (Engine::Sqlite, Type::UInt8) => text.parse::<u64>().ok()?.into(),
             (Engine::Sqlite, Type::Decimal { .. }) => number(&text)?,
             _ => Literal::Text(text),
         });
     }
-    if let Some(digits) = sql
-        .strip_prefix("x'")
-        .and_then(|rest| rest.strip_suffix('\''))
-    {
-        let bytes = bytes(digits)?;
-        return Some(match (ty, bytes.len()) {
-            (Type::Uuid, 16) => {
+    // What MySQL's renderer writes for text with a backslash where a default must be an expression.
+    if let Some(literal) = between(sql, "convert ( ", " using utf8mb4 )") {
+        return constant(literal, ty, engine);
+    }
+    if let Some(digits) = between(sql, "x'", "'").or_else(|| between(sql, "unhex('", "')")) {
+        let digits = digits.to_ascii_lowercase();
+        let bytes = bytes(&digits)?;
+        return Some(match ty {
+            Type::Uuid if bytes.len() == 16 => {
                 let groups = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
                 Literal::Text(groups.join("-"))
             }
@@ -258,6 +267,10 @@ fn number(digits: &str) -> Option<Literal> {
             .map_or_else(|_| Literal::Number(digits.to_owned()), Literal::Int)
     };
     numeric.then(number)
+}
+
+fn between<'s>(sql: &'s str, open: &str, close: &str) -> Option<&'s str> {
+    sql.strip_prefix(open)?.strip_suffix(close)
 }
 
 /// Gives the text of a string literal in normal form.

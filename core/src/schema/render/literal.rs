@@ -20,10 +20,10 @@ pub(in crate::schema) fn text(engine: Engine, value: &str) -> Result<String> {
     let plain = value.replace('\'', "''");
     Ok(match engine {
         Engine::Postgres if value.contains('\\') => format!("E'{}'", plain.replace('\\', "\\\\")),
-        // NO_BACKSLASH_ESCAPES decides what a backslash means; hexadecimal digits mean the same either way.
-        Engine::MySql | Engine::MariaDb if value.contains(['\\', '\0']) => {
-            format!("_utf8mb4 {}", hex(value.as_bytes()))
-        }
+        // NO_BACKSLASH_ESCAPES decides what a backslash means; hexadecimal digits mean the same either
+        // way. No introducer of a character set stands before them: MariaDB (10.11) keeps `_utf8mb4 X'5C'` in a
+        // check or a default as a string that it then reads with another meaning.
+        Engine::MySql | Engine::MariaDb if value.contains(['\\', '\0']) => hex(value.as_bytes()),
         _ => format!("'{plain}'"),
     })
 }
@@ -37,6 +37,11 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     }
     out.push('\'');
     out
+}
+
+/// Writes bytes as MySQL's expression: a literal of bytes comes back from its catalog as broken text.
+fn unhex(literal: &str) -> String {
+    format!("(unhex({}))", &literal[1..])
 }
 
 /// Writes a constant in the type of its column.
@@ -62,6 +67,7 @@ pub(super) fn literal(place: Place<'_>, ty: &Type, value: &Literal) -> Result<St
                 &digits[2..digits.len() - 1].to_ascii_lowercase()
             )
         }
+        Literal::Bytes(value) if engine.is_mysql() => unhex(&hex(value)),
         Literal::Bytes(value) => hex(value),
     })
 }
@@ -107,7 +113,7 @@ fn uuid(place: Place<'_>, value: &str) -> Result<String> {
         return Err(place.wrong(format_args!("the default {value:?} is not a UUID")));
     }
     if place.engine.is_mysql() {
-        return Ok(format!("X'{}'", digits.to_ascii_uppercase()));
+        return Ok(unhex(&format!("X'{}'", digits.to_ascii_uppercase())));
     }
     let groups = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
     Ok(format!("'{}'", groups.join("-")))
@@ -124,12 +130,15 @@ pub(in crate::schema) fn default(
         Default::Literal(value) => {
             let sql = literal(place, ty, value)?;
             // MySQL takes a default of these types as an expression only.
-            let parenthesised =
+            let expression =
                 place.engine.is_mysql() && matches!(ty, Type::Text | Type::Bytes | Type::Json);
-            Ok(if parenthesised && *value != Literal::Null {
-                format!("({sql})")
-            } else {
-                sql
+            Ok(match value {
+                Literal::Text(_) if expression && sql.starts_with("X'") => {
+                    format!("(convert({sql} using utf8mb4))")
+                }
+                Literal::Null | Literal::Bytes(_) => sql,
+                _ if expression => format!("({sql})"),
+                _ => sql,
             })
         }
         Default::Now => now(place, ty),
@@ -186,7 +195,7 @@ mod tests {
     #[test]
     fn backslash_means_itself_whatever_the_mode() -> Result<()> {
         assert_eq!(text(Engine::Postgres, r"a\'b")?, r"E'a\\''b'");
-        assert_eq!(text(Engine::MariaDb, r"a\b")?, "_utf8mb4 X'615C62'");
+        assert_eq!(text(Engine::MariaDb, r"a\b")?, "X'615C62'");
         assert_eq!(text(Engine::MySql, "it's")?, "'it''s'");
         assert_eq!(text(Engine::Sqlite, r"a\b")?, r"'a\b'");
         Ok(())
@@ -234,7 +243,7 @@ mod tests {
         let render = |engine| literal(Place::column(engine, &table, "u"), &Type::Uuid, &value);
         assert_eq!(
             render(Engine::MySql)?,
-            "X'6BA7B8109DAD11D180B400C04FD430C8'"
+            "(unhex('6BA7B8109DAD11D180B400C04FD430C8'))"
         );
         assert_eq!(
             render(Engine::Sqlite)?,

@@ -133,20 +133,12 @@ fn mysql(place: Place<'_>, ty: &Type) -> Result<String> {
             let words = enumeration
                 .values
                 .iter()
-                .map(|value| mysql_word(place, value))
+                .map(|value| text(place.engine, value))
                 .collect::<Result<Vec<_>>>()?;
             format!("ENUM({})", words.join(", "))
         }
         Type::Native(name) => name.clone(),
     })
-}
-
-/// `ENUM(…)` takes plain literals and hexadecimal ones, but no introducer of a character set.
-fn mysql_word(place: Place<'_>, word: &str) -> Result<String> {
-    let literal = text(place.engine, word)?;
-    Ok(literal
-        .strip_prefix("_utf8mb4 ")
-        .map_or_else(|| literal.clone(), str::to_owned))
 }
 
 fn sqlite(place: Place<'_>, ty: &Type) -> Result<String> {

@@ -5,8 +5,10 @@
 //! its operators and writes it with all parentheses, so that both spellings come out the same. It is only ever compared,
 //! never run. An expression that this small grammar does not cover keeps its tokens, with one blank between them.
 
+mod words;
+
+use self::words::{is_operator, words};
 use crate::dialect::{Dialect, Flavor};
-use crate::lex::{TokenKind, Tokens};
 
 /// Gives the normal form of an expression.
 pub(super) fn normal(sql: &str, dialect: &Dialect) -> String {
@@ -15,6 +17,7 @@ pub(super) fn normal(sql: &str, dialect: &Dialect) -> String {
         words: &words,
         at: 0,
         postgres: dialect.flavor == Flavor::Postgres,
+        last: None,
     };
     match reader.expression(0) {
         Some(tree) if reader.at == words.len() => tree,
@@ -22,146 +25,22 @@ pub(super) fn normal(sql: &str, dialect: &Dialect) -> String {
     }
 }
 
-/// Cuts an expression into words of one spelling: names as they are stored in double quotes unless they are plain,
-/// keywords and plain names in lower case, operators of several characters whole.
-fn words(sql: &str, dialect: &Dialect) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut end = 0;
-    let tokens: Vec<_> = Tokens::new(sql, dialect.lexing)
-        .filter(|token| !token.kind.is_blank())
-        .collect();
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        let text = token.text(sql);
-        match token.kind {
-            // The introducer of a character set, which MySQL puts before the literals it writes.
-            TokenKind::Word
-                if text.starts_with('_')
-                    && tokens.peek().is_some_and(|it| it.kind == TokenKind::String) =>
-            {
-                let literal = tokens.next().map_or("", |token| token.text(sql));
-                words.push(hex_text(string(literal, dialect)));
-                end = 0;
-                continue;
-            }
-            TokenKind::Word => words.push(text.to_lowercase()),
-            // PostgreSQL alone tells the case of names apart.
-            TokenKind::QuotedIdentifier if dialect.flavor == Flavor::Postgres => {
-                words.push(identifier(text));
-            }
-            TokenKind::QuotedIdentifier => words.push(identifier(&text.to_lowercase())),
-            TokenKind::Symbol | TokenKind::EscapedQuestion | TokenKind::Placeholder(_)
-                if token.start == end
-                    && is_operator(text)
-                    && words.last().is_some_and(|word| is_operator(word)) =>
-            {
-                if let Some(last) = words.last_mut() {
-                    last.push_str(text);
-                }
-            }
-            TokenKind::String => words.push(string(text, dialect)),
-            _ => words.push(text.to_owned()),
-        }
-        end = token.end;
-    }
-    for word in &mut words {
-        if word == "!=" {
-            "<>".clone_into(word);
-        }
-    }
-    words
-}
-
-fn is_operator(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| b"+-*/<>=~!@#%^&|?:".contains(&byte))
-}
-
-fn identifier(quoted: &str) -> String {
-    let Some(quote) = quoted.chars().next() else {
-        return String::new();
-    };
-    let inner = &quoted[quote.len_utf8()..quoted.len() - 1];
-    let name = if quote == '[' {
-        inner.to_owned()
-    } else {
-        inner.replace(&format!("{quote}{quote}"), &quote.to_string())
-    };
-    let plain = name
-        .chars()
-        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && name.starts_with(|c: char| !c.is_ascii_digit())
-        && !RESERVED.contains(&name.as_str());
-    if plain {
-        name
-    } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    }
-}
-
-/// Words of the grammar below: a column of such a name must not be read as one.
-const RESERVED: [&str; 16] = [
-    "and", "or", "not", "in", "is", "null", "like", "ilike", "between", "case", "end", "any",
-    "array", "collate", "escape", "true",
-];
-
-/// Writes a string literal as plain text between quotes, and bytes as `x'…'` in lower case.
-fn string(literal: &str, dialect: &Dialect) -> String {
-    match (dialect.flavor, literal.as_bytes().first()) {
-        (Flavor::Postgres, Some(b'e' | b'E')) => unescaped(&literal[1..]),
-        (Flavor::MySql, Some(b'\'')) if dialect.lexing.backslash_escapes => unescaped(literal),
-        (_, Some(b'x' | b'X')) => literal.to_lowercase(),
-        _ => literal.to_owned(),
-    }
-}
-
-/// Takes the backslashes off quotes and backslashes; other escapes stay as they are.
-fn unescaped(literal: &str) -> String {
-    let mut out = String::with_capacity(literal.len());
-    let mut rest = literal;
-    while let Some((before, after)) = rest.split_once('\\') {
-        out.push_str(before);
-        rest = after;
-        match after.chars().next() {
-            Some('\'') => out.push_str("''"),
-            Some('\\') => out.push('\\'),
-            _ => {
-                out.push('\\');
-                continue;
-            }
-        }
-        rest = &rest[1..];
-    }
-    out + rest
-}
-
-/// Writes `x'…'` as the text that its bytes are, which is what it means after the introducer of a character set.
-fn hex_text(literal: String) -> String {
-    let Some(digits) = literal
-        .strip_prefix("x'")
-        .and_then(|rest| rest.strip_suffix('\''))
-    else {
-        return literal;
-    };
-    let bytes = (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok());
-    match bytes
-        .collect::<Option<Vec<u8>>>()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-    {
-        Some(text) => format!("'{}'", text.replace('\'', "''")),
-        None => literal,
-    }
-}
-
 struct Reader<'w> {
     words: &'w [String],
     at: usize,
     postgres: bool,
+    /// The last operation with two sides: left, operator, right.
+    last: Option<(String, String, String)>,
 }
+
+const OPPOSITES: [(&str, &str); 6] = [
+    ("=", "<>"),
+    ("<>", "="),
+    ("<", ">="),
+    (">=", "<"),
+    (">", "<="),
+    ("<=", ">"),
+];
 
 const OR: u8 = 1;
 const AND: u8 = 2;
@@ -194,7 +73,7 @@ impl Reader<'_> {
         let mut left = match self.peek() {
             "not" => {
                 self.at += 1;
-                format!("(not {})", self.expression(NOT)?)
+                self.negated()?
             }
             sign @ ("-" | "+" | "~") => {
                 let sign = sign.to_owned();
@@ -215,6 +94,18 @@ impl Reader<'_> {
                 Step::Done(tree) => return Some(tree),
             };
         }
+    }
+
+    /// Reads what stands after NOT. MariaDB turns the comparison round instead.
+    fn negated(&mut self) -> Option<String> {
+        let inner = self.expression(NOT)?;
+        if let Some((left, operator, right)) = &self.last
+            && inner == format!("({left} {operator} {right})")
+            && let Some((_, other)) = OPPOSITES.iter().find(|(one, _)| one == operator)
+        {
+            return Some(format!("({left} {other} {right})"));
+        }
+        Some(format!("(not {inner})"))
     }
 
     fn suffix(&mut self, left: String, least: u8) -> Option<Step> {
@@ -263,7 +154,12 @@ impl Reader<'_> {
                 format!("({left} at time zone {})", self.expression(OTHER + 1)?)
             }
             "=" if self.take("any") => format!("({left} in {})", self.any()?),
-            operator => format!("({left} {operator} {})", self.expression(binding + 1)?),
+            operator => {
+                let right = self.expression(binding + 1)?;
+                let tree = format!("({left} {operator} {right})");
+                self.last = Some((left, operator.to_owned(), right));
+                tree
+            }
         };
         Some(Step::More(tree))
     }
@@ -363,6 +259,9 @@ impl Reader<'_> {
                     ty.push('.');
                 }
             }
+            if let Some((_, name)) = ALIASES.iter().find(|(alias, _)| *alias == ty) {
+                (*name).clone_into(&mut ty);
+            }
             for (open, close) in [("(", ")"), ("[", "]")] {
                 while self.peek() == open {
                     match self.arguments(open, close) {
@@ -376,6 +275,22 @@ impl Reader<'_> {
         casts
     }
 }
+
+/// PostgreSQL's short names of types, and those that it reports.
+const ALIASES: [(&str, &str); 12] = [
+    ("bool", "boolean"),
+    ("decimal", "numeric"),
+    ("float4", "real"),
+    ("float8", "double precision"),
+    ("int", "integer"),
+    ("int2", "smallint"),
+    ("int4", "integer"),
+    ("int8", "bigint"),
+    ("time", "time without time zone"),
+    ("timestamp", "timestamp without time zone"),
+    ("timestamptz", "timestamp with time zone"),
+    ("varchar", "character varying"),
+];
 
 /// Gives the number of `'-1'::integer`, as PostgreSQL writes one below zero.
 fn negative(literal: &str, cast: &str) -> Option<String> {
@@ -456,6 +371,7 @@ mod tests {
             r"`Mood` in ('it\'s','ok')",
         );
         same(dialect, "a > 0 AND B < 10", "`a` > 0 and `b` < 10");
+        same(dialect, "NOT (price < -5)", "`price` >= -5");
         same(
             dialect,
             "kind in (_utf8mb4 X'615C62', 'c')",
@@ -480,6 +396,7 @@ mod tests {
             normal(r#""Name" > 0"#, dialect),
             normal("Name > 0", dialect)
         );
+        same(dialect, "a::int4 = 1", "((a)::integer = 1)");
         assert_ne!(
             normal("a::int4 = 1", dialect),
             normal("a::int8 = 1", dialect)
