@@ -37,16 +37,24 @@ use tokio::runtime::{Builder, Handle, Runtime};
 fn wait<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
     if Handle::try_current().is_ok() {
-        return Err(Error::interface("a blocking call was made inside an asynchronous task")
-            .with_hint("use the asynchronous namesake there, or spawn_blocking"));
+        return Err(
+            Error::interface("a blocking call was made inside an asynchronous task")
+                .with_hint("use the asynchronous namesake there, or spawn_blocking"),
+        );
     }
-    let runtime =
-        RUNTIME.get_or_init(|| Builder::new_multi_thread().worker_threads(1).thread_name("oarlock").enable_all().build());
+    let runtime = RUNTIME.get_or_init(|| {
+        Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("oarlock")
+            .enable_all()
+            .build()
+    });
     match runtime {
         Ok(runtime) => runtime.block_on(future),
-        Err(error) => {
-            Err(Error::new(ErrorKind::ResourcesExhausted, format!("the runtime for blocking calls did not start: {error}")))
-        }
+        Err(error) => Err(Error::new(
+            ErrorKind::ResourcesExhausted,
+            format!("the runtime for blocking calls did not start: {error}"),
+        )),
     }
 }
 
@@ -124,7 +132,11 @@ impl<D: Db> Blocking<D> {
     /// # Errors
     ///
     /// As its asynchronous namesake.
-    pub fn execute_many<P: Params>(&self, sql: &str, rows: impl AsRef<[P]> + Send + Sync) -> Result<Outcome> {
+    pub fn execute_many<P: Params>(
+        &self,
+        sql: &str,
+        rows: impl AsRef<[P]> + Send + Sync,
+    ) -> Result<Outcome> {
         wait(self.0.execute_many(sql, rows))
     }
 
@@ -142,7 +154,11 @@ impl<D: Db> Blocking<D> {
     /// # Errors
     ///
     /// As its asynchronous namesake.
-    pub fn fetch_one<T: FromRow + Send>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
+    pub fn fetch_one<T: FromRow + Send>(
+        &self,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Option<T>> {
         wait(self.0.fetch_one(sql, params))
     }
 

@@ -89,7 +89,11 @@ pub trait DbExt: Db {
     }
 
     /// Runs a statement and gives the cursor that stands before its first row.
-    fn query<'a, P: Params + 'a>(&'a self, sql: &'a str, params: P) -> impl Future<Output = Result<Cursor>> + Send + 'a {
+    fn query<'a, P: Params + 'a>(
+        &'a self,
+        sql: &'a str,
+        params: P,
+    ) -> impl Future<Output = Result<Cursor>> + Send + 'a {
         async move {
             let mut cursor = self.cursor().await?;
             cursor.execute(sql, params).await?;
@@ -98,7 +102,11 @@ pub trait DbExt: Db {
     }
 
     /// Runs a statement to its end, dropping its rows if it gives any.
-    fn execute<'a, P: Params + 'a>(&'a self, sql: &'a str, params: P) -> impl Future<Output = Result<Outcome>> + Send + 'a {
+    fn execute<'a, P: Params + 'a>(
+        &'a self,
+        sql: &'a str,
+        params: P,
+    ) -> impl Future<Output = Result<Outcome>> + Send + 'a {
         async move { self.query(sql, params).await?.finish().await }
     }
 
@@ -107,7 +115,11 @@ pub trait DbExt: Db {
     ///
     /// All rows are bound before the first is sent. No rows, nothing done. The error of a row that fails has its
     /// [`batch_index`](Error::batch_index).
-    fn execute_many<'a, P, R>(&'a self, sql: &'a str, rows: R) -> impl Future<Output = Result<Outcome>> + Send + 'a
+    fn execute_many<'a, P, R>(
+        &'a self,
+        sql: &'a str,
+        rows: R,
+    ) -> impl Future<Output = Result<Outcome>> + Send + 'a
     where
         P: Params + 'a,
         R: AsRef<[P]> + Send + Sync + 'a,
@@ -116,7 +128,8 @@ pub trait DbExt: Db {
             let mut bindings = Vec::with_capacity(rows.as_ref().len());
             for (index, row) in rows.as_ref().iter().enumerate() {
                 let mut bound = Bindings::default();
-                row.bind(&mut bound).map_err(|error| error.with_batch_index(index))?;
+                row.bind(&mut bound)
+                    .map_err(|error| error.with_batch_index(index))?;
                 bindings.push(bound);
             }
             let Some(first) = bindings.first() else {
@@ -127,16 +140,28 @@ pub trait DbExt: Db {
                 if row.len() != width || row.names()? != names {
                     return Err(Error::new(
                         ErrorKind::Parameters,
-                        format!("row {index} has other parameters than row 0: {} and {width} of them", row.len()),
+                        format!(
+                            "row {index} has other parameters than row 0: {} and {width} of them",
+                            row.len()
+                        ),
                     )
                     .with_batch_index(index));
                 }
             }
             let mut values: Vec<ValueRef<'_>> = Vec::with_capacity(width * bindings.len());
-            bindings.iter().for_each(|row| row.extend(&mut values));
+            for row in &bindings {
+                row.extend(&mut values);
+            }
             let mut lease = self.lease().await?;
             let guarded = lease.is_guarded();
-            let many = Many { sql, names, width, rows: bindings.len(), values: &values, guarded };
+            let many = Many {
+                sql,
+                names,
+                width,
+                rows: bindings.len(),
+                values: &values,
+                guarded,
+            };
             lease.connection().execute_many(many).await
         }
     }
@@ -166,9 +191,12 @@ pub trait DbExt: Db {
         params: impl Params + 'a,
     ) -> impl Future<Output = Result<T>> + Send + 'a {
         async move {
-            self.fetch_one(sql, params)
-                .await?
-                .ok_or_else(|| Error::new(ErrorKind::RowNotFound, "the query gave no row, and one was required"))
+            self.fetch_one(sql, params).await?.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::RowNotFound,
+                    "the query gave no row, and one was required",
+                )
+            })
         }
     }
 
@@ -187,7 +215,10 @@ pub trait DbExt: Db {
     }
 
     /// Prepares a statement without running it, and tells its parameters and columns.
-    fn describe<'a>(&'a self, sql: &'a str) -> impl Future<Output = Result<Description>> + Send + 'a {
+    fn describe<'a>(
+        &'a self,
+        sql: &'a str,
+    ) -> impl Future<Output = Result<Description>> + Send + 'a {
         async move { self.lease().await?.connection().describe(sql).await }
     }
 
@@ -235,7 +266,11 @@ pub trait DbExt: Db {
     }
 
     /// Runs work in a transaction with options: see [`transaction`](Self::transaction).
-    fn transaction_with<T, F, Fut>(&self, options: TxOptions, work: F) -> impl Future<Output = Result<T>> + Send
+    fn transaction_with<T, F, Fut>(
+        &self,
+        options: TxOptions,
+        work: F,
+    ) -> impl Future<Output = Result<T>> + Send
     where
         T: Send,
         F: Fn(Tx) -> Fut + Send + Sync,
@@ -264,32 +299,82 @@ pub trait DbExt: Db {
 
     /// Gives the names of the schemas that are not the server's own, sorted.
     fn schemas(&self) -> impl Future<Output = Result<Vec<String>>> + Send {
-        async { self.lease().await?.connection().catalog(CatalogQuery::Schemas).await?.into_names() }
+        async {
+            self.lease()
+                .await?
+                .connection()
+                .catalog(CatalogQuery::Schemas)
+                .await?
+                .into_names()
+        }
     }
 
     /// Gives the names of a schema's tables, of the current one for `None`, sorted.
-    fn table_names<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<String>>> + Send + 'a {
-        async move { self.lease().await?.connection().catalog(CatalogQuery::TableNames { schema }).await?.into_names() }
+    fn table_names<'a>(
+        &'a self,
+        schema: Option<&'a str>,
+    ) -> impl Future<Output = Result<Vec<String>>> + Send + 'a {
+        async move {
+            self.lease()
+                .await?
+                .connection()
+                .catalog(CatalogQuery::TableNames { schema })
+                .await?
+                .into_names()
+        }
     }
 
     /// Gives a schema's tables in full, of the current one for `None`, sorted by name.
-    fn tables<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<Table>>> + Send + 'a {
-        async move { self.lease().await?.connection().catalog(CatalogQuery::Tables { schema }).await?.into_tables() }
+    fn tables<'a>(
+        &'a self,
+        schema: Option<&'a str>,
+    ) -> impl Future<Output = Result<Vec<Table>>> + Send + 'a {
+        async move {
+            self.lease()
+                .await?
+                .connection()
+                .catalog(CatalogQuery::Tables { schema })
+                .await?
+                .into_tables()
+        }
     }
 
     /// Gives one table in full. A table that does not exist is a `TableNotFound` error.
-    fn table<'a>(&'a self, schema: Option<&'a str>, name: &'a str) -> impl Future<Output = Result<Table>> + Send + 'a {
+    fn table<'a>(
+        &'a self,
+        schema: Option<&'a str>,
+        name: &'a str,
+    ) -> impl Future<Output = Result<Table>> + Send + 'a {
         async move {
-            let reply = self.lease().await?.connection().catalog(CatalogQuery::Table { schema, name }).await?;
+            let reply = self
+                .lease()
+                .await?
+                .connection()
+                .catalog(CatalogQuery::Table { schema, name })
+                .await?;
             reply.into_tables()?.pop().ok_or_else(|| {
-                Error::new(ErrorKind::TableNotFound, format!("there is no table {name}")).with_table(name)
+                Error::new(
+                    ErrorKind::TableNotFound,
+                    format!("there is no table {name}"),
+                )
+                .with_table(name)
             })
         }
     }
 
     /// Gives a schema's views, of the current one for `None`, sorted by name.
-    fn views<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<View>>> + Send + 'a {
-        async move { self.lease().await?.connection().catalog(CatalogQuery::Views { schema }).await?.into_views() }
+    fn views<'a>(
+        &'a self,
+        schema: Option<&'a str>,
+    ) -> impl Future<Output = Result<Vec<View>>> + Send + 'a {
+        async move {
+            self.lease()
+                .await?
+                .connection()
+                .catalog(CatalogQuery::Views { schema })
+                .await?
+                .into_views()
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod conn;
 pub mod connection;
 pub mod cursor;
 mod db;
+pub mod de;
 pub mod dialect;
 pub mod error;
 pub mod factory;

@@ -43,14 +43,18 @@ impl Tx {
 
     pub(crate) async fn begin(session: &Session, depth: u32, options: TxOptions) -> Result<Self> {
         let depth = session.begin(depth, &options).await?;
-        Ok(Self(Arc::new(Inner { session: session.clone(), depth, over: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Inner {
+            session: session.clone(),
+            depth,
+            over: AtomicBool::new(false),
+        })))
     }
 
     fn open(&self) -> Result<&Inner> {
-        match self.0.over.load(Ordering::Acquire) {
-            false => Ok(&self.0),
-            true => Err(Error::interface("the transaction is over")),
+        if self.0.over.load(Ordering::Acquire) {
+            return Err(Error::interface("the transaction is over"));
         }
+        Ok(&self.0)
     }
 
     /// Keeps the transaction's work. Whatever the result, the transaction is over.
@@ -75,9 +79,10 @@ impl Tx {
 
     pub(crate) async fn finish(&self, keep: bool) -> Result<()> {
         let inner = self.open()?;
-        let result = match keep {
-            true => inner.session.commit(inner.depth).await,
-            false => inner.session.rollback(inner.depth).await,
+        let result = if keep {
+            inner.session.commit(inner.depth).await
+        } else {
+            inner.session.rollback(inner.depth).await
         };
         // A refusal for being used out of turn leaves the transaction as it is, for its drop to end.
         if !matches!(&result, Err(error) if error.kind() == crate::ErrorKind::Interface) {
@@ -110,6 +115,9 @@ impl Db for Tx {
 impl std::fmt::Debug for Tx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let over = self.0.over.load(Ordering::Acquire);
-        f.debug_struct("Tx").field("depth", &self.0.depth).field("over", &over).finish_non_exhaustive()
+        f.debug_struct("Tx")
+            .field("depth", &self.0.depth)
+            .field("over", &over)
+            .finish_non_exhaustive()
     }
 }

@@ -18,7 +18,10 @@ impl Pooled {
 
 impl Hold for Pooled {
     fn connection(&mut self) -> &mut dyn Connection {
-        let object = self.0.as_mut().expect("invariant: only drop takes the object out");
+        let object = self
+            .0
+            .as_mut()
+            .expect("invariant: only drop takes the object out");
         &mut ***object
     }
 }
@@ -27,7 +30,9 @@ impl Drop for Pooled {
     /// A drop cannot wait: a task rolls the session back and resets it, and only then is it free for the next borrower.
     /// Where there is no runtime to run the task, or the session is lost, the connection is discarded.
     fn drop(&mut self) {
-        let Some(mut object) = self.0.take() else { return };
+        let Some(mut object) = self.0.take() else {
+            return;
+        };
         match Handle::try_current() {
             Ok(runtime) if object.health() != Health::Dead => {
                 runtime.spawn(async move {

@@ -44,8 +44,12 @@ impl CityForm {
             let value = value.trim();
             match value.chars().count() {
                 0 => messages.push((field, "must not be empty".to_owned())),
-                count if count > longest => messages.push((field, format!("must have at most {longest} characters"))),
-                _ if value.contains('\0') => messages.push((field, "must not contain a NUL character".to_owned())),
+                count if count > longest => {
+                    messages.push((field, format!("must have at most {longest} characters")))
+                }
+                _ if value.contains('\0') => {
+                    messages.push((field, "must not contain a NUL character".to_owned()))
+                }
                 _ => {}
             }
             value.to_owned()
@@ -55,12 +59,21 @@ impl CityForm {
         let country_code = text("country_code", &self.country_code, 2).to_uppercase();
         let region = text("region", &self.region, 20);
         let timezone = text("timezone", &self.timezone, 50);
-        let population = self.population.trim().parse::<i64>().ok().filter(|p| *p >= 0);
+        let population = self
+            .population
+            .trim()
+            .parse::<i64>()
+            .ok()
+            .filter(|p| *p >= 0);
         if population.is_none() {
             messages.push(("population", "must be a whole number, 0 or more".to_owned()));
         }
         let mut degrees = |field, value: &str, limit: f64| {
-            let read = value.trim().parse::<f64>().ok().filter(|degrees| degrees.abs() <= limit);
+            let read = value
+                .trim()
+                .parse::<f64>()
+                .ok()
+                .filter(|degrees| degrees.abs() <= limit);
             if read.is_none() {
                 messages.push((field, format!("must be a number from −{limit} to {limit}")));
             }
@@ -70,7 +83,16 @@ impl CityForm {
         let longitude = degrees("longitude", &self.longitude, 180.0);
         match (population, latitude, longitude) {
             (Some(population), Some(latitude), Some(longitude)) if messages.is_empty() => {
-                Ok(NewCity { name, country, country_code, region, population, latitude, longitude, timezone })
+                Ok(NewCity {
+                    name,
+                    country,
+                    country_code,
+                    region,
+                    population,
+                    latitude,
+                    longitude,
+                    timezone,
+                })
             }
             _ => Err(messages),
         }

@@ -45,7 +45,9 @@ struct Said {
 }
 
 async fn show(State(pool): State<Pool>, Path(id): Path<i64>, Query(said): Query<Said>) -> Page {
-    let city = cities::get(&pool, id).await?.ok_or(Problem::NotFound("city"))?;
+    let city = cities::get(&pool, id)
+        .await?
+        .ok_or(Problem::NotFound("city"))?;
     page(pages::show(&city, said.done.as_deref()))
 }
 
@@ -54,7 +56,9 @@ async fn new() -> Page {
 }
 
 async fn create(State(pool): State<Pool>, Form(form): Form<CityForm>) -> Result<Redirect, Problem> {
-    let city = form.check().map_err(|messages| Problem::rejected(None, &form, messages))?;
+    let city = form
+        .check()
+        .map_err(|messages| Problem::rejected(None, &form, messages))?;
     match cities::insert(&pool, &city).await {
         Ok(id) => Ok(Redirect::to(&format!("/city/{id}?done=added"))),
         Err(error) => Err(Problem::refused(None, &form, error)),
@@ -62,7 +66,9 @@ async fn create(State(pool): State<Pool>, Form(form): Form<CityForm>) -> Result<
 }
 
 async fn edit(State(pool): State<Pool>, Path(id): Path<i64>) -> Page {
-    let city = cities::get(&pool, id).await?.ok_or(Problem::NotFound("city"))?;
+    let city = cities::get(&pool, id)
+        .await?
+        .ok_or(Problem::NotFound("city"))?;
     page(pages::form(Some(id), &CityForm::from(&city), &[]))
 }
 
@@ -71,7 +77,9 @@ async fn update(
     Path(id): Path<i64>,
     Form(form): Form<CityForm>,
 ) -> Result<Redirect, Problem> {
-    let city = form.check().map_err(|messages| Problem::rejected(Some(id), &form, messages))?;
+    let city = form
+        .check()
+        .map_err(|messages| Problem::rejected(Some(id), &form, messages))?;
     match cities::update(&pool, id, &city).await {
         Ok(true) => Ok(Redirect::to(&format!("/city/{id}?done=saved"))),
         Ok(false) => Err(Problem::NotFound("city")),

@@ -113,13 +113,22 @@ pub fn show(city: &City, done: Option<&str>) -> Markup {
 /// The form, empty or filled, with messages beside the fields they are about.
 pub fn form(id: Option<i64>, form: &CityForm, messages: &[Message]) -> Markup {
     let (title, action, back) = match id {
-        Some(id) => ("Edit a city", format!("/city/{id}/edit"), format!("/city/{id}")),
+        Some(id) => (
+            "Edit a city",
+            format!("/city/{id}/edit"),
+            format!("/city/{id}"),
+        ),
         None => ("Add a city", "/city/new".to_owned(), "/".to_owned()),
     };
     let fields = [
         ("name", "Name", &form.name, "text"),
         ("country", "Country", &form.country, "text"),
-        ("country_code", "Country code (two letters)", &form.country_code, "text"),
+        (
+            "country_code",
+            "Country code (two letters)",
+            &form.country_code,
+            "text",
+        ),
         ("region", "Region", &form.region, "text"),
         ("population", "Population", &form.population, "numeric"),
         ("latitude", "Latitude", &form.latitude, "decimal"),
@@ -152,13 +161,23 @@ pub fn form(id: Option<i64>, form: &CityForm, messages: &[Message]) -> Markup {
 }
 
 pub fn message(title: &str, text: &str) -> Markup {
-    frame(title, &html! { h1 { (title) } p.error role="alert" { (text) } p { a href="/" { "Back to the list" } } })
+    frame(
+        title,
+        &html! { h1 { (title) } p.error role="alert" { (text) } p { a href="/" { "Back to the list" } } },
+    )
 }
 
 /// The list's address for another page of the same search.
 fn address(filter: &Filter, page: i64) -> String {
-    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-    format!("/?q={}&country={}&sort={}&page={page}", encode(&filter.q), encode(&filter.country), filter.sort.word())
+    let encode = |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    format!(
+        "/?q={}&country={}&sort={}&page={page}",
+        encode(&filter.q),
+        encode(&filter.country),
+        filter.sort.word()
+    )
 }
 
 /// Writes a number with thin spaces between its thousands.

@@ -12,7 +12,12 @@ pub enum Problem {
     /// There is no such thing.
     NotFound(&'static str),
     /// The form has to be shown again, with what is wrong.
-    Form { status: StatusCode, id: Option<i64>, form: Box<CityForm>, messages: Vec<Message> },
+    Form {
+        status: StatusCode,
+        id: Option<i64>,
+        form: Box<CityForm>,
+        messages: Vec<Message>,
+    },
     /// The database failed.
     Database(Error),
 }
@@ -26,38 +31,65 @@ impl From<Error> for Problem {
 impl Problem {
     /// The form's own checks found something.
     pub fn rejected(id: Option<i64>, form: &CityForm, messages: Vec<Message>) -> Self {
-        Self::Form { status: StatusCode::UNPROCESSABLE_ENTITY, id, form: Box::new(form.clone()), messages }
+        Self::Form {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            id,
+            form: Box::new(form.clone()),
+            messages,
+        }
     }
 
     /// The database refused the change: what a person can mend is said beside the form.
     pub fn refused(id: Option<i64>, form: &CityForm, error: Error) -> Self {
         let message: Message = match error.kind() {
-            ErrorKind::UniqueViolation => ("name", "there is already a city of this name at this place".to_owned()),
-            ErrorKind::CheckViolation | ErrorKind::OutOfRange | ErrorKind::InvalidValue => {
-                ("population", "the database does not accept this value".to_owned())
-            }
+            ErrorKind::UniqueViolation => (
+                "name",
+                "there is already a city of this name at this place".to_owned(),
+            ),
+            ErrorKind::CheckViolation | ErrorKind::OutOfRange | ErrorKind::InvalidValue => (
+                "population",
+                "the database does not accept this value".to_owned(),
+            ),
             _ => return Self::Database(error),
         };
-        Self::Form { status: StatusCode::CONFLICT, id, form: Box::new(form.clone()), messages: vec![message] }
+        Self::Form {
+            status: StatusCode::CONFLICT,
+            id,
+            form: Box::new(form.clone()),
+            messages: vec![message],
+        }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, markup) = match self {
-            Self::NotFound(what) => {
-                (StatusCode::NOT_FOUND, pages::message("Not found", &format!("There is no such {what}.")))
-            }
-            Self::Form { status, id, form, messages } => (status, pages::form(id, &form, &messages)),
+            Self::NotFound(what) => (
+                StatusCode::NOT_FOUND,
+                pages::message("Not found", &format!("There is no such {what}.")),
+            ),
+            Self::Form {
+                status,
+                id,
+                form,
+                messages,
+            } => (status, pages::form(id, &form, &messages)),
             Self::Database(error) => {
                 let (status, text) = match error.kind() {
-                    ErrorKind::PoolTimeout | ErrorKind::TooManyConnections | ErrorKind::ResourcesExhausted => {
-                        (StatusCode::SERVICE_UNAVAILABLE, "The site is busy. Please try again in a moment.")
-                    }
-                    ErrorKind::ConnectionLost | ErrorKind::ConnectionRefused => {
-                        (StatusCode::SERVICE_UNAVAILABLE, "The database cannot be reached. Please try again in a moment.")
-                    }
-                    _ => (StatusCode::INTERNAL_SERVER_ERROR, "The database could not do this. Nothing was changed."),
+                    ErrorKind::PoolTimeout
+                    | ErrorKind::TooManyConnections
+                    | ErrorKind::ResourcesExhausted => (
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "The site is busy. Please try again in a moment.",
+                    ),
+                    ErrorKind::ConnectionLost | ErrorKind::ConnectionRefused => (
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "The database cannot be reached. Please try again in a moment.",
+                    ),
+                    _ => (
+                        StatusCode::INTERNAL_SERVER_ERROR,
+                        "The database could not do this. Nothing was changed.",
+                    ),
                 };
                 tracing::error!(kind = %error.kind(), error = %error, "request failed");
                 (status, pages::message("Something went wrong", text))

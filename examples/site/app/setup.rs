@@ -14,12 +14,21 @@ const DATA: &str = include_str!("../data/cities.csv");
 /// The import is one transaction: a start that was interrupted leaves an empty table, and the next start imports again.
 pub async fn prepare(pool: &Pool) -> Result<u64> {
     let dialect = pool.lease().await?.info().dialect;
-    if !pool.table_names(None).await?.iter().any(|name| name == "city") {
+    if !pool
+        .table_names(None)
+        .await?
+        .iter()
+        .any(|name| name == "city")
+    {
         for statement in render::create_table(&table(&dialect), &dialect)? {
             pool.execute(&statement, ()).await?;
         }
     }
-    if pool.fetch_value::<i64>("SELECT COUNT(*) FROM city", ()).await? > 0 {
+    if pool
+        .fetch_value::<i64>("SELECT COUNT(*) FROM city", ())
+        .await?
+        > 0
+    {
         return Ok(0);
     }
     let cities = read_data()?;
@@ -48,7 +57,10 @@ fn table(dialect: &Dialect) -> Table {
         .column(Column::new("longitude", Type::Float8))
         .column(Column::new("timezone", Type::VarChar(50)))
         .primary_key(["id"])
-        .unique_constraint(Unique::new(["name", "country_code", "region", "latitude", "longitude"]).named("city_place"))
+        .unique_constraint(
+            Unique::new(["name", "country_code", "region", "latitude", "longitude"])
+                .named("city_place"),
+        )
         .check(Check::new("population >= 0").named("city_population"))
         .index(Index::on(["population"]).named("city_by_population"))
         .index(Index::on(["search_name"]).named("city_by_name"))
