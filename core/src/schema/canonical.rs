@@ -415,3 +415,81 @@ pub(super) fn enum_check(
         },
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::IndexPart;
+
+    fn table() -> Table {
+        Table::new("t")
+            .column(Column::new("id", Type::Int8))
+            .column(Column::new("c", Type::VarChar(9)))
+    }
+
+    #[test]
+    fn enum_is_text_and_a_check() {
+        let column = Column::new("mood", EnumType::new("mood", ["sad", "ok"]));
+        let written = Table::new("t").column(column);
+        let reported = Table::new("t")
+            .column(Column::new("mood", Type::Text))
+            .check(
+                Check::new("(mood = ANY (ARRAY['sad'::text, 'ok'::text]))").named("t_mood_check"),
+            );
+        assert!(equivalent(&written, &reported, &Dialect::POSTGRES));
+        let other = Table::new("t").column(Column::new("mood", EnumType::new("mood", ["sad"])));
+        assert!(!equivalent(&other, &reported, &Dialect::POSTGRES));
+    }
+
+    #[test]
+    fn unique_index_of_mysql_is_a_constraint() {
+        let key = Index::new(["c"]).named("c once").unique();
+        let written = table().index(key.clone());
+        let mut reported = table();
+        reported.uniques.push(Unique::new(["c"]).named("c once"));
+        assert!(equivalent(&written, &reported, &Dialect::MARIADB));
+        assert!(!equivalent(&written, &reported, &Dialect::POSTGRES));
+        let prefixed = table().index(
+            Index::new([IndexPart::column("c").prefix(3)])
+                .named("c once")
+                .unique(),
+        );
+        assert!(!equivalent(&prefixed, &reported, &Dialect::MARIADB));
+    }
+
+    #[test]
+    fn index_that_mysql_makes_for_a_foreign_key_is_left_out() {
+        let written =
+            table().foreign_key(ForeignKey::new(["id"], "u", ["id"]).on_delete(Action::Restrict));
+        let reported = table()
+            .foreign_key(ForeignKey::new(["id"], "u", ["id"]).named("t_id_fkey"))
+            .index(Index::new(["id"]).named("t_id_fkey").method("BTREE"));
+        assert!(equivalent(&written, &reported, &Dialect::MYSQL));
+        assert!(!equivalent(&written, &reported, &Dialect::POSTGRES));
+    }
+
+    #[test]
+    fn schema_is_compared_when_both_have_one() {
+        let public = table().in_schema("public");
+        assert!(equivalent(&table(), &public, &Dialect::POSTGRES));
+        assert!(!equivalent(
+            &table().in_schema("other"),
+            &public,
+            &Dialect::POSTGRES
+        ));
+    }
+
+    #[test]
+    fn what_says_the_default_is_left_out() {
+        let mut reported = table().comment("");
+        reported.columns[1].collation = Some("utf8mb4_nopad_bin".to_owned());
+        reported.columns[1].native_type = Some("varchar(9)".to_owned());
+        reported.options = TableOptions::new()
+            .engine("InnoDB")
+            .charset("utf8mb4")
+            .collation("utf8mb4_nopad_bin");
+        assert!(equivalent(&table(), &reported, &Dialect::MARIADB));
+        reported.columns[1].collation = Some("utf8mb4_general_ci".to_owned());
+        assert!(!equivalent(&table(), &reported, &Dialect::MARIADB));
+    }
+}

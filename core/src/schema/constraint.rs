@@ -92,7 +92,7 @@ pub enum Action {
     Cascade,
     /// Set the referring columns to NULL.
     SetNull,
-    /// Set the referring columns to their defaults. InnoDB has it not.
+    /// Set the referring columns to their defaults. MySQL and MariaDB have it not.
     SetDefault,
 }
 

@@ -10,7 +10,7 @@
 //!   found). Dates are ISO 8601 with `T`, instants end in `Z`, both with six digits after the point, so that text sorts
 //!   as time does. A primary key of one `integer` column is the rowid whether numbered or not: SQLite gives a number
 //!   where NULL is inserted.
-//! - **MySQL, MariaDB**: InnoDB, `utf8mb4`, and the collation that compares by code point with trailing blanks. Text is
+//! - **MySQL, MariaDB**: `InnoDB`, `utf8mb4`, and the collation that compares by code point with trailing blanks. Text is
 //!   `LONGTEXT`, as no other engine ends at the 64 KiB of `TEXT`; a key needs `VARCHAR`. `TIMESTAMP` columns expect
 //!   `explicit_defaults_for_timestamp=ON`, the default of MySQL 8 and MariaDB 10.10, without which the server gives the
 //!   first of them `ON UPDATE CURRENT_TIMESTAMP`: DDL has no words against it, so a session sets the variable.

@@ -180,3 +180,78 @@ fn no_array(place: Place<'_>, ty: &Type) -> Error {
 fn too_wide(place: Place<'_>, ty: &Type, limit: &str) -> Error {
     place.unsupported(format_args!("type {ty:?}"), &format!("it has {limit}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::guard::guard;
+    use crate::schema::Table;
+
+    /// The affinity of a declared type, by the rules of SQLite's documentation in their order.
+    fn affinity(declared: &str) -> &'static str {
+        let declared = declared.to_ascii_uppercase();
+        let has = |words: &[&str]| words.iter().any(|word| declared.contains(word));
+        if has(&["INT"]) {
+            "integer"
+        } else if has(&["CHAR", "CLOB", "TEXT"]) {
+            "text"
+        } else if has(&["BLOB"]) || declared.is_empty() {
+            "blob"
+        } else if has(&["REAL", "FLOA", "DOUB"]) {
+            "real"
+        } else {
+            "numeric"
+        }
+    }
+
+    #[test]
+    fn affinity_of_sqlite_leaves_what_is_stored() -> Result<()> {
+        assert_eq!(
+            (affinity("interval_text"), affinity("uint8_text")),
+            ("integer", "integer")
+        );
+        let table = Table::new("t");
+        let words = EnumType::new("e", ["a"]);
+        for (ty, expected) in [
+            // A whole number keeps its form under numeric affinity.
+            (Type::Bool, "numeric"),
+            (Type::Int2, "integer"),
+            (Type::Int4, "integer"),
+            (Type::Int8, "integer"),
+            (Type::UInt4, "integer"),
+            (Type::UInt8, "text"),
+            (Type::Float4, "real"),
+            (Type::Float8, "real"),
+            (Type::decimal(9, 2), "text"),
+            (Type::Decimal { size: None }, "text"),
+            (Type::Text, "text"),
+            (Type::VarChar(9), "text"),
+            (Type::Bytes, "blob"),
+            (Type::VarBinary(9), "blob"),
+            (Type::Uuid, "text"),
+            (Type::Json, "text"),
+            (Type::Date, "text"),
+            (Type::Time, "text"),
+            (Type::DateTime, "text"),
+            (Type::Timestamp, "text"),
+            (Type::Span, "integer"),
+            (Type::Interval, "text"),
+            (Type::Enum(words), "text"),
+        ] {
+            let place = Place::column(Engine::Sqlite, &table, "c");
+            let name = type_name(place, &Dialect::SQLITE, &ty)?;
+            assert_eq!(affinity(&name), expected, "{name}");
+            let class = if expected == "numeric" {
+                "integer"
+            } else {
+                expected
+            };
+            let guard = guard("c", &ty).unwrap_or_default();
+            assert!(
+                guard.starts_with(&format!("typeof(c) IN ('{class}', 'null')")),
+                "{name}: {guard}"
+            );
+        }
+        Ok(())
+    }
+}
