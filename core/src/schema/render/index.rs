@@ -61,7 +61,10 @@ pub fn create_index(table: &Table, index: &Index, dialect: &Dialect) -> Result<S
     match (engine, method) {
         (_, None) => sql += &format!(" ON {on}"),
         (Engine::Postgres, Some(method)) => {
-            sql += &format!(" ON {on} USING {}", dialect.quote_identifier(method));
+            sql += &format!(
+                " ON {on} USING {}",
+                dialect.quote_identifier(&method.to_ascii_lowercase())
+            );
         }
         (Engine::MySql | Engine::MariaDb, Some(_)) if special.is_some() => {
             sql += &format!(" ON {on}");

@@ -184,8 +184,8 @@ fn too_wide(place: Place<'_>, ty: &Type, limit: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::guard::guard;
     use crate::schema::Table;
+    use crate::schema::guard::guard;
 
     /// The affinity of a declared type, by the rules of SQLite's documentation in their order.
     fn affinity(declared: &str) -> &'static str {
