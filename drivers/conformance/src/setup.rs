@@ -1,0 +1,100 @@
+//! What a driver tells the suite: how to get at a database of its own for each test, and what it must be able to do.
+
+use std::any::Any;
+
+use oarlock_core::connection::{BoxFuture, DriverInfo};
+use oarlock_core::factory::DriverFactory;
+use oarlock_core::{Capabilities, Connection, Result, Url};
+
+use crate::fragments::Fragments;
+
+/// A driver under test. See the [crate](crate) for an example.
+pub trait Setup: Send + Sync + 'static {
+    /// Gives the factory that programs register: the rules of `dynamic` go through it.
+    fn factory(&self) -> &'static dyn DriverFactory;
+
+    /// Opens a connection by the driver's own type: the rules of `direct` go through it.
+    ///
+    /// # Errors
+    ///
+    /// As the driver tells.
+    fn connect<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Box<dyn Connection>>;
+
+    /// Makes an empty database for one test; `None` where no server is there, which [`require_server`](crate::require_server)
+    /// has reported then. The name is unique, and made of at most 48 letters, digits and underscores.
+    ///
+    /// # Errors
+    ///
+    /// As the server tells. `ConnectionRefused` is taken for a server that is not there.
+    fn open<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Option<Place>>;
+
+    /// Removes a test's database, and lists what the test has left behind on the server: connections, transactions,
+    /// prepared statements. What takes the server a moment to clear away is waited for: [`until`](crate::until) helps.
+    ///
+    /// # Errors
+    ///
+    /// As the server tells.
+    fn close<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Vec<String>>;
+
+    /// Gives what the driver must declare on this server: more is welcome, less fails. [`required`](crate::required) has it
+    /// for the databases that the suite knows.
+    fn required(&self, info: &DriverInfo) -> Capabilities;
+
+    /// Gives the SQL that the suite needs and no standard has.
+    fn fragments(&self, info: &DriverInfo) -> Fragments {
+        Fragments::of(&info.dialect)
+    }
+
+    /// Makes a user without any rights but to connect to the test's database, where the database has users.
+    fn stranger(&self, place: &Place) -> Option<Stranger> {
+        let _ = place;
+        None
+    }
+}
+
+/// A test's own database.
+pub struct Place {
+    /// Its name, as [`Setup::open`] got it.
+    pub name: String,
+    /// The URL that leads to it.
+    pub url: String,
+    /// What has to live as long as the database does, such as a temporary directory.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+impl Place {
+    /// Describes a database that needs nothing to be kept.
+    pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            url: url.into(),
+            keep: Box::new(()),
+        }
+    }
+
+    /// Keeps something as long as the database is there.
+    #[must_use]
+    pub fn keep(mut self, keep: impl Any + Send + Sync) -> Self {
+        self.keep = Box::new(keep);
+        self
+    }
+
+    /// Reads the URL.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration` when it is malformed.
+    pub fn url(&self) -> Result<Url> {
+        Url::parse(&self.url)
+    }
+}
+
+/// A user without rights.
+pub struct Stranger {
+    /// The statements that make the user.
+    pub create: Vec<String>,
+    /// The statements that remove the user.
+    pub drop: Vec<String>,
+    /// The URL by which the user connects to the test's database.
+    pub url: String,
+}
