@@ -1,5 +1,6 @@
 //! What the derive macros' code names. Not for users: it changes without notice.
 
+use std::any::Any;
 use std::error::Error as StdError;
 
 pub use serde::Serialize;
@@ -47,17 +48,41 @@ pub fn check_count(columns: &[Column], wanted: usize, name: &str) -> Result<()> 
     ))
 }
 
-/// Plans a nested struct, over the columns whose names have the prefix, without it.
-pub fn plan_nested<T: FromRow>(columns: &[Column], prefix: &str, field: &str) -> Result<T::Plan> {
-    if prefix.is_empty() {
-        return T::plan(columns).map_err(|error| error.context(field));
+/// How to read a nested struct.
+///
+/// Its type is erased, for a public struct's plan may not name the type of a private field, and so that a field that is no
+/// `FromRow` is one compile error, not one for each mention.
+pub struct Nested(Box<dyn Any + Send + Sync>);
+
+type Reader<T> = Box<dyn Fn(RowRef<'_>) -> Result<T> + Send + Sync>;
+
+impl Nested {
+    /// Plans a nested struct over the columns whose names have the prefix, without it.
+    pub fn plan<T: FromRow + 'static>(columns: &[Column], prefix: &str, field: &str) -> Result<Self> {
+        let plan = if prefix.is_empty() {
+            T::plan(columns).map_err(|error| error.context(field))?
+        } else {
+            // Indexes stay those of the row.
+            let stripped: Vec<Column> = columns
+                .iter()
+                .map(|column| Column {
+                    name: column.name.strip_prefix(prefix).unwrap_or_default().into(),
+                    ..column.clone()
+                })
+                .collect();
+            T::plan(&stripped).map_err(|error| error.context(format_args!("{field} (prefix {prefix})")))?
+        };
+        let reader: Reader<T> = Box::new(move |row| T::from_row(&plan, row));
+        Ok(Self(Box::new(reader)))
     }
-    // Indexes stay those of the row.
-    let stripped: Vec<Column> = columns
-        .iter()
-        .map(|column| Column { name: column.name.strip_prefix(prefix).unwrap_or_default().into(), ..column.clone() })
-        .collect();
-    T::plan(&stripped).map_err(|error| error.context(format_args!("{field} (prefix {prefix})")))
+
+    /// Reads the struct that was planned.
+    pub fn read<T: 'static>(&self, row: RowRef<'_>) -> Result<T> {
+        match self.0.downcast_ref::<Reader<T>>() {
+            Some(reader) => reader(row),
+            None => Err(Error::new(ErrorKind::Internal, "a nested struct was planned as another type")),
+        }
+    }
 }
 
 #[inline]

@@ -228,7 +228,7 @@ impl fmt::Debug for Row {
 )]
 pub trait FromRow: Sized {
     /// Where each field's column is.
-    type Plan: Send + Sync;
+    type Plan: Send + Sync + 'static;
 
     /// Matches the type with a result's columns.
     ///

@@ -7,6 +7,12 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// `Option<T>` reads NULL as `None`; every other type refuses NULL. An implementation must be exact: it neither truncates,
 /// wraps nor rounds, and it reads text into another type only where that type's text form is unambiguous.
+#[diagnostic::on_unimplemented(
+    message = "a column cannot be read into `{Self}`",
+    label = "not a type that a column is read into",
+    note = "a newtype or an enum of texts derives `FromValue`; a document is read into `Json<T>`, or by `#[row(json)]`",
+    note = "integers are i16, i32, i64, u16, u32, u64 (no u8: Vec<u8> is bytes); other crates' types need oarlock's `with-…` feature"
+)]
 pub trait FromValue: Sized {
     /// Reads a value.
     ///

@@ -51,6 +51,7 @@ pub use decimal::Decimal;
 pub use from::{FromValue, mismatch};
 pub use json::Json;
 pub use native::NativeType;
+pub(crate) use numbers::integer;
 pub use to::{Bound, ToValue};
 pub use uuid_text::{UuidText, parse_uuid};
 

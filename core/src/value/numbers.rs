@@ -33,9 +33,9 @@ impl ToValue for bool {
     }
 }
 
-/// Reads what is no `I64`: an unsigned integer, or a decimal number without a fraction.
+/// Reads any integer, or a decimal number without a fraction, that is in range.
 #[cold]
-fn integer<T: TryFrom<i128>>(expected: &str, value: ValueRef<'_>) -> Result<T> {
+pub(crate) fn integer<T: TryFrom<i128>>(expected: &str, value: ValueRef<'_>) -> Result<T> {
     match value {
         ValueRef::I64(number) => T::try_from(i128::from(number)).map_err(|_| unfit(expected, number)),
         ValueRef::U64(number) => T::try_from(i128::from(number)).map_err(|_| unfit(expected, number)),

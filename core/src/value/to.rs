@@ -39,6 +39,12 @@ impl Bound<'_> {
 }
 
 /// A Rust value that can be bound as a parameter.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be bound as a parameter",
+    label = "not a type that is bound",
+    note = "a newtype or an enum of texts derives `ToValue`; a document is bound as `Json(value)`, or by `#[row(json)]`",
+    note = "integers are i16, i32, i64, u16, u32, u64 (no u8: Vec<u8> is bytes); other crates' types need oarlock's `with-…` feature"
+)]
 pub trait ToValue {
     /// Gives the value to bind, borrowed where possible.
     ///
