@@ -1,13 +1,13 @@
 //! `derive(FromRow)`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Fields, Index, Path, Type};
 
 use crate::attributes::{Container, FieldOptions};
-use crate::generics::{marker, with_bounds};
+use crate::generics::with_bounds;
 
 /// One field of the struct.
 pub(crate) struct RowField<'a> {
@@ -113,7 +113,7 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
         match place {
             Place::None => {}
             Place::Column(find) => columns.push(find),
-            Place::Nested(plan) => nested.push((field.ty, plan)),
+            Place::Nested(plan) => nested.push(plan),
         }
         let member = &field.member;
         reads.push(quote!(#member: #expression));
@@ -124,41 +124,23 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
         let label = name.to_string();
         (count > 0).then(|| quote!(#private::check_count(columns, #count, #label)?;))
     });
-    let plan_names: Vec<_> = (0..nested.len()).map(|number| format_ident!("nested_{number}")).collect();
-    let plan_types = nested.iter().map(|(ty, _)| ty);
-    let plan_values = nested.iter().map(|(_, plan)| plan);
-    let marker = marker(name, &input.generics);
-    let plan_generics = &generics.params;
+    let count_nested = nested.len();
     Ok(quote! {
-        #[doc(hidden)]
-        #[allow(unreachable_pub, missing_docs, missing_debug_implementations, private_bounds)]
-        const _: () = {
-            // The plan is a type of its own, for a public type's plan must not name a private field's type.
-            pub struct __OarlockPlan<#plan_generics> #where_clause {
-                columns: [usize; #count],
-                #(#plan_names: <#plan_types as #private::FromRow>::Plan,)*
-                marker: #marker,
+        #[automatically_derived]
+        impl #impl_generics #private::FromRow for #name #arguments #where_clause {
+            type Plan = ([usize; #count], [#private::Nested; #count_nested]);
+
+            fn plan(columns: &[#private::Column]) -> #private::Result<Self::Plan> {
+                #check
+                ::core::result::Result::Ok(([#(#columns),*], [#(#nested),*]))
             }
 
-            #[automatically_derived]
-            impl #impl_generics #private::FromRow for #name #arguments #where_clause {
-                type Plan = __OarlockPlan #arguments;
-
-                fn plan(columns: &[#private::Column]) -> #private::Result<Self::Plan> {
-                    #check
-                    ::core::result::Result::Ok(__OarlockPlan {
-                        columns: [#(#columns),*],
-                        #(#plan_names: #plan_values,)*
-                        marker: ::core::marker::PhantomData,
-                    })
-                }
-
-                #[inline]
-                fn from_row(plan: &Self::Plan, row: #private::RowRef<'_>) -> #private::Result<Self> {
-                    ::core::result::Result::Ok(Self { #(#reads),* })
-                }
+            #[inline]
+            #[allow(unused_variables)]
+            fn from_row((columns, nested): &Self::Plan, row: #private::RowRef<'_>) -> #private::Result<Self> {
+                ::core::result::Result::Ok(Self { #(#reads),* })
             }
-        };
+        }
     })
 }
 
@@ -167,7 +149,7 @@ fn bound<'a>(field: &RowField<'a>, private: &Path) -> Option<(&'a Type, TokenStr
     let bound = if options.skip.is_some() {
         quote!(::core::default::Default)
     } else if options.flatten.is_some() {
-        quote!(#private::FromRow)
+        quote!(#private::FromRow + 'static)
     } else if options.json.is_some() {
         quote!(#private::DeserializeOwned)
     } else if options.default.is_some() {
@@ -204,10 +186,9 @@ fn read(field: &RowField<'_>, column: usize, nested: usize, private: &Path) -> R
     }
     if options.flatten.is_some() {
         let prefix = options.prefix.as_ref().map(syn::LitStr::value).unwrap_or_default();
-        let plan = format_ident!("nested_{nested}");
         return Read {
-            place: Place::Nested(quote_spanned!(span=> #private::plan_nested::<#ty>(columns, #prefix, #label)?)),
-            expression: quote_spanned!(span=> <#ty as #private::FromRow>::from_row(&plan.#plan, row)?),
+            place: Place::Nested(quote_spanned!(span=> #private::Nested::plan::<#ty>(columns, #prefix, #label)?)),
+            expression: quote_spanned!(span=> nested[#nested].read::<#ty>(row)?),
         };
     }
     let find = match (&field.column, options.default) {
@@ -216,15 +197,15 @@ fn read(field: &RowField<'_>, column: usize, nested: usize, private: &Path) -> R
         (Some(name), Some(_)) => quote!(#private::find_or_absent(columns, #name)),
     };
     let mut expression = if options.json.is_some() {
-        quote_spanned!(span=> #private::read_json::<#ty>(row, plan.columns[#column], #label)?)
+        quote_spanned!(span=> #private::read_json::<#ty>(row, columns[#column], #label)?)
     } else if let Some(source) = &options.try_from {
-        quote_spanned!(span=> #private::read_try_from::<#source, #ty>(row, plan.columns[#column], #label)?)
+        quote_spanned!(span=> #private::read_try_from::<#source, #ty>(row, columns[#column], #label)?)
     } else {
-        quote_spanned!(span=> #private::read::<#ty>(row, plan.columns[#column], #label)?)
+        quote_spanned!(span=> #private::read::<#ty>(row, columns[#column], #label)?)
     };
     if options.default.is_some() {
         expression = quote_spanned! {span=>
-            if plan.columns[#column] == #private::ABSENT { <#ty as ::core::default::Default>::default() } else { #expression }
+            if columns[#column] == #private::ABSENT { <#ty as ::core::default::Default>::default() } else { #expression }
         };
     }
     Read { place: Place::Column(find), expression }

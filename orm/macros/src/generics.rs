@@ -1,7 +1,7 @@
 //! Bounds of generic types: only fields that mention a type parameter need one.
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::{Generics, Type};
 
 /// Adds `where field: bound` for each field type that mentions one of the type's parameters.
@@ -24,10 +24,4 @@ fn mentions(tokens: TokenStream, generics: &Generics) -> bool {
         TokenTree::Group(group) => mentions(group.stream(), generics),
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
-}
-
-/// Gives a marker type that uses every parameter, and is `Send` and `Sync` whatever they are.
-pub(crate) fn marker(name: &syn::Ident, generics: &Generics) -> TokenStream {
-    let (_, arguments, _) = generics.split_for_impl();
-    quote!(::core::marker::PhantomData<fn() -> #name #arguments>)
 }
