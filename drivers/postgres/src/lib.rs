@@ -1,1 +1,71 @@
 //! The PostgreSQL driver of oarlock, on tokio-postgres.
+//!
+//! Programs use it through the facade, by a URL. What is here beyond the contract is the session's own object,
+//! [`tokio_postgres::Client`], which [`Connection::native`](oarlock_core::Connection::native) gives.
+//!
+//! # URLs
+//!
+//! `postgres://user:password@host:port,host2:port2/database?option=value`, or `postgresql://…`. What the URL leaves open is
+//! taken from `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`, `PGAPPNAME`, `PGOPTIONS`, `PGSSLMODE`,
+//! `PGCONNECT_TIMEOUT`, `PGTARGETSESSIONATTRS`, and the password from the file that `PGPASSFILE` names or `~/.pgpass`, as
+//! libpq does. A host that begins with `/` is the directory of a Unix socket.
+//!
+//! | Option | Meaning | Default |
+//! |-|-|-|
+//! | `host`, `port`, `user`, `password`, `dbname` | The same as in the URL's other parts | |
+//! | `passfile` | The password file | `~/.pgpass` |
+//! | `sslmode` | `disable`, `allow`, `prefer`; this build has no TLS and refuses `require`, `verify-ca`, `verify-full` | `prefer` |
+//! | `gssencmode` | Anything but `require`, which is refused | |
+//! | `application_name`, `fallback_application_name` | What `pg_stat_activity` shows | |
+//! | `options` | Settings of the session: `-c search_path=shop` | |
+//! | `target_session_attrs` | `any`, `read-write`, `read-only`, `primary`, `standby`, `prefer-standby` | `any` |
+//! | `connect_timeout` | How long one host may take, its login included | for ever |
+//! | `keepalives`, `keepalives_idle`, `keepalives_interval`, `keepalives_count` | Probes of TCP on an idle connection | on |
+//! | `tcp_user_timeout` | How long sent data may stay unacknowledged (Linux) | the system's |
+//! | `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout` | The session's limits | the server's |
+//! | `statement_cache` | How many prepared statements a connection keeps | 256 |
+//! | `column_origin` | Whether columns tell their table; costs a catalog query for every table new to a connection | on |
+//!
+//! Durations are written `500ms`, `5s`, `2min`; a plain number is seconds.
+//!
+//! # Sessions
+//!
+//! A session speaks UTF-8, and its time zone is UTC unless `options` says otherwise: an instant is an instant in any case,
+//! the zone matters only where the server turns one into text.
+//!
+//! # Values
+//!
+//! A parameter's type is inferred by the server, and the value is checked into it before anything is sent: a number out of
+//! range, or a value of another kind, is an error that names the parameter. Where nothing in the statement tells the type,
+//! PostgreSQL takes text: write `CAST(? AS int8)`. Text is accepted for every type but `bytea`; the server reads it.
+//! What the contract has no value for (network addresses, ranges, `NaN` and wide numerics, infinite dates) arrives as a
+//! [`ValueRef::Typed`](oarlock_core::ValueRef::Typed) in the server's binary form.
+//!
+//! # Logging
+//!
+//! tokio-postgres writes statements to its log at level debug: their text, and of the parameters the kinds alone.
+
+mod array;
+mod batch;
+mod catalog;
+mod connection;
+mod decode;
+mod dial;
+mod encode;
+mod error;
+mod factory;
+mod link;
+mod many;
+mod numeric;
+mod options;
+mod passfile;
+mod session;
+mod statement;
+mod tap;
+mod wire;
+
+pub use connection::PostgresConnection;
+pub use factory::PostgresFactory;
+pub use options::{Endpoint, Keepalive, PostgresOptions, SslMode, Target};
+/// The crate underneath, for what [`Connection::native`](oarlock_core::Connection::native) gives.
+pub use tokio_postgres;

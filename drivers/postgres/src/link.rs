@@ -1,0 +1,229 @@
+//! The line to the server: one request at a time, and the truth about it when one is dropped halfway.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use oarlock_core::connection::closed;
+use oarlock_core::{Error, ErrorKind, Result, TxState};
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+use crate::dial::Dialed;
+use crate::error::{self, Context};
+use crate::wire::Wire;
+
+/// What a request that was dropped halfway leaves to be done, once the server has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undo {
+    /// Nothing: the state that the server then reports is the state.
+    Nothing,
+    /// A transaction that nobody knows of.
+    Transaction,
+    /// The work since the savepoint of a batch.
+    Batch,
+    /// The session: it is half reset.
+    Session,
+}
+
+/// The savepoint under which a batch runs in an open transaction.
+pub(crate) const BATCH_SAVEPOINT: &str = "oarlock_batch";
+
+/// How long a session's good end may take before it is cut.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// The line to the server.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// `None` once the session was closed.
+    client: Option<Client>,
+    pub(crate) wire: Arc<Wire>,
+    task: JoinHandle<()>,
+    dead: bool,
+    /// A request is on its way; whoever finds it here after the fact knows that its future was dropped.
+    flight: Option<Undo>,
+}
+
+impl std::fmt::Debug for Dialed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dialed").finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    pub(crate) fn new(dialed: Dialed) -> Self {
+        Self {
+            client: Some(dialed.client),
+            wire: dialed.wire,
+            task: dialed.task,
+            dead: false,
+            flight: None,
+        }
+    }
+
+    /// Gives the client for a request of the session's own.
+    pub(crate) fn client(&self) -> Result<&Client> {
+        match &self.client {
+            Some(client) if !self.dead => Ok(client),
+            Some(_) => Err(self.wire.lost()),
+            None => Err(closed()),
+        }
+    }
+
+    /// Gives the client for the user, whatever the state.
+    pub(crate) fn client_mut(&mut self) -> Option<&mut Client> {
+        self.client.as_mut()
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead || self.client.as_ref().is_none_or(Client::is_closed)
+    }
+
+    /// Tells whether a request was dropped halfway.
+    pub(crate) fn is_recovering(&self) -> bool {
+        self.flight.is_some()
+    }
+
+    pub(crate) fn tx_state(&self) -> TxState {
+        if self.is_dead() {
+            TxState::Auto
+        } else {
+            self.wire.tx_state()
+        }
+    }
+
+    /// Marks that a request leaves; [`landed`](Self::landed) or [`failed`](Self::failed) take the mark away.
+    pub(crate) fn leave(&mut self, undo: Undo) {
+        self.flight = Some(undo);
+    }
+
+    /// Marks that the request's reply is complete, or is being read by whoever holds its stream.
+    pub(crate) fn landed(&mut self) {
+        self.flight = None;
+    }
+
+    /// Cuts the line: nothing that may come over it can be trusted.
+    pub(crate) fn kill(&mut self) {
+        self.dead = true;
+        self.task.abort();
+    }
+
+    /// Takes the error of a request whose reply was not read to its end: waits for that end, after which the state of the
+    /// transaction is known.
+    pub(crate) async fn failed(
+        &mut self,
+        error: tokio_postgres::Error,
+        context: Context<'_>,
+    ) -> Error {
+        if self.notes_fatal(&error) {
+            return error::convert(error, &self.wire, context);
+        }
+        // Without the server's word nothing was sent.
+        if error.as_db_error().is_some() && self.settle().await.is_err() {
+            self.dead = true;
+        }
+        self.flight = None;
+        error::convert(error, &self.wire, context)
+    }
+
+    /// Takes an error and tells whether the session is over with it.
+    pub(crate) fn notes_fatal(&mut self, error: &tokio_postgres::Error) -> bool {
+        if self.wire.is_copying() {
+            self.kill();
+        }
+        if error::is_fatal(error) {
+            self.dead = true;
+            self.flight = None;
+        }
+        self.dead
+    }
+
+    /// Waits until the server has answered all that was sent: replies come in order, and an empty query has one too.
+    async fn settle(&self) -> Result<(), tokio_postgres::Error> {
+        match &self.client {
+            Some(client) => client.batch_execute("").await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends statements of the driver's own, without parameters or rows, in one message.
+    pub(crate) async fn control(&mut self, sql: &str, undo: Undo) -> Result<()> {
+        self.send(sql, undo, Context::default()).await
+    }
+
+    /// Sends statements without parameters in one message; rows are dropped.
+    pub(crate) async fn send(&mut self, sql: &str, undo: Undo, context: Context<'_>) -> Result<()> {
+        self.client()?;
+        self.leave(undo);
+        let started = Instant::now();
+        let sent = match &self.client {
+            Some(client) => client.batch_execute(sql).await,
+            None => Ok(()),
+        };
+        match sent {
+            Ok(()) => {
+                self.landed();
+                Ok(())
+            }
+            Err(error) => {
+                let limit = context.limit.map(|(limit, _)| (limit, started.elapsed()));
+                Err(self.failed(error, Context { limit, ..context }).await)
+            }
+        }
+    }
+
+    /// Ends what a dropped future left behind.
+    pub(crate) async fn recover(&mut self) -> Result<()> {
+        let Some(undo) = self.flight else {
+            return Ok(());
+        };
+        if let Err(error) = self.settle().await {
+            self.dead = true;
+            return Err(error::convert(error, &self.wire, Context::default()));
+        }
+        let state = self.wire.tx_state();
+        match undo {
+            Undo::Session => {
+                self.kill();
+                return Err(Error::new(
+                    ErrorKind::ConnectionLost,
+                    "the session was dropped while it was being reset",
+                ));
+            }
+            Undo::Transaction if state != TxState::Auto => self.control("ROLLBACK", undo).await?,
+            Undo::Batch if state != TxState::Auto => {
+                // Where the savepoint was never set, this fails the transaction, which is the honest end of it.
+                let sql = format!(
+                    "ROLLBACK TO SAVEPOINT {BATCH_SAVEPOINT}; RELEASE SAVEPOINT {BATCH_SAVEPOINT}"
+                );
+                if let Err(error) = self.control(&sql, undo).await
+                    && self.is_dead()
+                {
+                    return Err(error);
+                }
+            }
+            Undo::Nothing | Undo::Transaction | Undo::Batch => {}
+        }
+        self.flight = None;
+        Ok(())
+    }
+
+    /// Ends the session: with a word to the server where it listens, else at once.
+    pub(crate) async fn close(&mut self) {
+        let idle = !self.is_dead() && self.flight.is_none();
+        self.dead = true;
+        // The task says goodbye when the last client is gone.
+        drop(self.client.take());
+        if !idle || tokio::time::timeout(GOODBYE, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+/// A session that is dropped ends; one that is dropped in the middle of a request ends at once, not when the server is done.
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.flight.is_some() || self.dead {
+            self.task.abort();
+        }
+    }
+}

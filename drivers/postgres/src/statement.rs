@@ -1,0 +1,244 @@
+//! Statements: read, prepared and kept, and which of them need no preparing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use oarlock_core::cache::StatementCache;
+use oarlock_core::lex::{Lexed, TokenKind, Tokens, Verb};
+use oarlock_core::result::Origin;
+use oarlock_core::{Column, Dialect, Error, Result};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Statement};
+
+use crate::batch::Plan;
+use crate::decode::CellType;
+
+/// A statement as the server prepared it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) lexed: Lexed,
+    /// Dropping its last clone closes it on the server.
+    pub(crate) statement: Statement,
+    pub(crate) plan: Arc<Plan>,
+    /// How often tables had been changed by this connection when it was prepared.
+    epoch: u64,
+}
+
+/// The statements that a connection has prepared.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    cache: StatementCache<Arc<Prepared>>,
+    epoch: u64,
+    origins: Option<Origins>,
+}
+
+impl Statements {
+    pub(crate) fn new(capacity: usize, column_origin: bool) -> Self {
+        Self {
+            cache: StatementCache::new(capacity),
+            epoch: 0,
+            origins: column_origin.then(Origins::default),
+        }
+    }
+
+    /// Finds a statement. In a transaction a plan that a changed table has made stale cannot be tried without failing the
+    /// transaction, so what is older than the last change is not given then.
+    pub(crate) fn get(&mut self, sql: &str, in_transaction: bool) -> Option<Arc<Prepared>> {
+        let epoch = self.epoch;
+        let found = self.cache.get(sql)?;
+        (!in_transaction || found.epoch == epoch).then(|| Arc::clone(found))
+    }
+
+    pub(crate) fn forget(&mut self, sql: &str) {
+        self.cache.remove(sql);
+    }
+
+    /// Forgets all statements: they were read by rules that no longer hold.
+    pub(crate) fn clear(&mut self) {
+        self.cache.drain().for_each(drop);
+    }
+
+    /// Notes that this connection may have changed tables or types.
+    pub(crate) fn tables_changed(&mut self) {
+        self.epoch += 1;
+        if let Some(origins) = &mut self.origins {
+            origins.tables.clear();
+        }
+    }
+
+    /// Prepares a statement and keeps it.
+    pub(crate) async fn prepare(
+        &mut self,
+        client: &Client,
+        sql: &str,
+        lexed: Lexed,
+    ) -> Result<Arc<Prepared>, tokio_postgres::Error> {
+        let statement = client.prepare(lexed.native()).await?;
+        if let Some(origins) = &mut self.origins {
+            origins.learn(client, &statement).await?;
+        }
+        let cells: Box<[CellType]> = statement
+            .columns()
+            .iter()
+            .map(|column| CellType::new(column.type_()))
+            .collect();
+        let columns = statement
+            .columns()
+            .iter()
+            .zip(&cells)
+            .map(|(column, cell)| {
+                let known = self
+                    .origins
+                    .as_ref()
+                    .and_then(|origins| origins.find(column));
+                Column {
+                    origin: known.map(|(origin, _)| origin.clone()),
+                    // A column that cannot be NULL in its table still is in the rows that an outer join adds.
+                    nullable: known.and_then(|(_, nullable)| nullable.then_some(true)),
+                    ..Column::new(column.name(), cell.native.clone())
+                }
+            });
+        let plan = Arc::new(Plan {
+            columns: columns.collect(),
+            cells,
+        });
+        let prepared = Arc::new(Prepared {
+            lexed,
+            statement,
+            plan,
+            epoch: self.epoch,
+        });
+        drop(self.cache.insert(sql, Arc::clone(&prepared)));
+        Ok(prepared)
+    }
+}
+
+/// The names behind the numbers of tables and columns that come with a result's columns.
+#[derive(Debug, Default)]
+struct Origins {
+    tables: HashMap<u32, HashMap<i16, (Origin, bool)>>,
+    query: Option<Statement>,
+}
+
+const ORIGINS: &str = "SELECT a.attrelid, a.attnum, c.relname::text, a.attname::text, NOT a.attnotnull \
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+    WHERE a.attrelid = ANY ($1) AND NOT a.attisdropped";
+
+impl Origins {
+    /// Asks for the names of the tables that are new to this connection.
+    async fn learn(
+        &mut self,
+        client: &Client,
+        statement: &Statement,
+    ) -> Result<(), tokio_postgres::Error> {
+        let mut unknown: Vec<u32> = statement
+            .columns()
+            .iter()
+            .filter_map(tokio_postgres::Column::table_oid)
+            .collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        unknown.retain(|table| !self.tables.contains_key(table));
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let query = match &self.query {
+            Some(query) => query.clone(),
+            None => self.query.insert(client.prepare(ORIGINS).await?).clone(),
+        };
+        let rows = client
+            .query(&query, &[&unknown as &(dyn ToSql + Sync)])
+            .await?;
+        for table in unknown {
+            self.tables.insert(table, HashMap::new());
+        }
+        for row in rows {
+            let (table, column): (u32, i16) = (row.try_get(0)?, row.try_get(1)?);
+            let origin = Origin {
+                table: row.try_get::<_, &str>(2)?.into(),
+                column: row.try_get::<_, &str>(3)?.into(),
+            };
+            let nullable = row.try_get(4)?;
+            self.tables
+                .entry(table)
+                .or_default()
+                .insert(column, (origin, nullable));
+        }
+        Ok(())
+    }
+
+    fn find(&self, column: &tokio_postgres::Column) -> Option<(&Origin, bool)> {
+        let (origin, nullable) = self
+            .tables
+            .get(&column.table_oid()?)?
+            .get(&column.column_id()?)?;
+        Some((origin, *nullable))
+    }
+}
+
+/// Tells whether a statement is sent as it stands: it gives no rows and takes no parameters, and preparing it would cost
+/// a round trip and a place in the cache.
+pub(crate) fn is_direct(lexed: &Lexed) -> bool {
+    lexed.arity() == 0
+        && matches!(
+            lexed.verb(),
+            Verb::Begin
+                | Verb::Commit
+                | Verb::CommitAndChain
+                | Verb::Rollback
+                | Verb::RollbackAndChain
+                | Verb::RollbackTo
+                | Verb::Savepoint
+                | Verb::Release
+                | Verb::PrepareTransaction
+                | Verb::CommitPrepared
+                | Verb::RollbackPrepared
+                | Verb::Set
+                | Verb::Reset
+                | Verb::Discard
+                | Verb::Do
+                | Verb::Prepare
+                | Verb::Deallocate
+                | Verb::Declare
+                | Verb::Close
+                | Verb::Listen
+                | Verb::Unlisten
+                | Verb::Notify
+                | Verb::Lock
+                | Verb::Analyze
+                | Verb::Vacuum
+                | Verb::Reindex
+                | Verb::Create
+                | Verb::CreateTemporary
+                | Verb::Alter
+                | Verb::Drop
+                | Verb::Truncate
+                | Verb::Comment
+                | Verb::Grant
+                | Verb::Revoke
+        )
+}
+
+/// Tells whether a statement may change tables or types, or what they mean to statements that were prepared before.
+pub(crate) fn changes_tables(verb: Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Create | Verb::CreateTemporary | Verb::Alter | Verb::Drop | Verb::Do | Verb::Discard
+    )
+}
+
+/// Refuses a COPY from or to the client: its data would come on a road of its own, and the server would wait for it.
+pub(crate) fn refuse_copy(sql: &str, verb: Verb, dialect: &Dialect) -> Result<()> {
+    let streams =
+        |word: &str| word.eq_ignore_ascii_case("STDIN") || word.eq_ignore_ascii_case("STDOUT");
+    let mut tokens = Tokens::new(sql, dialect.lexing);
+    if verb == Verb::Copy
+        && tokens.any(|token| token.kind == TokenKind::Word && streams(token.text(sql)))
+    {
+        return Err(Error::not_supported(
+            "COPY from STDIN or to STDOUT is no statement with a result",
+        )
+        .with_hint("use the driver's own client: tokio_postgres::Client::copy_in and copy_out"));
+    }
+    Ok(())
+}
