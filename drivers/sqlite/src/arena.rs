@@ -1,0 +1,171 @@
+//! Rows as they leave SQLite: compact cells and one heap for their bytes, so that a batch costs a few allocations however
+//! many rows it has, and crosses threads as one object.
+
+use std::sync::Arc;
+
+use oarlock_core::{Error, ErrorKind, Result, RowBatch, ValueRef};
+use rusqlite::Row;
+use rusqlite::types::ValueRef as Stored;
+
+use crate::decode::Decoder;
+
+/// A stored value: 16 bytes.
+#[derive(Debug, Clone, Copy)]
+enum Cell {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text { start: u32, len: u32 },
+    Blob { start: u32, len: u32 },
+}
+
+/// Rows of one result.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    decoders: Arc<[Decoder]>,
+    cells: Vec<Cell>,
+    bytes: Vec<u8>,
+    rows: usize,
+}
+
+impl Arena {
+    pub(crate) fn new(decoders: Arc<[Decoder]>) -> Self {
+        Self { decoders, cells: Vec::new(), bytes: Vec::new(), rows: 0 }
+    }
+
+    /// Makes an empty arena for more rows of the same result, with room for as many.
+    pub(crate) fn successor(&self) -> Self {
+        Self {
+            decoders: Arc::clone(&self.decoders),
+            cells: Vec::with_capacity(self.cells.len()),
+            bytes: Vec::with_capacity(self.bytes.len()),
+            rows: 0,
+        }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Gives the size of the texts and blobs.
+    pub(crate) fn heap(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Copies a row in.
+    #[inline]
+    pub(crate) fn push(&mut self, row: &Row<'_>) -> Result<()> {
+        for column in 0..self.decoders.len() {
+            let cell = match row.get_ref(column).map_err(|error| lost_column(&error))? {
+                Stored::Null => Cell::Null,
+                Stored::Integer(value) => Cell::Integer(value),
+                Stored::Real(value) => Cell::Real(value),
+                Stored::Text(text) => {
+                    let (start, len) = self.keep(text)?;
+                    Cell::Text { start, len }
+                }
+                Stored::Blob(blob) => {
+                    let (start, len) = self.keep(blob)?;
+                    Cell::Blob { start, len }
+                }
+            };
+            self.cells.push(cell);
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn keep(&mut self, bytes: &[u8]) -> Result<(u32, u32)> {
+        let start = u32::try_from(self.bytes.len()).map_err(|_| too_large())?;
+        let len = u32::try_from(bytes.len()).map_err(|_| too_large())?;
+        self.bytes.extend_from_slice(bytes);
+        Ok((start, len))
+    }
+
+    #[inline]
+    fn slice(&self, start: u32, len: u32) -> &[u8] {
+        let start = start as usize;
+        &self.bytes[start..start + len as usize]
+    }
+}
+
+#[cold]
+fn too_large() -> Error {
+    Error::new(ErrorKind::ResourcesExhausted, "a row of the result is larger than 4 GiB")
+}
+
+#[cold]
+fn lost_column(error: &rusqlite::Error) -> Error {
+    Error::new(ErrorKind::Internal, format!("the statement's columns changed while it ran: {error}"))
+}
+
+impl RowBatch for Arena {
+    fn len(&self) -> usize {
+        self.rows
+    }
+
+    #[inline]
+    fn get(&self, row: usize, column: usize) -> Result<ValueRef<'_>> {
+        let decoder = self.decoders[column];
+        Ok(match self.cells[row * self.decoders.len() + column] {
+            Cell::Null => ValueRef::Null,
+            Cell::Integer(value) => decoder.integer(value),
+            Cell::Real(value) => ValueRef::F64(value),
+            Cell::Text { start, len } => return decoder.text(self.slice(start, len)),
+            Cell::Blob { start, len } => decoder.blob(self.slice(start, len)),
+        })
+    }
+}
+
+/// A run of an arena's rows, for a caller who wants fewer than there are.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) arena: Arc<Arena>,
+    pub(crate) start: usize,
+    pub(crate) rows: usize,
+}
+
+impl RowBatch for Part {
+    fn len(&self) -> usize {
+        self.rows
+    }
+
+    #[inline]
+    fn get(&self, row: usize, column: usize) -> Result<ValueRef<'_>> {
+        self.arena.get(self.start + row, column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_sixteen_bytes() {
+        assert_eq!(size_of::<Cell>(), 16);
+    }
+
+    #[test]
+    fn a_cell_keeps_its_storage_class() -> Result<(), Box<dyn std::error::Error>> {
+        let db = rusqlite::Connection::open_in_memory()?;
+        let mut statement = db.prepare("SELECT NULL, -5, 0.5, 'é', x'00ff', ''")?;
+        let mut rows = statement.query([])?;
+        let mut arena = Arena::new(vec![Decoder::Stored; 6].into());
+        while let Some(row) = rows.next()? {
+            arena.push(row)?;
+        }
+        let expected = [
+            ValueRef::Null,
+            ValueRef::I64(-5),
+            ValueRef::F64(0.5),
+            ValueRef::Text("é"),
+            ValueRef::Bytes(&[0, 255]),
+            ValueRef::Text(""),
+        ];
+        for (column, value) in expected.into_iter().enumerate() {
+            assert_eq!(arena.get(0, column)?, value);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,534 @@
+//! The front of a connection: what the caller holds, while the session is here or away on a worker thread.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use oarlock_core::catalog::{CatalogQuery, CatalogReply};
+use oarlock_core::connection::{DriverInfo, Many, Query, busy, closed};
+use oarlock_core::params::Parameters;
+use oarlock_core::result::{Description, Notice};
+use oarlock_core::{
+    BoxFuture, Column, Connection, Error, Health, Isolation, Outcome, Result, RowBatch, TxOptions, TxState,
+};
+use tokio::sync::oneshot;
+
+use crate::arena::{Arena, Part};
+use crate::error::{from_rusqlite, lost};
+use crate::guard::Guard;
+use crate::queue::{Feed, Queue};
+use crate::run::{Ended, OwnedParameters, gone};
+use crate::session::Session;
+use crate::worker;
+use crate::writers::Writers;
+
+/// A connection to a SQLite database.
+///
+/// # Cancellation
+///
+/// A statement whose future is dropped, or whose cursor is dropped half-read, is interrupted; the next call waits for that.
+/// SQLite rolls the whole transaction back when it interrupts a statement that writes: the statements of a guard are then
+/// refused until it is ended. A connection that is dropped is closed on a worker thread, as that may write.
+#[derive(Debug)]
+pub struct SqliteConnection {
+    info: DriverInfo,
+    place: Place,
+    guard: Arc<Guard>,
+    writers: Writers,
+    tx: TxState,
+    columns: Arc<[Column]>,
+    open: Option<Open>,
+    /// What [`native`](Connection::native) gives while SQLite's connection is not here.
+    nothing: (),
+}
+
+/// Where the session is.
+#[derive(Debug)]
+enum Place {
+    Here(Box<Session>),
+    /// On a worker thread. It comes back by the receiver, which is kept here and not in the future that waits for it, so that
+    /// a dropped future loses nothing.
+    Away {
+        home: oneshot::Receiver<Home>,
+        /// The queue of the statement that is running, if it gives rows.
+        queue: Option<Arc<Queue>>,
+    },
+    Closed,
+}
+
+/// A session that comes back, and how the statement that it ran ended.
+#[derive(Debug)]
+struct Home {
+    session: Box<Session>,
+    ended: Result<Ended>,
+}
+
+/// An open statement.
+#[derive(Debug)]
+struct Open {
+    rest: Option<(Arc<Arena>, usize)>,
+    /// How it ended, once it has; until then the session is away.
+    ended: Option<Result<Outcome>>,
+}
+
+impl Open {
+    fn hand_out(&mut self, max: usize) -> Option<Arc<dyn RowBatch>> {
+        let (arena, start) = self.rest.take()?;
+        let left = arena.rows() - start;
+        if start == 0 && left <= max {
+            return Some(arena);
+        }
+        let rows = left.min(max);
+        if left > rows {
+            self.rest = Some((Arc::clone(&arena), start + rows));
+        }
+        Some(Arc::new(Part { arena, start, rows }))
+    }
+}
+
+/// Stops what runs on the worker when the future that waits for it is dropped.
+struct StopOnDrop<'g>(Option<&'g Guard>);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(guard) = self.0 {
+            guard.stop();
+        }
+    }
+}
+
+impl SqliteConnection {
+    pub(crate) fn new(session: Session, info: DriverInfo, writers: Writers) -> Self {
+        Self {
+            info,
+            guard: Arc::clone(&session.guard),
+            place: Place::Here(Box::new(session)),
+            writers,
+            tx: TxState::Auto,
+            columns: Arc::default(),
+            open: None,
+            nothing: (),
+        }
+    }
+
+    /// Sends the session to a worker with a job.
+    fn send(&mut self, queue: Option<Arc<Queue>>, job: impl FnOnce(&mut Session) -> Result<Ended> + Send + 'static) {
+        let (sender, home) = oneshot::channel();
+        match std::mem::replace(&mut self.place, Place::Away { home, queue: queue.clone() }) {
+            Place::Here(mut session) => worker::spawn(move || {
+                session.guard.stream(queue);
+                let ended = job(&mut session);
+                session.guard.stream(None);
+                // If nobody waits any more, the session ends here, on a thread that may block.
+                drop(sender.send(Home { session, ended }));
+            }),
+            elsewhere => self.place = elsewhere,
+        }
+    }
+
+    /// Waits for the session to come back.
+    fn poll_home(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended>> {
+        let Place::Away { home, .. } = &mut self.place else { return Poll::Ready(Err(closed())) };
+        match ready!(Pin::new(home).poll(cx)) {
+            Ok(Home { mut session, ended }) => {
+                session.settle();
+                self.tx = session.tx_state();
+                self.guard.clear();
+                self.place = Place::Here(session);
+                Poll::Ready(ended)
+            }
+            Err(_) => {
+                self.place = Place::Closed;
+                self.open = None;
+                Poll::Ready(Err(lost()))
+            }
+        }
+    }
+
+    /// Asks what runs on the worker to end, unless it has written and is about to end by itself.
+    fn stop(&self) {
+        if let Place::Away { queue, .. } = &self.place {
+            let written = queue.as_ref().is_some_and(|queue| {
+                queue.close();
+                queue.has_written()
+            });
+            if !written {
+                self.guard.stop();
+            }
+        }
+    }
+
+    /// Ends what was left behind, and has the session here.
+    async fn recover(&mut self) -> Result<&mut Session> {
+        if self.open.is_some() {
+            return Err(busy());
+        }
+        if let Place::Away { .. } = self.place {
+            self.stop();
+            if let Err(error) = poll_fn(|cx| self.poll_home(cx)).await
+                && let Place::Closed = self.place
+            {
+                return Err(error);
+            }
+        }
+        self.session()
+    }
+
+    fn session(&mut self) -> Result<&mut Session> {
+        match &mut self.place {
+            Place::Here(session) => Ok(session),
+            Place::Away { .. } => Err(busy()),
+            Place::Closed => Err(closed()),
+        }
+    }
+
+    /// Runs a job on a worker and waits for what it gives.
+    async fn call<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce(&mut Session) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.recover().await?;
+        let (sender, reply) = oneshot::channel();
+        self.send(None, move |session| {
+            let given = session.rearm().and_then(|()| job(session));
+            drop(sender.send(given));
+            Ok(Ended::Done(Outcome::default()))
+        });
+        let guard = Arc::clone(&self.guard);
+        let mut stop = StopOnDrop(Some(&guard));
+        let came = poll_fn(|cx| self.poll_home(cx)).await;
+        stop.0 = None;
+        came?;
+        reply.await.map_err(|_| lost())?
+    }
+
+    /// Waits for the turn to write. The session gives it back when it comes home without a transaction.
+    async fn take_turn(&mut self) -> Result<()> {
+        let turn = self.writers.turn(self.guard.busy_timeout()).await?;
+        self.session()?.turn = Some(turn);
+        Ok(())
+    }
+
+    async fn start_on_worker(&mut self, query: Query<'_>) -> Result<()> {
+        let sql: Arc<str> = query.sql.into();
+        let parameters = Arc::new(OwnedParameters::of(query.params.names, query.params.values)?);
+        let session = self.session()?;
+        if session.known(&sql).is_some_and(|known| session.needs_turn(&known)) {
+            self.take_turn().await?;
+        }
+        if let Ended::NeedsTurn = self.attempt(&sql, &parameters, query.guarded).await? {
+            self.take_turn().await?;
+            self.attempt(&sql, &parameters, query.guarded).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts a statement on a worker and waits until its columns are known, or it has ended.
+    async fn attempt(&mut self, sql: &Arc<str>, parameters: &Arc<OwnedParameters>, guarded: bool) -> Result<Ended> {
+        let queue = Arc::new(Queue::default());
+        let (sql, parameters, feed) = (Arc::clone(sql), Arc::clone(parameters), Feed::new(Arc::clone(&queue)));
+        self.send(Some(Arc::clone(&queue)), move |session| {
+            let mut feed = feed;
+            parameters.with(|names, values| session.execute(&sql, Parameters { names, values }, guarded, &mut feed))
+        });
+        let guard = Arc::clone(&self.guard);
+        let mut stop = StopOnDrop(Some(&guard));
+        let ended = poll_fn(|cx| {
+            if let Poll::Ready(ended) = self.poll_home(cx) {
+                return Poll::Ready(Some(ended));
+            }
+            queue.poll_columns(cx).map(|columns| {
+                self.columns = columns;
+                None
+            })
+        })
+        .await;
+        stop.0 = None;
+        let outcome = match ended.transpose()? {
+            None => None,
+            Some(Ended::NeedsTurn) => return Ok(Ended::NeedsTurn),
+            Some(Ended::Done(outcome)) => {
+                self.columns = queue.take_columns().unwrap_or_default();
+                Some(outcome)
+            }
+        };
+        let rest = outcome.and_then(|_| queue.take_rest()).map(|arena| (Arc::new(arena), 0));
+        self.open = Some(Open { rest, ended: outcome.map(Ok) });
+        Ok(Ended::Done(outcome.unwrap_or_default()))
+    }
+
+    fn poll_rows(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Option<Arc<dyn RowBatch>>>> {
+        loop {
+            let Some(open) = &mut self.open else { return Poll::Ready(Ok(None)) };
+            if let Some(batch) = open.hand_out(max.max(1)) {
+                return Poll::Ready(Ok(Some(batch)));
+            }
+            match open.ended.take() {
+                Some(Ok(outcome)) => {
+                    open.ended = Some(Ok(outcome));
+                    return Poll::Ready(Ok(None));
+                }
+                Some(Err(error)) => {
+                    self.open = None;
+                    return Poll::Ready(Err(error));
+                }
+                None => {}
+            }
+            let Place::Away { queue: Some(queue), .. } = &self.place else { return Poll::Ready(Err(lost())) };
+            let queue = Arc::clone(queue);
+            let arena = match queue.poll_take(cx) {
+                Poll::Ready(arena) => Some(arena),
+                Poll::Pending => {
+                    let ended = ready!(self.poll_home(cx));
+                    if let Some(open) = &mut self.open {
+                        open.ended = Some(ended.map(outcome));
+                    }
+                    queue.take_rest()
+                }
+            };
+            if let (Some(open), Some(arena)) = (&mut self.open, arena) {
+                open.rest = Some((Arc::new(arena), 0));
+            }
+        }
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome>> {
+        let Some(open) = &mut self.open else {
+            return Poll::Ready(Err(Error::interface("no statement is open on this connection")));
+        };
+        open.rest = None;
+        let ended = match open.ended.take() {
+            Some(ended) => ended,
+            None => {
+                if let Place::Away { queue: Some(queue), .. } = &self.place {
+                    queue.close();
+                }
+                ready!(self.poll_home(cx)).map(outcome)
+            }
+        };
+        self.open = None;
+        Poll::Ready(ended)
+    }
+}
+
+fn outcome(ended: Ended) -> Outcome {
+    match ended {
+        Ended::Done(outcome) => outcome,
+        Ended::NeedsTurn => Outcome::default(),
+    }
+}
+
+impl Connection for SqliteConnection {
+    fn info(&self) -> &DriverInfo {
+        &self.info
+    }
+
+    fn health(&self) -> Health {
+        match (&self.place, &self.open) {
+            (Place::Closed, _) => Health::Dead,
+            (Place::Away { .. }, None) => Health::Recovering,
+            (Place::Away { .. }, Some(_)) | (Place::Here(_), _) => Health::Ready,
+        }
+    }
+
+    fn tx_state(&self) -> TxState {
+        self.tx
+    }
+
+    fn start<'a>(&'a mut self, query: Query<'a>) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            self.recover().await?;
+            self.columns = Arc::default();
+            self.start_on_worker(query).await
+        })
+    }
+
+    fn columns(&self) -> &Arc<[Column]> {
+        &self.columns
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Option<Arc<dyn RowBatch>>>> {
+        self.poll_rows(cx, max)
+    }
+
+    fn poll_next_set(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+        // There is one set. Its outcome is kept for the finish.
+        let ended = match &mut self.open {
+            None => return Poll::Ready(Ok(false)),
+            Some(_) => ready!(self.poll_end(cx)),
+        };
+        let outcome = ended?;
+        self.open = Some(Open { rest: None, ended: Some(Ok(outcome)) });
+        Poll::Ready(Ok(false))
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome>> {
+        self.poll_end(cx)
+    }
+
+    fn abandon(&mut self) {
+        self.columns = Arc::default();
+        if self.open.take().is_some() {
+            self.stop();
+        }
+    }
+
+    fn describe<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Description> {
+        let sql = sql.to_owned();
+        Box::pin(self.call(move |session| session.describe(&sql)))
+    }
+
+    fn execute_many<'a>(&'a mut self, many: Many<'a>) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let session = self.recover().await?;
+            if many.rows == 0 {
+                return Ok(Outcome::rows(Some(0)));
+            }
+            let parameters = OwnedParameters::of(many.names, many.values)?;
+            if session.turn.is_none() && !session.read_only {
+                self.take_turn().await?;
+            }
+            let (sql, width, rows, guarded) = (many.sql.to_owned(), many.width, many.rows, many.guarded);
+            self.call(move |session| {
+                parameters
+                    .with(|names, values| session.run_many(Many { sql: &sql, names, width, rows, values, guarded }))
+            })
+            .await
+        })
+    }
+
+    fn script<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, ()> {
+        let text = text.to_owned();
+        Box::pin(self.call(move |session| session.script(&text)))
+    }
+
+    fn begin<'a>(&'a mut self, options: &'a TxOptions) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let session = self.recover().await?;
+            if session.tx_state() != TxState::Auto {
+                return Err(Error::interface("a transaction is open already").with_hint("set a savepoint"));
+            }
+            if options.isolation.is_some_and(|level| level != Isolation::Serializable) {
+                return Err(Error::not_supported("sqlite's transactions are serializable, and nothing less"));
+            }
+            if options.deferrable {
+                return Err(Error::not_supported("sqlite has no deferrable transactions"));
+            }
+            let read_only = options.read_only;
+            if !read_only {
+                self.take_turn().await?;
+            }
+            self.call(move |session| session.begin(read_only)).await
+        })
+    }
+
+    fn commit(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if self.recover().await?.tx_state() == TxState::Auto {
+                return Err(gone());
+            }
+            self.call(Session::commit).await
+        })
+    }
+
+    fn rollback(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if self.recover().await?.tx_state() == TxState::Auto {
+                self.tx = TxState::Auto;
+                return Ok(());
+            }
+            self.call(Session::rollback).await
+        })
+    }
+
+    fn reset(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.abandon();
+            let session = self.recover().await?;
+            if session.is_clean() {
+                return Ok(());
+            }
+            self.call(Session::reset).await
+        })
+    }
+
+    fn ping(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move { self.recover().await.map(drop) })
+    }
+
+    fn warnings(&mut self) -> BoxFuture<'_, Vec<Notice>> {
+        Box::pin(async move { self.recover().await.map(|_| Vec::new()) })
+    }
+
+    fn catalog<'a>(&'a mut self, query: CatalogQuery<'a>) -> BoxFuture<'a, CatalogReply> {
+        Box::pin(async move {
+            let question = crate::catalog::Question::of(query)?;
+            self.call(move |session| question.answer(&session.db)).await
+        })
+    }
+
+    fn close(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.abandon();
+            // What was left behind ends first; where the connection is dead, there is nothing to close.
+            drop(self.recover().await);
+            let Place::Here(session) = std::mem::replace(&mut self.place, Place::Closed) else { return Ok(()) };
+            self.tx = TxState::Auto;
+            let (sender, done) = oneshot::channel();
+            worker::spawn(move || drop(sender.send(session.close())));
+            done.await.map_err(|_| lost())?
+        })
+    }
+
+    /// Gives the [`rusqlite::Connection`].
+    ///
+    /// Settings made through it last until the next [`reset`](Connection::reset). While a statement is open or was
+    /// abandoned the connection is on another thread, and this gives a `()`. It can block: keep it off async threads.
+    fn native(&mut self) -> &mut dyn Any {
+        match &mut self.place {
+            Place::Here(session) => {
+                session.touched = true;
+                session.shared = true;
+                &mut session.db
+            }
+            Place::Away { .. } | Place::Closed => &mut self.nothing,
+        }
+    }
+}
+
+impl Drop for SqliteConnection {
+    fn drop(&mut self) {
+        self.stop();
+        if let Place::Here(session) = std::mem::replace(&mut self.place, Place::Closed) {
+            worker::spawn(move || drop(session));
+        }
+    }
+}
+
+impl Session {
+    /// Begins a transaction; one that may write takes the lock for it now, as taking it later may fail.
+    pub(crate) fn begin(&mut self, read_only: bool) -> Result<()> {
+        self.control(if read_only { "BEGIN DEFERRED" } else { "BEGIN IMMEDIATE" })?;
+        self.read_only = read_only;
+        Ok(())
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        let result = self.control("COMMIT");
+        self.settle();
+        result
+    }
+
+    pub(crate) fn is_clean(&self) -> bool {
+        self.db.is_autocommit() && !self.dirty && !self.touched
+    }
+
+    fn close(self) -> Result<()> {
+        let Self { db, turn, .. } = self;
+        let result = db.close().map_err(|(_, error)| from_rusqlite(error, None));
+        drop(turn);
+        result
+    }
+}

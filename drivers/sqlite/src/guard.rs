@@ -1,0 +1,152 @@
+//! What stands between a running statement and the rest of the program: the callbacks that SQLite asks while it works,
+//! and the words by which other threads reach them.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, InterruptHandle};
+
+use crate::queue::Queue;
+
+/// How many of its operations SQLite runs between two questions: one or two microseconds.
+const OPERATIONS: i32 = 100;
+
+/// No deadline.
+const NEVER: u64 = u64::MAX;
+
+/// The state that a connection's callbacks look at. It is shared by whoever holds the connection's front and by the
+/// thread on which a statement runs.
+pub(crate) struct Guard {
+    born: Instant,
+    /// Until when the statement may run, in nanoseconds since `born`.
+    deadline: AtomicU64,
+    /// The statement is wanted no more.
+    stop: AtomicBool,
+    /// The statement runs on a thread that must not sleep.
+    inline: AtomicBool,
+    busy_timeout: AtomicU64,
+    streaming: AtomicBool,
+    queue: Mutex<Option<Arc<Queue>>>,
+    interrupt: Mutex<Option<InterruptHandle>>,
+}
+
+impl Guard {
+    pub(crate) fn new(busy_timeout: Duration) -> Self {
+        Self {
+            born: Instant::now(),
+            deadline: AtomicU64::new(NEVER),
+            stop: AtomicBool::new(false),
+            inline: AtomicBool::new(false),
+            busy_timeout: AtomicU64::new(nanos(busy_timeout)),
+            streaming: AtomicBool::new(false),
+            queue: Mutex::new(None),
+            interrupt: Mutex::new(None),
+        }
+    }
+
+    /// Puts the callbacks into a connection. A later `PRAGMA busy_timeout`, or the like through rusqlite, takes them out.
+    pub(crate) fn install(self: &Arc<Self>, db: &mut Connection) -> rusqlite::Result<()> {
+        *self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = Some(db.get_interrupt_handle());
+        let guard = Arc::clone(self);
+        db.progress_handler(OPERATIONS, Some(move || guard.interrupts()))?;
+        let guard = Arc::clone(self);
+        let mut since = Instant::now();
+        db.busy_handler(Some(move |attempt| {
+            if attempt == 0 {
+                since = Instant::now();
+            }
+            guard.waits(attempt, since)
+        }))
+    }
+
+    fn interrupts(&self) -> bool {
+        if self.stop.load(Ordering::Relaxed) {
+            return true;
+        }
+        if self.streaming.load(Ordering::Relaxed)
+            && let Some(queue) = &*self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            queue.nudge();
+        }
+        match self.deadline.load(Ordering::Relaxed) {
+            NEVER => false,
+            deadline => nanos(self.born.elapsed()) >= deadline,
+        }
+    }
+
+    /// Waits for a lock and tells whether to try again. Never on a thread that must not sleep.
+    fn waits(&self, attempt: i32, since: Instant) -> bool {
+        if self.inline.load(Ordering::Relaxed) || self.stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        let Some(left) = self.busy_timeout().checked_sub(since.elapsed()) else { return false };
+        // 0.1, 0.2, 0.4 … up to 12.8 ms: locks are held for microseconds or for a transaction's life.
+        let pause = Duration::from_micros(100 << attempt.clamp(0, 7));
+        std::thread::sleep(pause.min(left));
+        true
+    }
+
+    pub(crate) fn busy_timeout(&self) -> Duration {
+        Duration::from_nanos(self.busy_timeout.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_busy_timeout(&self, timeout: Duration) {
+        self.busy_timeout.store(nanos(timeout), Ordering::Relaxed);
+    }
+
+    /// Asks the running statement to stop; it ends as interrupted.
+    ///
+    /// SQLite's own interrupt is forgotten when no statement has begun yet, and the question comes only between
+    /// operations: each covers for the other.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(handle) = &*self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) {
+            handle.interrupt();
+        }
+    }
+
+    /// Tells whether the running job is wanted no more, for the time between two of its statements.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Takes the stop back, when what ran has ended.
+    pub(crate) fn clear(&self) {
+        self.stop.store(false, Ordering::Relaxed);
+    }
+
+    /// Has the queue nudged while a statement fills it.
+    pub(crate) fn stream(&self, queue: Option<Arc<Queue>>) {
+        self.streaming.store(queue.is_some(), Ordering::Relaxed);
+        *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = queue;
+    }
+
+    /// Marks that what runs until the mark is dropped must neither sleep nor, where a budget is given, run past it.
+    pub(crate) fn inline(&self, start: Instant, budget: Option<Duration>) -> Inline<'_> {
+        let deadline = budget.map_or(NEVER, |budget| nanos(start.duration_since(self.born) + budget));
+        self.deadline.store(deadline, Ordering::Relaxed);
+        self.inline.store(true, Ordering::Relaxed);
+        Inline(self)
+    }
+}
+
+/// The mark of a statement that runs on the caller's thread.
+pub(crate) struct Inline<'g>(&'g Guard);
+
+impl Drop for Inline<'_> {
+    fn drop(&mut self) {
+        self.0.inline.store(false, Ordering::Relaxed);
+        self.0.deadline.store(NEVER, Ordering::Relaxed);
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(NEVER - 1)
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard").field("stop", &self.stop).field("inline", &self.inline).finish_non_exhaustive()
+    }
+}

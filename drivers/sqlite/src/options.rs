@@ -1,0 +1,256 @@
+//! How a SQLite database is opened, as a URL tells it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use oarlock_core::cache::StatementCache;
+use oarlock_core::{Error, ErrorKind, Result, Url};
+
+/// Which database is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Location {
+    /// A file.
+    File(PathBuf),
+    /// A database in memory. A pool has one for all its connections; it is gone with the last of them.
+    Memory,
+}
+
+/// What may be done with the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Mode {
+    /// It is read only, and must exist.
+    ReadOnly,
+    /// It is read and written, and must exist.
+    ReadWrite,
+    /// It is read and written, and made when it does not exist.
+    #[default]
+    Create,
+}
+
+/// How a transaction is kept until it is committed; see SQLite's `PRAGMA journal_mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum JournalMode {
+    /// A write-ahead log: readers and a writer do not wait for each other.
+    #[default]
+    Wal,
+    /// A rollback journal that is deleted at commit.
+    Delete,
+    /// A rollback journal that is cut at commit.
+    Truncate,
+    /// A rollback journal whose header is overwritten at commit.
+    Persist,
+    /// What the file says by itself: nothing is changed.
+    Keep,
+}
+
+impl JournalMode {
+    pub(crate) fn as_sql(self) -> Option<&'static str> {
+        match self {
+            Self::Wal => Some("wal"),
+            Self::Delete => Some("delete"),
+            Self::Truncate => Some("truncate"),
+            Self::Persist => Some("persist"),
+            Self::Keep => None,
+        }
+    }
+}
+
+/// When SQLite waits for the disk; see SQLite's `PRAGMA synchronous`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Synchronous {
+    /// Never: a crash of the system may destroy the database.
+    Off,
+    /// At checkpoints: with a write-ahead log, a crash of the system may lose the last commits and nothing else.
+    Normal,
+    /// At every commit: what is committed stays.
+    #[default]
+    Full,
+    /// At every commit, and the directory too.
+    Extra,
+}
+
+impl Synchronous {
+    pub(crate) fn as_sql(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Normal => "normal",
+            Self::Full => "full",
+            Self::Extra => "extra",
+        }
+    }
+}
+
+/// How a database is opened. The crate's documentation lists the URL's options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct SqliteOptions {
+    /// Which database.
+    pub location: Location,
+    /// What may be done with the file.
+    pub mode: Mode,
+    /// Whether foreign keys are enforced.
+    pub foreign_keys: bool,
+    /// How long a lock is waited for.
+    pub busy_timeout: Duration,
+    /// How a transaction is kept until it is committed. A database in memory has its own way.
+    pub journal_mode: JournalMode,
+    /// When SQLite waits for the disk.
+    pub synchronous: Synchronous,
+    /// How many prepared statements are kept.
+    pub statement_cache: usize,
+    /// Whether statements that are known to be short run on the caller's thread.
+    pub inline: bool,
+    /// Whether the schema is trusted: its views and triggers may call functions with side effects, and SQL may corrupt the
+    /// file by writing to what SQLite keeps for itself.
+    pub trusted: bool,
+}
+
+const OPTIONS: [&str; 8] = [
+    "mode",
+    "foreign_keys",
+    "busy_timeout",
+    "journal_mode",
+    "synchronous",
+    "statement_cache",
+    "inline",
+    "trusted",
+];
+
+impl SqliteOptions {
+    /// Makes the default options for a database.
+    #[must_use]
+    pub fn new(location: Location) -> Self {
+        Self {
+            location,
+            mode: Mode::default(),
+            foreign_keys: true,
+            busy_timeout: Duration::from_secs(5),
+            journal_mode: JournalMode::default(),
+            synchronous: Synchronous::default(),
+            statement_cache: StatementCache::<()>::DEFAULT_CAPACITY,
+            inline: true,
+            trusted: false,
+        }
+    }
+
+    /// Reads a URL: `sqlite:app.db`, `sqlite:///var/lib/app.db`, `sqlite::memory:`.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration` for a URL without a file, and for an option that is unknown or has a wrong value.
+    pub fn parse(url: &Url) -> Result<Self> {
+        url.allow_options(&OPTIONS)?;
+        let mut options = Self::new(location(url)?);
+        if let Some(mode) = choice(url, "mode", &[("ro", Mode::ReadOnly), ("rw", Mode::ReadWrite), ("rwc", Mode::Create)])? {
+            options.mode = mode;
+        }
+        if let Some(on) = url.switch_option("foreign_keys")? {
+            options.foreign_keys = on;
+        }
+        if let Some(timeout) = url.duration_option("busy_timeout")? {
+            options.busy_timeout = timeout;
+        }
+        let modes = [
+            ("wal", JournalMode::Wal),
+            ("delete", JournalMode::Delete),
+            ("truncate", JournalMode::Truncate),
+            ("persist", JournalMode::Persist),
+            ("keep", JournalMode::Keep),
+        ];
+        if let Some(mode) = choice(url, "journal_mode", &modes)? {
+            options.journal_mode = mode;
+        }
+        let levels = [
+            ("off", Synchronous::Off),
+            ("normal", Synchronous::Normal),
+            ("full", Synchronous::Full),
+            ("extra", Synchronous::Extra),
+        ];
+        if let Some(level) = choice(url, "synchronous", &levels)? {
+            options.synchronous = level;
+        }
+        if let Some(size) = url.parse_option("statement_cache", "a number of statements")? {
+            options.statement_cache = size;
+        }
+        if let Some(on) = url.switch_option("inline")? {
+            options.inline = on;
+        }
+        if let Some(on) = url.switch_option("trusted")? {
+            options.trusted = on;
+        }
+        Ok(options)
+    }
+}
+
+/// Finds the file. `sqlite://app.db` is written by so many that it means what they mean: a file, not a host.
+fn location(url: &Url) -> Result<Location> {
+    let name: String = url.hosts().iter().map(|host| host.name.as_str()).chain([url.path()]).collect();
+    match name.as_str() {
+        "" => Err(Error::new(ErrorKind::Configuration, "the URL names no database file")
+            .with_hint("write sqlite:app.db, or sqlite::memory: for a database in memory")),
+        ":memory:" => Ok(Location::Memory),
+        // SQLite would read this as a URI with options of its own.
+        name if name.starts_with("file:") => Ok(Location::File(PathBuf::from(format!("./{name}")))),
+        name => Ok(Location::File(PathBuf::from(name))),
+    }
+}
+
+fn choice<T: Copy>(url: &Url, name: &str, choices: &[(&str, T)]) -> Result<Option<T>> {
+    let Some(given) = url.option(name) else { return Ok(None) };
+    match choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(given)) {
+        Some((_, choice)) => Ok(Some(*choice)),
+        None => {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            Err(Error::new(
+                ErrorKind::Configuration,
+                format!("the option {name} takes {}, not {given:?}", words.join(", ")),
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Result<SqliteOptions> {
+        SqliteOptions::parse(&Url::parse(url)?)
+    }
+
+    #[test]
+    fn a_url_names_a_file_or_memory() -> Result<()> {
+        for (url, path) in [
+            ("sqlite:app.db", "app.db"),
+            ("sqlite:///var/app.db", "/var/app.db"),
+            ("sqlite://app.db", "app.db"),
+            ("sqlite://dir/app.db", "dir/app.db"),
+            ("sqlite:my%20app.db?mode=ro", "my app.db"),
+            ("sqlite:file:x?mode=ro", "./file:x"),
+        ] {
+            assert_eq!(parse(url)?.location, Location::File(path.into()), "{url}");
+        }
+        assert_eq!(parse("sqlite::memory:")?.location, Location::Memory);
+        assert_eq!(parse("sqlite:").expect_err("no file").kind(), ErrorKind::Configuration);
+        Ok(())
+    }
+
+    #[test]
+    fn options_are_read_and_unknown_ones_refused() -> Result<()> {
+        let options =
+            parse("sqlite:a?mode=ro&busy_timeout=20ms&journal_mode=DELETE&synchronous=normal&inline=off&statement_cache=7")?;
+        assert_eq!(options.mode, Mode::ReadOnly);
+        assert_eq!(options.busy_timeout, Duration::from_millis(20));
+        assert_eq!(options.journal_mode, JournalMode::Delete);
+        assert_eq!(options.synchronous, Synchronous::Normal);
+        assert_eq!((options.inline, options.statement_cache, options.foreign_keys), (false, 7, true));
+        for url in ["sqlite:a?cash=1", "sqlite:a?mode=x", "sqlite:a?synchronous=2", "sqlite:a?statement_cache=-1"] {
+            assert_eq!(parse(url).expect_err(url).kind(), ErrorKind::Configuration);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,374 @@
+//! Running statements on a session, on whatever thread it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use oarlock_core::connection::{Many, admit};
+use oarlock_core::lex::{Verb, split};
+use oarlock_core::params::{Parameters, arrange};
+use oarlock_core::result::Description;
+use oarlock_core::{Column, Dialect, Error, ErrorKind, Outcome, Result, TxState, Value, ValueRef};
+use rusqlite::hooks::Action;
+use rusqlite::{Row, Statement, StatementStatus};
+
+use crate::bind::bind_all;
+use crate::decode::Decoder;
+use crate::session::Session;
+use crate::statement::Prepared;
+
+/// Whether more rows are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    More,
+    /// None, but the statement runs to its end.
+    Discard,
+    /// None, and the statement may end here.
+    Stop,
+}
+
+/// How a job that ran a statement ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Done(Outcome),
+    /// It has not begun: the turn to write has to be had first.
+    NeedsTurn,
+}
+
+/// Where rows go.
+pub(crate) trait Sink {
+    /// Takes the columns, before the first row.
+    fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, reads: bool);
+
+    /// Takes a row.
+    fn row(&mut self, row: &Row<'_>) -> Result<Flow>;
+}
+
+/// A sink for rows that nobody wants.
+pub(crate) struct Nowhere;
+
+impl Sink for Nowhere {
+    fn begin(&mut self, _: &Arc<[Column]>, _: &Arc<[Decoder]>, _: bool) {}
+
+    fn row(&mut self, _: &Row<'_>) -> Result<Flow> {
+        Ok(Flow::Discard)
+    }
+}
+
+/// Why a statement did not run to its end.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Sqlite(rusqlite::Error),
+    Other(Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl Failure {
+    pub(crate) fn into_error(self, prepared: &Prepared) -> Error {
+        match self {
+            Self::Sqlite(error) => prepared.error(error),
+            Self::Other(error) => error,
+        }
+    }
+}
+
+/// Parameters that outlive the call that gave them.
+#[derive(Debug)]
+pub(crate) struct OwnedParameters {
+    names: Option<Vec<String>>,
+    values: Vec<Value>,
+}
+
+impl OwnedParameters {
+    pub(crate) fn of(names: Option<&[&str]>, values: &[ValueRef<'_>]) -> Result<Self> {
+        Ok(Self {
+            names: names.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
+            values: values.iter().map(|value| ValueRef::to_owned(*value)).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Borrows them for as long as `work` takes.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(Option<&[&str]>, &[ValueRef<'_>]) -> T) -> T {
+        let values: Vec<ValueRef<'_>> = self.values.iter().map(Value::as_ref).collect();
+        let names: Option<Vec<&str>> = self.names.as_ref().map(|names| names.iter().map(String::as_str).collect());
+        work(names.as_deref(), &values)
+    }
+}
+
+impl Session {
+    /// Refuses a statement that must not run as things stand.
+    pub(crate) fn admit(&self, prepared: &Prepared, guarded: bool) -> Result<()> {
+        admit(&prepared.lexed, guarded)?;
+        if guarded && self.tx_state() == TxState::Auto {
+            return Err(gone());
+        }
+        if self.read_only && !prepared.reads {
+            return Err(Error::new(ErrorKind::ReadOnly, "the transaction is read-only"));
+        }
+        Ok(())
+    }
+
+    /// Runs a statement to its end, or for as long as its rows are wanted.
+    pub(crate) fn run(
+        &mut self,
+        sql: &str,
+        prepared: &Arc<Prepared>,
+        parameters: Parameters<'_>,
+        sink: &mut impl Sink,
+    ) -> Result<Outcome, Failure> {
+        let hook = prepared.upserts.then(|| InsertHook::new(self)).transpose()?;
+        let result = self.step(sql, prepared, parameters, hook.as_ref(), sink);
+        if hook.is_some() {
+            InsertHook::remove(self)?;
+        }
+        self.restore_waiting()?;
+        self.follow(prepared);
+        result
+    }
+
+    fn step(
+        &mut self,
+        sql: &str,
+        prepared: &Arc<Prepared>,
+        parameters: Parameters<'_>,
+        hook: Option<&InsertHook>,
+        sink: &mut impl Sink,
+    ) -> Result<Outcome, Failure> {
+        let arrangement = arrange(&prepared.lexed, parameters.names, parameters.values.len())?;
+        let mut renewed = None;
+        let mut rows_given = 0;
+        let outcome = {
+            let mut statement = self.db.prepare_cached(prepared.lexed.native())?;
+            bind_all(&mut statement, &arrangement, parameters.values, prepared.program.wide)?;
+            let mut rows = statement.raw_query();
+            let mut begun = false;
+            while let Some(row) = rows.next()? {
+                if !begun {
+                    begun = true;
+                    renewed = self.renew(prepared, row.as_ref());
+                    let current = renewed.as_ref().unwrap_or(prepared);
+                    sink.begin(&current.columns, &current.decoders, current.reads);
+                }
+                rows_given += 1;
+                if sink.row(row)? == Flow::Stop {
+                    break;
+                }
+            }
+            drop(rows);
+            if !begun {
+                renewed = self.renew(prepared, &statement);
+                let current = renewed.as_ref().unwrap_or(prepared);
+                sink.begin(&current.columns, &current.decoders, current.reads);
+            }
+            let affected = self.affected(prepared, rows_given);
+            let inserted = hook.is_none_or(InsertHook::inserted);
+            let made = prepared.program.numbers && inserted && affected.is_some_and(|rows| rows > 0);
+            Outcome::rows(affected).with_last_insert_id(made.then(|| self.db.last_insert_rowid()))
+        };
+        if let Some(renewed) = renewed {
+            self.keep(sql, &renewed);
+        }
+        Ok(outcome)
+    }
+
+    fn affected(&self, prepared: &Prepared, rows_given: u64) -> Option<u64> {
+        if prepared.verb().changes_rows() {
+            Some(self.db.changes())
+        } else if prepared.columns.is_empty() {
+            // SQLite would tell the count of the last statement that had one.
+            None
+        } else {
+            Some(rows_given)
+        }
+    }
+
+    /// Looks at a statement again if the schema changed under it.
+    fn renew(&self, prepared: &Prepared, statement: &Statement<'_>) -> Option<Arc<Prepared>> {
+        (statement.get_status(StatementStatus::RePrepare) != prepared.revision)
+            .then(|| self.look_again(prepared, statement))
+    }
+
+    /// Follows what a statement did to the session, or may have done though it failed.
+    fn follow(&mut self, prepared: &Prepared) {
+        if !prepared.reads {
+            self.wrote = true;
+            self.dirty |= prepared.program.temporary;
+        }
+        match prepared.verb() {
+            Verb::Select | Verb::Values | Verb::Insert | Verb::Update | Verb::Delete | Verb::Replace | Verb::Explain => {}
+            Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint | Verb::Release | Verb::RollbackTo => {}
+            Verb::Pragma | Verb::CreateTemporary | Verb::Attach | Verb::Detach => {
+                self.dirty = true;
+                self.changed();
+            }
+            _ => self.changed(),
+        }
+        self.settle();
+    }
+
+    /// Prepares and runs a statement of which nothing need be known before.
+    fn run_text(&mut self, sql: &str) -> Result<Outcome> {
+        let prepared = self.prepare(sql)?;
+        if prepared.lexed.arity() > 0 {
+            return Err(Error::new(ErrorKind::Parameters, "a script takes no parameters")
+                .with_hint("run the statement by itself with `execute`"));
+        }
+        self.admit(&prepared, false)?;
+        self.run(sql, &prepared, Parameters::none(), &mut Nowhere).map_err(|failure| failure.into_error(&prepared))
+    }
+
+    /// Runs the statements of a script up to the first error.
+    pub(crate) fn script(&mut self, text: &str) -> Result<()> {
+        for span in split(text, &Dialect::SQLITE) {
+            self.go_on()?;
+            self.run_text(span.text(text)).map_err(|error| match error.position() {
+                Some(position) => error.with_position(span.start + position),
+                None => error.with_position(span.start),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Ends a job that is wanted no more between two of its statements.
+    fn go_on(&self) -> Result<()> {
+        match self.guard.stopped() {
+            false => Ok(()),
+            true => Err(Error::new(ErrorKind::Cancelled, "the call was dropped")),
+        }
+    }
+
+    /// Runs a statement from its text, unless it needs the turn to write and has it not.
+    pub(crate) fn execute(
+        &mut self,
+        sql: &str,
+        parameters: Parameters<'_>,
+        guarded: bool,
+        sink: &mut impl Sink,
+    ) -> Result<Ended> {
+        self.rearm()?;
+        let prepared = self.prepare(sql)?;
+        self.admit(&prepared, guarded)?;
+        if self.needs_turn(&prepared) {
+            return Ok(Ended::NeedsTurn);
+        }
+        self.run(sql, &prepared, parameters, sink).map(Ended::Done).map_err(|failure| failure.into_error(&prepared))
+    }
+
+    /// Tells whether a statement writes where others of this process may, and has to wait for its turn.
+    pub(crate) fn needs_turn(&self, prepared: &Prepared) -> bool {
+        prepared.program.locks && self.turn.is_none()
+    }
+
+    pub(crate) fn describe(&mut self, sql: &str) -> Result<Description> {
+        let prepared = self.prepare(sql)?;
+        let arity = {
+            let statement = self.db.prepare_cached(prepared.lexed.native()).map_err(|error| prepared.error(error))?;
+            statement.parameter_count()
+        };
+        self.restore_waiting().map_err(|error| prepared.error(error))?;
+        Ok(prepared.describe(arity))
+    }
+
+    /// Runs a statement for every row of parameters, all or nothing.
+    pub(crate) fn run_many(&mut self, many: Many<'_>) -> Result<Outcome> {
+        let prepared = self.prepare(many.sql)?;
+        self.admit(&prepared, many.guarded)?;
+        if !matches!(self.tx_state(), TxState::Auto) || prepared.verb() == Verb::Begin {
+            return self.within("SAVEPOINT oarlock_many", "RELEASE oarlock_many", |session| session.each(&prepared, many));
+        }
+        let begin = if prepared.reads { "BEGIN" } else { "BEGIN IMMEDIATE" };
+        self.within(begin, "COMMIT", |session| session.each(&prepared, many))
+    }
+
+    fn within(
+        &mut self,
+        begin: &str,
+        end: &str,
+        work: impl FnOnce(&mut Self) -> Result<Outcome>,
+    ) -> Result<Outcome> {
+        let outer = self.tx_state();
+        self.control(begin)?;
+        let result = work(self).and_then(|outcome| self.control(end).map(|()| outcome));
+        if result.is_err() && !self.db.is_autocommit() {
+            match outer {
+                TxState::Auto => self.control("ROLLBACK")?,
+                _ => {
+                    self.control("ROLLBACK TO oarlock_many")?;
+                    self.control("RELEASE oarlock_many")?;
+                }
+            }
+        }
+        self.settle();
+        result
+    }
+
+    fn each(&mut self, prepared: &Arc<Prepared>, many: Many<'_>) -> Result<Outcome> {
+        let arrangement = arrange(&prepared.lexed, many.names, many.width)?;
+        let mut sum = 0;
+        let mut last = None;
+        {
+            let mut statement =
+                self.db.prepare_cached(prepared.lexed.native()).map_err(|error| prepared.error(error))?;
+            for index in 0..many.rows {
+                self.go_on().map_err(|error| error.with_batch_index(index))?;
+                let row = many.row(index);
+                bind_all(&mut statement, &arrangement, row.values, prepared.program.wide)
+                    .map_err(|error| error.with_batch_index(index))?;
+                let mut given = 0;
+                let mut rows = statement.raw_query();
+                while rows.next().map_err(|error| prepared.error(error).with_batch_index(index))?.is_some() {
+                    given += 1;
+                }
+                drop(rows);
+                let affected = self.affected(prepared, given).unwrap_or(0);
+                sum += affected;
+                if prepared.program.numbers && affected > 0 && !prepared.upserts {
+                    last = Some(self.db.last_insert_rowid());
+                }
+            }
+        }
+        self.follow(prepared);
+        Ok(Outcome::rows(Some(sum)).with_last_insert_id(last))
+    }
+}
+
+/// Makes the error of a transaction that SQLite rolled back under its guard.
+#[cold]
+pub(crate) fn gone() -> Error {
+    Error::new(ErrorKind::TransactionFailed, "the transaction was rolled back by sqlite")
+        .with_hint("an interrupted write, a full disk or ON CONFLICT ROLLBACK does that; run the transaction again")
+}
+
+/// Tells whether a statement inserted, where its count does not.
+struct InsertHook(Arc<AtomicBool>);
+
+impl InsertHook {
+    fn new(session: &mut Session) -> rusqlite::Result<Self> {
+        let inserted = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&inserted);
+        session.db.update_hook(Some(move |action, _: &str, _: &str, _| {
+            if action == Action::SQLITE_INSERT {
+                seen.store(true, Ordering::Relaxed);
+            }
+        }))?;
+        Ok(Self(inserted))
+    }
+
+    fn inserted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn remove(session: &mut Session) -> rusqlite::Result<()> {
+        session.db.update_hook(None::<fn(Action, &str, &str, i64)>)
+    }
+}
