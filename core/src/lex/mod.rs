@@ -6,7 +6,8 @@
 //!
 //! A caller writes parameters as `?`, `:name` or `$1`, one style in a statement, the same on every database. `??`
 //! stands for a literal `?`, so PostgreSQL's operators `?`, `?|` and `?&` are written `??`, `??|` and `??&`. What stands in
-//! strings, comments, quoted identifiers and dollar quotes is left alone.
+//! strings, comments, quoted identifiers and dollar quotes is left alone. The connection must speak UTF-8, as the text does:
+//! in some other encodings a byte of a character looks like a backslash.
 
 mod body;
 mod parameters;

@@ -34,8 +34,8 @@ pub(super) fn bracketed(bytes: &[u8], content: usize) -> Option<usize> {
     Some(content + bytes[content..].iter().position(|byte| *byte == b']')? + 1)
 }
 
-/// Ends a block comment.
-pub(super) fn block_comment(bytes: &[u8], content: usize, nested: bool) -> Option<usize> {
+/// Ends a block comment, in which others nest up to so many levels, itself the first.
+pub(super) fn block_comment(bytes: &[u8], content: usize, levels: usize) -> Option<usize> {
     let mut depth = 1_usize;
     let mut at = content;
     while let Some(pair) = bytes.get(at..at + 2) {
@@ -47,7 +47,7 @@ pub(super) fn block_comment(bytes: &[u8], content: usize, nested: bool) -> Optio
                     return Some(at);
                 }
             }
-            b"/*" if nested => {
+            b"/*" if depth < levels => {
                 depth += 1;
                 at += 2;
             }
@@ -125,11 +125,12 @@ mod tests {
 
     #[test]
     fn comments_nest_only_where_asked() {
-        assert_eq!(block_comment(b"/*/ */", 2, false), Some(6));
-        assert_eq!(block_comment(b"/* /* */ */", 2, false), Some(8));
-        assert_eq!(block_comment(b"/* /* */ */", 2, true), Some(11));
-        assert_eq!(block_comment(b"/* /* */", 2, true), None);
-        assert_eq!(block_comment(b"/***/", 2, true), Some(5));
+        assert_eq!(block_comment(b"/*/ */", 2, 1), Some(6));
+        assert_eq!(block_comment(b"/* /* */ */", 2, 1), Some(8));
+        assert_eq!(block_comment(b"/* /* */ */", 2, 2), Some(11));
+        assert_eq!(block_comment(b"/* /* /* */ */", 2, 2), Some(14));
+        assert_eq!(block_comment(b"/* /* */", 2, usize::MAX), None);
+        assert_eq!(block_comment(b"/***/", 2, usize::MAX), Some(5));
     }
 
     #[test]

@@ -89,9 +89,9 @@ impl<'s> Tokens<'s> {
         let bytes = self.sql.as_bytes();
         match self.rules.executable_comments.opening(bytes, start) {
             Some((true, end)) => return (TokenKind::ExecutableOpen, end),
-            // A server that skips such a comment allows an ordinary one in it.
+            // A server that skips such a comment allows one level of others in it.
             Some((false, content)) => {
-                return self.closed(TokenKind::Comment, block_comment(bytes, content, true), Unterminated::Comment);
+                return self.closed(TokenKind::Comment, block_comment(bytes, content, 2), Unterminated::Comment);
             }
             None => {}
         }
@@ -99,10 +99,11 @@ impl<'s> Tokens<'s> {
             // SQLite takes the two characters for operators when nothing follows them.
             return match bytes.len() - start {
                 2 => (TokenKind::Symbol, start + 1),
-                _ => (TokenKind::Comment, block_comment(bytes, start + 2, false).unwrap_or(bytes.len())),
+                _ => (TokenKind::Comment, block_comment(bytes, start + 2, 1).unwrap_or(bytes.len())),
             };
         }
-        let end = block_comment(bytes, start + 2, self.rules.nested_comments);
+        let levels = if self.rules.nested_comments { usize::MAX } else { 1 };
+        let end = block_comment(bytes, start + 2, levels);
         self.closed(TokenKind::Comment, end, Unterminated::Comment)
     }
 

@@ -102,6 +102,7 @@ fn what_is_quoted_or_commented_is_left_alone() {
         "SELECT \\N, $a, $1a, $$",
         "SELECT 1 /*!99999 ? it's */ + 1 /*!999999\\- don't ? */",
         "SELECT 1 /* /* ? */ + 1",
+        "SELECT /*!999999 /*!50100 it's /* ? */ */ 1",
         "SELECT 1 --",
         "SELECT 1 --\u{1}?\n",
     ];
