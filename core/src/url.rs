@@ -262,6 +262,14 @@ impl Url {
         self
     }
 
+    /// Gives the same URL for another user.
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self.password = Some(password.into());
+        self
+    }
+
     /// Gives the same URL with an option set or replaced.
     #[must_use]
     pub fn with_option(mut self, name: &str, value: &str) -> Self {

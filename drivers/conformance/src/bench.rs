@@ -177,7 +177,7 @@ async fn prepare(setup: Box<dyn Setup>, way: Way, rule: &str) -> Option<Bench> {
         }
         Err(error) => panic!("the setup could not make a database: {error:?}"),
     };
-    let url = place.url().expect("the setup gives a URL");
+    let url = place.url.clone();
     let probe = async {
         let mut connection = open(&*setup, way, &url).await?;
         let info = connection.info().clone();

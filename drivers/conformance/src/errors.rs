@@ -1,7 +1,7 @@
 //! Rule 50: the same violation is the same kind everywhere.
 
 use oarlock_core::schema::{Check, Column, ForeignKey, Table, Type};
-use oarlock_core::{Conn, Db, DbExt, ErrorCategory, ErrorKind, Health, Result, TxState, Url};
+use oarlock_core::{Conn, Db, DbExt, ErrorCategory, ErrorKind, Health, Result, TxState};
 
 use crate::bench::Bench;
 use crate::failure::{Verdict, refused, refused_as};
@@ -195,14 +195,14 @@ pub async fn r50_missing_column(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     items(&bench, &conn, 1).await?;
     for sql in [
-        "SELECT nothing FROM item",
-        "INSERT INTO item (nothing) VALUES (1)",
-        "UPDATE item SET nothing = 1",
+        "SELECT no_such FROM item",
+        "INSERT INTO item (no_such) VALUES (1)",
+        "UPDATE item SET no_such = 1",
     ] {
         refused(conn.execute(sql, ()).await, ErrorKind::UnknownColumn, sql);
     }
     refused(
-        conn.execute("DELETE FROM item WHERE nothing = ?", (1,))
+        conn.execute("DELETE FROM item WHERE no_such = ?", (1,))
             .await,
         ErrorKind::UnknownColumn,
         "with a parameter",
@@ -416,7 +416,7 @@ pub async fn r50_permission(bench: Bench) -> Verdict {
     for statement in &stranger.create {
         conn.execute(statement, ()).await?;
     }
-    let outsider = bench.conn_to(&Url::parse(&stranger.url)?).await?;
+    let outsider = bench.conn_to(&stranger.url).await?;
     for sql in [
         "SELECT id FROM item",
         "INSERT INTO item (id) VALUES (2)",

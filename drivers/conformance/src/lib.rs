@@ -51,7 +51,8 @@
 //!     fn open<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Option<Place>> {
 //!         Box::pin(async move {
 //!             let file = std::env::temp_dir().join(name);
-//!             Ok(Some(Place::new(name, format!("my:{}", file.display()))))
+//!             let url = Url::parse(&format!("my:{}", file.display()))?;
+//!             Ok(Some(Place::new(name, url)))
 //!         })
 //!     }
 //!

@@ -309,9 +309,9 @@ pub async fn r32_last_insert_id_is_none_unless_this_statement_inserted(bench: Be
         key(2)
     );
     for sql in [
-        "UPDATE numbered SET name = 'uno' WHERE id = 1",
+        "UPDATE numbered SET name = 'uno' WHERE id = 2",
         "SELECT name FROM numbered",
-        "DELETE FROM numbered WHERE id = 2",
+        "DELETE FROM numbered WHERE id = 1",
         "INSERT INTO numbered (name) SELECT name FROM numbered WHERE id < 0",
         "CREATE TABLE made (id int)",
     ] {

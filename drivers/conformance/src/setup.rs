@@ -4,7 +4,7 @@ use std::any::Any;
 
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
-use oarlock_core::{Capabilities, Connection, Result, Url};
+use oarlock_core::{Capabilities, Connection, Url};
 
 use crate::fragments::Fragments;
 
@@ -57,17 +57,17 @@ pub struct Place {
     /// Its name, as [`Setup::open`] got it.
     pub name: String,
     /// The URL that leads to it.
-    pub url: String,
+    pub url: Url,
     /// What has to live as long as the database does, such as a temporary directory.
     pub keep: Box<dyn Any + Send + Sync>,
 }
 
 impl Place {
     /// Describes a database that needs nothing to be kept.
-    pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<String>, url: Url) -> Self {
         Self {
             name: name.into(),
-            url: url.into(),
+            url,
             keep: Box::new(()),
         }
     }
@@ -78,15 +78,6 @@ impl Place {
         self.keep = Box::new(keep);
         self
     }
-
-    /// Reads the URL.
-    ///
-    /// # Errors
-    ///
-    /// `Configuration` when it is malformed.
-    pub fn url(&self) -> Result<Url> {
-        Url::parse(&self.url)
-    }
 }
 
 /// A user without rights.
@@ -96,5 +87,5 @@ pub struct Stranger {
     /// The statements that remove the user.
     pub drop: Vec<String>,
     /// The URL by which the user connects to the test's database.
-    pub url: String,
+    pub url: Url,
 }

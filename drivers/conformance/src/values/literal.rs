@@ -22,6 +22,12 @@ pub(crate) fn literal(flavor: Flavor, ty: &Type, value: &Value) -> Option<String
         }
         Value::I64(number) => number.to_string(),
         Value::U64(number) => number.to_string(),
+        // A literal is of double precision: the nearest double of these digits is another number.
+        Value::F32(number) if flavor == Flavor::Sqlite => float(
+            flavor,
+            number.is_finite(),
+            &format!("{:e}", f64::from(*number)),
+        )?,
         Value::F32(number) => float(flavor, number.is_finite(), &format!("{number:e}"))?,
         Value::F64(number) => {
             // MySQL rounds literals beneath the smallest normal number to nought.

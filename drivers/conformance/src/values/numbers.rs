@@ -2,6 +2,7 @@
 
 use oarlock_core::schema::{Table, Type};
 use oarlock_core::value::Decimal;
+use oarlock_core::value::temporal::parse_datetime;
 use oarlock_core::{DbExt, ErrorKind, Value};
 
 use super::samples;
@@ -150,16 +151,21 @@ pub async fn r42_non_finite_numbers_are_exact_or_not_supported(bench: Bench) -> 
             round_trips_in(&bench, &conn, &ty, &values, false).await?;
         } else {
             for value in &values {
+                conn.execute("DELETE FROM held", ()).await?;
                 let bound = conn
                     .execute("INSERT INTO held (id, v) VALUES (1, ?)", (value,))
                     .await;
-                refused(bound, ErrorKind::NotSupported, &format!("{value:?}"));
+                // An engine that has infinities and no NaN may give them back as they are.
+                if bound.is_ok() && !is_nan(value) {
+                    let stored: Value = conn.fetch_value("SELECT v FROM held", ()).await?;
+                    assert!(
+                        same(value, stored.as_ref()),
+                        "{value:?} came back as {stored:?}"
+                    );
+                } else {
+                    refused(bound, ErrorKind::NotSupported, &format!("{value:?}"));
+                }
             }
-            assert_eq!(
-                conn.fetch_value::<i64>("SELECT count(*) FROM held", ())
-                    .await?,
-                0
-            );
         }
         conn.execute("DROP TABLE held", ()).await?;
     }
@@ -268,8 +274,14 @@ pub async fn r49_narrowing_never_truncates(bench: Bench) -> Verdict {
         {
             Ok(_) => {
                 let stored: Value = conn.fetch_value("SELECT v FROM held", ()).await?;
+                let in_full = match (&value, &stored) {
+                    (Value::DateTime(micros), Value::Text(text)) => {
+                        parse_datetime(text).is_ok_and(|read| read == *micros)
+                    }
+                    _ => same(&value, stored.as_ref()),
+                };
                 assert!(
-                    same(&value, stored.as_ref()),
+                    in_full,
                     "{value:?} was bound to {ty:?}, and {stored:?} was stored"
                 );
             }
@@ -288,4 +300,12 @@ pub async fn r49_narrowing_never_truncates(bench: Bench) -> Verdict {
         }
     }
     Ok(())
+}
+
+fn is_nan(value: &Value) -> bool {
+    match value {
+        Value::F32(number) => number.is_nan(),
+        Value::F64(number) => number.is_nan(),
+        _ => false,
+    }
 }

@@ -1,0 +1,78 @@
+//! The shared conformance suite, on MySQL or MariaDB: a database of its own for each test.
+
+use std::sync::Arc;
+
+use oarlock_conformance::{Place, Setup, Stranger, require_server, required, suite, until};
+use oarlock_core::connection::{BoxFuture, DriverInfo};
+use oarlock_core::factory::DriverFactory;
+use oarlock_core::{Capabilities, Conn, Connection, DbExt, Result, Url};
+use oarlock_mysql::{FACTORY, MysqlConnection, MysqlOptions};
+
+const SERVER: &str = "OARLOCK_TEST_MYSQL_URL";
+
+struct Mysql;
+
+impl Setup for Mysql {
+    fn factory(&self) -> &'static dyn DriverFactory {
+        FACTORY
+    }
+
+    fn connect<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Box<dyn Connection>> {
+        Box::pin(async move {
+            let connection = MysqlConnection::connect(&Arc::new(MysqlOptions::from_url(url)?)).await?;
+            Ok(Box::new(connection) as Box<dyn Connection>)
+        })
+    }
+
+    fn open<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Option<Place>> {
+        Box::pin(async move {
+            let Some(server) = require_server(SERVER) else { return Ok(None) };
+            let server = Url::parse(&server)?;
+            let admin = self.admin(&server).await?;
+            admin.execute(&format!("CREATE DATABASE {name}"), ()).await?;
+            admin.close().await?;
+            Ok(Some(Place::new(name, server.clone().with_path(format!("/{name}"))).keep(server)))
+        })
+    }
+
+    fn close<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Vec<String>> {
+        Box::pin(async move {
+            let server = place.keep.downcast_ref::<Url>().expect("open keeps the server's URL");
+            let admin = self.admin(server).await?;
+            let sessions = "SELECT CONCAT_WS(' ', 'a session', command, info) FROM information_schema.processlist WHERE db = ?";
+            until(async || Ok(admin.fetch_all::<(String,)>(sessions, (&place.name,)).await?.is_empty())).await?;
+            let left: Vec<(String,)> = admin.fetch_all(sessions, (&place.name,)).await?;
+            admin.execute(&format!("DROP DATABASE {}", place.name), ()).await?;
+            admin.close().await?;
+            Ok(left.into_iter().map(|row| row.0).collect())
+        })
+    }
+
+    fn required(&self, info: &DriverInfo) -> Capabilities {
+        if info.dialect.name == "mariadb" { required::MARIADB } else { required::MYSQL }
+    }
+
+    fn stranger(&self, place: &Place) -> Option<Stranger> {
+        // MariaDB up to 10.4 and MySQL take names of users of at most 32 characters.
+        let user: String = place.name.chars().take(32).collect();
+        // Without any right the server refuses the database itself: the table beside is what the user may read.
+        let name = &place.name;
+        Some(Stranger {
+            create: vec![
+                "CREATE TABLE harmless (id int)".to_owned(),
+                format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'stranger'"),
+                format!("GRANT SELECT ON {name}.harmless TO '{user}'@'%'"),
+            ],
+            drop: vec![format!("DROP USER '{user}'@'%'")],
+            url: place.url.clone().with_user(user, "stranger"),
+        })
+    }
+}
+
+impl Mysql {
+    async fn admin(&self, server: &Url) -> Result<Conn> {
+        Ok(Conn::new(self.connect(server).await?))
+    }
+}
+
+suite!(Mysql);
