@@ -28,27 +28,18 @@ use std::sync::OnceLock;
 
 use oarlock_core::result::Notice;
 use oarlock_core::transaction::Retry;
-use oarlock_core::{
-    Column, Db, DbExt, Error, ErrorKind, FromRow, FromValue, Outcome, Params, Result, TxOptions,
-};
+use oarlock_core::{Column, Db, DbExt, Error, ErrorKind, FromRow, FromValue, Outcome, Params, Result, TxOptions};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// Waits for a future on oarlock's own runtime.
 fn wait<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
     if Handle::try_current().is_ok() {
-        return Err(
-            Error::interface("a blocking call was made inside an asynchronous task")
-                .with_hint("use the asynchronous namesake there, or spawn_blocking"),
-        );
+        return Err(Error::interface("a blocking call was made inside an asynchronous task")
+            .with_hint("use the asynchronous namesake there, or spawn_blocking"));
     }
-    let runtime = RUNTIME.get_or_init(|| {
-        Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("oarlock")
-            .enable_all()
-            .build()
-    });
+    let runtime = RUNTIME
+        .get_or_init(|| Builder::new_multi_thread().worker_threads(1).thread_name("oarlock").enable_all().build());
     match runtime {
         Ok(runtime) => runtime.block_on(future),
         Err(error) => Err(Error::new(
@@ -132,11 +123,7 @@ impl<D: Db> Blocking<D> {
     /// # Errors
     ///
     /// As its asynchronous namesake.
-    pub fn execute_many<P: Params>(
-        &self,
-        sql: &str,
-        rows: impl AsRef<[P]> + Send + Sync,
-    ) -> Result<Outcome> {
+    pub fn execute_many<P: Params>(&self, sql: &str, rows: impl AsRef<[P]> + Send + Sync) -> Result<Outcome> {
         wait(self.0.execute_many(sql, rows))
     }
 
@@ -154,11 +141,7 @@ impl<D: Db> Blocking<D> {
     /// # Errors
     ///
     /// As its asynchronous namesake.
-    pub fn fetch_one<T: FromRow + Send>(
-        &self,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<Option<T>> {
+    pub fn fetch_one<T: FromRow + Send>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
         wait(self.0.fetch_one(sql, params))
     }
 

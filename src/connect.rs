@@ -30,9 +30,7 @@ use oarlock_core::{Conn, Error, ErrorKind, Result, Url};
 /// # }
 /// ```
 pub async fn connect(url: &str) -> Result<Conn> {
-    let connection = connector(&Url::parse(url)?, Purpose::Single)?
-        .connect()
-        .await?;
+    let connection = connector(&Url::parse(url)?, Purpose::Single)?.connect().await?;
     Ok(Conn::new(connection))
 }
 
@@ -54,10 +52,7 @@ fn built_in(scheme: &str) -> Option<&'static dyn DriverFactory> {
         #[cfg(feature = "mysql")]
         &oarlock_mysql::MysqlFactory,
     ];
-    drivers
-        .iter()
-        .find(|driver| driver.schemes().contains(&scheme))
-        .copied()
+    drivers.iter().find(|driver| driver.schemes().contains(&scheme)).copied()
 }
 
 fn missing(scheme: &str) -> Error {
@@ -71,11 +66,6 @@ fn missing(scheme: &str) -> Error {
             );
         }
     };
-    Error::new(
-        ErrorKind::Configuration,
-        format!("this build has no driver for {scheme} URLs"),
-    )
-    .with_hint(format!(
-        "add the feature {feature} of oarlock in Cargo.toml"
-    ))
+    Error::new(ErrorKind::Configuration, format!("this build has no driver for {scheme} URLs"))
+        .with_hint(format!("add the feature {feature} of oarlock in Cargo.toml"))
 }

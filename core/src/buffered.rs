@@ -25,11 +25,7 @@ pub struct BufferedCursor {
 
 impl BufferedCursor {
     pub(crate) fn new(columns: Arc<[Column]>, rows: Vec<Row>) -> Self {
-        Self {
-            columns,
-            rows,
-            next: 0,
-        }
+        Self { columns, rows, next: 0 }
     }
 
     /// Gives the columns.
@@ -55,9 +51,7 @@ impl BufferedCursor {
     pub fn scroll(&mut self, to: Scroll) -> Result<()> {
         let target = match to {
             Scroll::Absolute(row) => usize::try_from(row).ok(),
-            Scroll::Relative(rows) => isize::try_from(rows)
-                .ok()
-                .and_then(|rows| self.next.checked_add_signed(rows)),
+            Scroll::Relative(rows) => isize::try_from(rows).ok().and_then(|rows| self.next.checked_add_signed(rows)),
         };
         match target.filter(|row| *row <= self.rows.len()) {
             Some(row) => {
@@ -66,11 +60,7 @@ impl BufferedCursor {
             }
             None => Err(Error::new(
                 ErrorKind::OutOfRange,
-                format!(
-                    "cannot scroll from row {} by {to:?}: the result has {} rows",
-                    self.next,
-                    self.rows.len()
-                ),
+                format!("cannot scroll from row {} by {to:?}: the result has {} rows", self.next, self.rows.len()),
             )),
         }
     }
@@ -97,10 +87,8 @@ impl BufferedCursor {
     pub fn fetch_many<T: FromRow>(&mut self, count: usize) -> Result<Vec<T>> {
         let plan = T::plan(&self.columns)?;
         let end = self.rows.len().min(self.next.saturating_add(count));
-        let rows = self.rows[self.next..end]
-            .iter()
-            .map(|row| T::from_row(&plan, row.as_ref()))
-            .collect::<Result<_>>()?;
+        let rows =
+            self.rows[self.next..end].iter().map(|row| T::from_row(&plan, row.as_ref())).collect::<Result<_>>()?;
         self.next = end;
         Ok(rows)
     }

@@ -17,9 +17,7 @@ impl<T> StatementCache<T> {
     /// Makes a cache; capacity 0 keeps nothing.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self {
-            entries: LruCache::new(capacity),
-        }
+        Self { entries: LruCache::new(capacity) }
     }
 
     /// Finds a statement and makes it the most recently used.
@@ -34,9 +32,7 @@ impl<T> StatementCache<T> {
             return Some(statement);
         }
         let replaced = self.entries.remove(sql);
-        let evicted = (self.entries.len() == self.entries.capacity())
-            .then(|| self.entries.remove_lru())
-            .flatten();
+        let evicted = (self.entries.len() == self.entries.capacity()).then(|| self.entries.remove_lru()).flatten();
         self.entries.insert(sql.into(), statement);
         replaced.or(evicted.map(|(_, statement)| statement))
     }

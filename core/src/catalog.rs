@@ -84,8 +84,5 @@ impl CatalogReply {
 }
 
 fn beside_the_question() -> Error {
-    Error::new(
-        ErrorKind::Internal,
-        "the driver's catalog answered another question than was asked",
-    )
+    Error::new(ErrorKind::Internal, "the driver's catalog answered another question than was asked")
 }

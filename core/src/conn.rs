@@ -34,11 +34,7 @@ impl Conn {
     #[must_use]
     pub fn on(mut holder: Box<dyn Hold>) -> Self {
         let info = holder.connection().info().clone();
-        Self {
-            session: Session::new(holder),
-            info,
-            autocommit: AtomicBool::new(true),
-        }
+        Self { session: Session::new(holder), info, autocommit: AtomicBool::new(true) }
     }
 
     /// Tells what the connection's driver and server are.
@@ -59,9 +55,7 @@ impl Conn {
     pub async fn set_autocommit(&self, autocommit: bool) -> Result<()> {
         let mut lease = self.session.lease(0).await?;
         if lease.connection().tx_state() != TxState::Auto {
-            return Err(
-                Error::interface("a transaction is open").with_hint("commit or roll it back first")
-            );
+            return Err(Error::interface("a transaction is open").with_hint("commit or roll it back first"));
         }
         self.autocommit.store(autocommit, Ordering::Release);
         Ok(())
@@ -131,10 +125,8 @@ impl Db for Conn {
     fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
         Box::pin(async move {
             if !self.autocommit() {
-                return Err(Error::interface(
-                    "autocommit is off: transactions begin by themselves",
-                )
-                .with_hint("end them by the connection's commit or rollback"));
+                return Err(Error::interface("autocommit is off: transactions begin by themselves")
+                    .with_hint("end them by the connection's commit or rollback"));
             }
             Tx::begin(&self.session, 0, options).await
         })

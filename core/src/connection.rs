@@ -86,11 +86,7 @@ impl<'q> Query<'q> {
     /// Makes a query without parameters.
     #[must_use]
     pub fn new(sql: &'q str) -> Self {
-        Self {
-            sql,
-            params: Parameters::none(),
-            guarded: false,
-        }
+        Self { sql, params: Parameters::none(), guarded: false }
     }
 
     /// Sets the parameters.
@@ -133,10 +129,7 @@ impl<'q> Many<'q> {
     /// When `row` is not below `rows`.
     #[must_use]
     pub fn row(&self, row: usize) -> Parameters<'q> {
-        Parameters {
-            names: self.names,
-            values: &self.values[row * self.width..(row + 1) * self.width],
-        }
+        Parameters { names: self.names, values: &self.values[row * self.width..(row + 1) * self.width] }
     }
 }
 
@@ -176,11 +169,7 @@ pub trait Connection: Send {
     /// # Errors
     ///
     /// The statement's own late failure; it is finished then.
-    fn poll_fill(
-        &mut self,
-        cx: &mut Context<'_>,
-        max: usize,
-    ) -> Poll<Result<Option<Arc<dyn RowBatch>>>>;
+    fn poll_fill(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Option<Arc<dyn RowBatch>>>>;
 
     /// Tells, at the end of the current set, whether another one follows.
     fn more_sets(&self) -> bool {
@@ -264,11 +253,7 @@ pub trait Connection: Send {
     ///
     /// As the server tells.
     fn release_savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            run(self, &format!("RELEASE SAVEPOINT {name}"))
-                .await
-                .map(drop)
-        })
+        Box::pin(async move { run(self, &format!("RELEASE SAVEPOINT {name}")).await.map(drop) })
     }
 
     /// Undoes the work since a savepoint, and forgets it.
@@ -279,9 +264,7 @@ pub trait Connection: Send {
     fn rollback_to_savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             run(self, &format!("ROLLBACK TO SAVEPOINT {name}")).await?;
-            run(self, &format!("RELEASE SAVEPOINT {name}"))
-                .await
-                .map(drop)
+            run(self, &format!("RELEASE SAVEPOINT {name}")).await.map(drop)
         })
     }
 
@@ -352,10 +335,8 @@ pub fn admit(lexed: &Lexed, guarded: bool) -> Result<()> {
         | Verb::Xa
             if guarded =>
         {
-            Err(Error::interface(
-                "the statement would begin or end the transaction, which its guard does",
-            )
-            .with_hint("call `begin`, `commit` or `rollback` on the transaction"))
+            Err(Error::interface("the statement would begin or end the transaction, which its guard does")
+                .with_hint("call `begin`, `commit` or `rollback` on the transaction"))
         }
         _ => Ok(()),
     }
@@ -372,6 +353,5 @@ pub fn closed() -> Error {
 #[must_use]
 #[cold]
 pub fn busy() -> Error {
-    Error::interface("a cursor is open on this connection")
-        .with_hint("read it to its end or drop it first")
+    Error::interface("a cursor is open on this connection").with_hint("read it to its end or drop it first")
 }

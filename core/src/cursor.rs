@@ -75,27 +75,13 @@ impl Cursor {
         let mut bindings = Bindings::default();
         params.bind(&mut bindings)?;
         let values = bindings.values();
-        self.execute_bound(
-            sql,
-            Parameters {
-                names: bindings.names()?,
-                values: &values,
-            },
-        )
-        .await
+        self.execute_bound(sql, Parameters { names: bindings.names()?, values: &values }).await
     }
 
     pub(crate) async fn execute_bound(&mut self, sql: &str, params: Parameters<'_>) -> Result<()> {
         self.close_statement();
         let guarded = self.lease.is_guarded();
-        self.lease
-            .connection()
-            .start(Query {
-                sql,
-                params,
-                guarded,
-            })
-            .await?;
+        self.lease.connection().start(Query { sql, params, guarded }).await?;
         self.state = State::Open;
         self.columns = Arc::clone(self.lease.connection().columns());
         if self.columns.is_empty() {
@@ -112,27 +98,18 @@ impl Cursor {
     pub async fn call_procedure<P: Params>(&mut self, name: &str, params: P) -> Result<()> {
         let info = self.lease.connection().info();
         if !info.capabilities.procedures {
-            return Err(Error::not_supported(format!(
-                "{} has no stored procedures",
-                info.name
-            )));
+            return Err(Error::not_supported(format!("{} has no stored procedures", info.name)));
         }
         let mut bindings = Bindings::default();
         params.bind(&mut bindings)?;
         if bindings.names()?.is_some() {
-            return Err(Error::not_supported(
-                "a procedure takes its parameters by position",
-            ));
+            return Err(Error::not_supported("a procedure takes its parameters by position"));
         }
-        let name: Vec<String> = name
-            .split('.')
-            .map(|part| info.dialect.quote_identifier(part))
-            .collect();
+        let name: Vec<String> = name.split('.').map(|part| info.dialect.quote_identifier(part)).collect();
         let marks = vec!["?"; bindings.len()].join(", ");
         let sql = format!("CALL {}({marks})", name.join("."));
         let values = bindings.values();
-        self.execute_bound(&sql, Parameters::positional(&values))
-            .await
+        self.execute_bound(&sql, Parameters::positional(&values)).await
     }
 
     /// Gives the columns of the current result set: empty when the statement gives no rows.
@@ -190,10 +167,7 @@ impl Cursor {
     /// # Errors
     ///
     /// As [`fetch_one`](Self::fetch_one).
-    pub async fn fetch_many<T: FromRow>(
-        &mut self,
-        count: impl Into<Option<usize>>,
-    ) -> Result<Vec<T>> {
+    pub async fn fetch_many<T: FromRow>(&mut self, count: impl Into<Option<usize>>) -> Result<Vec<T>> {
         let count = count.into().unwrap_or(self.array_size);
         self.fetch_up_to(count).await
     }
@@ -213,15 +187,10 @@ impl Cursor {
         let mut rows = Vec::new();
         while rows.len() < count && poll_fn(|cx| self.poll_available(cx)).await? {
             let Some(batch) = &self.batch else { break };
-            let end = batch
-                .len()
-                .min(self.next.saturating_add(count - rows.len()));
+            let end = batch.len().min(self.next.saturating_add(count - rows.len()));
             rows.reserve(end - self.next);
             while self.next < end {
-                rows.push(T::from_row(
-                    &plan,
-                    RowRef::new(batch, self.next, &self.columns),
-                )?);
+                rows.push(T::from_row(&plan, RowRef::new(batch, self.next, &self.columns))?);
                 self.next += 1;
                 self.row_number += 1;
             }
@@ -251,9 +220,8 @@ impl Cursor {
         }
         self.batch = None;
         self.row_number = 0;
-        let found = poll_fn(|cx| self.lease.connection().poll_next_set(cx))
-            .await
-            .inspect_err(|_| self.state = State::Over)?;
+        let found =
+            poll_fn(|cx| self.lease.connection().poll_next_set(cx)).await.inspect_err(|_| self.state = State::Over)?;
         if !found {
             self.finish().await?;
             return Ok(false);
@@ -309,11 +277,7 @@ impl Cursor {
     /// Makes sure that `batch` has a row at `next`; `false` at the end of the set.
     fn poll_available(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
         loop {
-            if self
-                .batch
-                .as_ref()
-                .is_some_and(|batch| self.next < batch.len())
-            {
+            if self.batch.as_ref().is_some_and(|batch| self.next < batch.len()) {
                 return Poll::Ready(Ok(true));
             }
             self.batch = None;
@@ -351,11 +315,7 @@ impl Cursor {
         Ok(Some(row))
     }
 
-    fn poll_typed<T: FromRow>(
-        &mut self,
-        plan: &T::Plan,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<T>>> {
+    fn poll_typed<T: FromRow>(&mut self, plan: &T::Plan, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         match ready!(self.poll_available(cx)) {
             Ok(true) => Poll::Ready(self.take_row(plan).transpose()),
             Ok(false) => Poll::Ready(None),
@@ -412,9 +372,7 @@ impl<T: FromRow> Rows<'_, T> {
     ///
     /// As [`Cursor::fetch_one`].
     pub async fn next(&mut self) -> Result<Option<T>> {
-        poll_fn(|cx| self.cursor.poll_typed(&self.plan, cx))
-            .await
-            .transpose()
+        poll_fn(|cx| self.cursor.poll_typed(&self.plan, cx)).await.transpose()
     }
 }
 

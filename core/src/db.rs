@@ -115,11 +115,7 @@ pub trait DbExt: Db {
     ///
     /// All rows are bound before the first is sent. No rows, nothing done. The error of a row that fails has its
     /// [`batch_index`](Error::batch_index).
-    fn execute_many<'a, P, R>(
-        &'a self,
-        sql: &'a str,
-        rows: R,
-    ) -> impl Future<Output = Result<Outcome>> + Send + 'a
+    fn execute_many<'a, P, R>(&'a self, sql: &'a str, rows: R) -> impl Future<Output = Result<Outcome>> + Send + 'a
     where
         P: Params + 'a,
         R: AsRef<[P]> + Send + Sync + 'a,
@@ -128,8 +124,7 @@ pub trait DbExt: Db {
             let mut bindings = Vec::with_capacity(rows.as_ref().len());
             for (index, row) in rows.as_ref().iter().enumerate() {
                 let mut bound = Bindings::default();
-                row.bind(&mut bound)
-                    .map_err(|error| error.with_batch_index(index))?;
+                row.bind(&mut bound).map_err(|error| error.with_batch_index(index))?;
                 bindings.push(bound);
             }
             let Some(first) = bindings.first() else {
@@ -140,10 +135,7 @@ pub trait DbExt: Db {
                 if row.len() != width || row.names()? != names {
                     return Err(Error::new(
                         ErrorKind::Parameters,
-                        format!(
-                            "row {index} has other parameters than row 0: {} and {width} of them",
-                            row.len()
-                        ),
+                        format!("row {index} has other parameters than row 0: {} and {width} of them", row.len()),
                     )
                     .with_batch_index(index));
                 }
@@ -154,14 +146,7 @@ pub trait DbExt: Db {
             }
             let mut lease = self.lease().await?;
             let guarded = lease.is_guarded();
-            let many = Many {
-                sql,
-                names,
-                width,
-                rows: bindings.len(),
-                values: &values,
-                guarded,
-            };
+            let many = Many { sql, names, width, rows: bindings.len(), values: &values, guarded };
             lease.connection().execute_many(many).await
         }
     }
@@ -191,12 +176,9 @@ pub trait DbExt: Db {
         params: impl Params + 'a,
     ) -> impl Future<Output = Result<T>> + Send + 'a {
         async move {
-            self.fetch_one(sql, params).await?.ok_or_else(|| {
-                Error::new(
-                    ErrorKind::RowNotFound,
-                    "the query gave no row, and one was required",
-                )
-            })
+            self.fetch_one(sql, params)
+                .await?
+                .ok_or_else(|| Error::new(ErrorKind::RowNotFound, "the query gave no row, and one was required"))
         }
     }
 
@@ -215,10 +197,7 @@ pub trait DbExt: Db {
     }
 
     /// Prepares a statement without running it, and tells its parameters and columns.
-    fn describe<'a>(
-        &'a self,
-        sql: &'a str,
-    ) -> impl Future<Output = Result<Description>> + Send + 'a {
+    fn describe<'a>(&'a self, sql: &'a str) -> impl Future<Output = Result<Description>> + Send + 'a {
         async move { self.lease().await?.connection().describe(sql).await }
     }
 
@@ -266,11 +245,7 @@ pub trait DbExt: Db {
     }
 
     /// Runs work in a transaction with options: see [`transaction`](Self::transaction).
-    fn transaction_with<T, F, Fut>(
-        &self,
-        options: TxOptions,
-        work: F,
-    ) -> impl Future<Output = Result<T>> + Send
+    fn transaction_with<T, F, Fut>(&self, options: TxOptions, work: F) -> impl Future<Output = Result<T>> + Send
     where
         T: Send,
         F: Fn(Tx) -> Fut + Send + Sync,
@@ -299,82 +274,32 @@ pub trait DbExt: Db {
 
     /// Gives the names of the schemas that are not the server's own, sorted.
     fn schemas(&self) -> impl Future<Output = Result<Vec<String>>> + Send {
-        async {
-            self.lease()
-                .await?
-                .connection()
-                .catalog(CatalogQuery::Schemas)
-                .await?
-                .into_names()
-        }
+        async { self.lease().await?.connection().catalog(CatalogQuery::Schemas).await?.into_names() }
     }
 
     /// Gives the names of a schema's tables, of the current one for `None`, sorted.
-    fn table_names<'a>(
-        &'a self,
-        schema: Option<&'a str>,
-    ) -> impl Future<Output = Result<Vec<String>>> + Send + 'a {
-        async move {
-            self.lease()
-                .await?
-                .connection()
-                .catalog(CatalogQuery::TableNames { schema })
-                .await?
-                .into_names()
-        }
+    fn table_names<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<String>>> + Send + 'a {
+        async move { self.lease().await?.connection().catalog(CatalogQuery::TableNames { schema }).await?.into_names() }
     }
 
     /// Gives a schema's tables in full, of the current one for `None`, sorted by name.
-    fn tables<'a>(
-        &'a self,
-        schema: Option<&'a str>,
-    ) -> impl Future<Output = Result<Vec<Table>>> + Send + 'a {
-        async move {
-            self.lease()
-                .await?
-                .connection()
-                .catalog(CatalogQuery::Tables { schema })
-                .await?
-                .into_tables()
-        }
+    fn tables<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<Table>>> + Send + 'a {
+        async move { self.lease().await?.connection().catalog(CatalogQuery::Tables { schema }).await?.into_tables() }
     }
 
     /// Gives one table in full. A table that does not exist is a `TableNotFound` error.
-    fn table<'a>(
-        &'a self,
-        schema: Option<&'a str>,
-        name: &'a str,
-    ) -> impl Future<Output = Result<Table>> + Send + 'a {
+    fn table<'a>(&'a self, schema: Option<&'a str>, name: &'a str) -> impl Future<Output = Result<Table>> + Send + 'a {
         async move {
-            let reply = self
-                .lease()
-                .await?
-                .connection()
-                .catalog(CatalogQuery::Table { schema, name })
-                .await?;
+            let reply = self.lease().await?.connection().catalog(CatalogQuery::Table { schema, name }).await?;
             reply.into_tables()?.pop().ok_or_else(|| {
-                Error::new(
-                    ErrorKind::TableNotFound,
-                    format!("there is no table {name}"),
-                )
-                .with_table(name)
+                Error::new(ErrorKind::TableNotFound, format!("there is no table {name}")).with_table(name)
             })
         }
     }
 
     /// Gives a schema's views, of the current one for `None`, sorted by name.
-    fn views<'a>(
-        &'a self,
-        schema: Option<&'a str>,
-    ) -> impl Future<Output = Result<Vec<View>>> + Send + 'a {
-        async move {
-            self.lease()
-                .await?
-                .connection()
-                .catalog(CatalogQuery::Views { schema })
-                .await?
-                .into_views()
-        }
+    fn views<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<View>>> + Send + 'a {
+        async move { self.lease().await?.connection().catalog(CatalogQuery::Views { schema }).await?.into_views() }
     }
 }
 

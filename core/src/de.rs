@@ -125,7 +125,10 @@ fn one_column(found: usize) -> Error {
 
 #[cold]
 fn wrong_count(expected: usize, found: usize) -> Error {
-    Error::new(ErrorKind::ColumnNotFound, format!("a tuple of {expected} was asked for, but the row has {found} columns"))
+    Error::new(
+        ErrorKind::ColumnNotFound,
+        format!("a tuple of {expected} was asked for, but the row has {found} columns"),
+    )
 }
 
 #[cfg(test)]

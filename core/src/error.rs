@@ -444,8 +444,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
         let mut out = f.debug_struct("Error");
-        out.field("kind", &inner.kind)
-            .field("message", &inner.message);
+        out.field("kind", &inner.kind).field("message", &inner.message);
         let texts = [
             ("sqlstate", &inner.sqlstate),
             ("constraint", &inner.constraint),
@@ -479,10 +478,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 
@@ -502,10 +498,7 @@ mod tests {
             .with_detail("Key (email)=(ada@example.org) already exists.")
             .with_hint("pick another")
             .with_source("inner");
-        assert_eq!(
-            error.to_string(),
-            "duplicate key in users_email_key (pick another)"
-        );
+        assert_eq!(error.to_string(), "duplicate key in users_email_key (pick another)");
         assert_eq!(error.kind(), ErrorKind::UniqueViolation);
         assert!(!format!("{error:?}").contains("ada@example.org"));
     }

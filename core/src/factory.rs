@@ -44,11 +44,7 @@ static DRIVERS: RwLock<Vec<&'static dyn DriverFactory>> = RwLock::new(Vec::new()
 /// Makes a driver known to [`find`]. A driver that is registered later wins over an earlier one of the same scheme.
 pub fn register(factory: &'static dyn DriverFactory) {
     let mut drivers = DRIVERS.write().unwrap_or_else(PoisonError::into_inner);
-    if !drivers
-        .iter()
-        .any(|known| std::ptr::addr_eq(*known, factory))
-        || size_of_val(factory) == 0
-    {
+    if !drivers.iter().any(|known| std::ptr::addr_eq(*known, factory)) || size_of_val(factory) == 0 {
         drivers.retain(|known| known.schemes() != factory.schemes());
         drivers.push(factory);
     }
@@ -57,29 +53,19 @@ pub fn register(factory: &'static dyn DriverFactory) {
 /// Finds the registered driver for a scheme.
 pub fn find(scheme: &str) -> Option<&'static dyn DriverFactory> {
     let drivers = DRIVERS.read().unwrap_or_else(PoisonError::into_inner);
-    drivers
-        .iter()
-        .rev()
-        .find(|driver| driver.schemes().contains(&scheme))
-        .copied()
+    drivers.iter().rev().find(|driver| driver.schemes().contains(&scheme)).copied()
 }
 
 /// Makes the error of a scheme that no registered driver has.
 #[must_use]
 pub fn unknown_scheme(scheme: &str) -> Error {
     let drivers = DRIVERS.read().unwrap_or_else(PoisonError::into_inner);
-    let known: Vec<&str> = drivers
-        .iter()
-        .flat_map(|driver| driver.schemes())
-        .copied()
-        .collect();
-    Error::new(
-        ErrorKind::Configuration,
-        format!("no driver is registered for {scheme} URLs"),
+    let known: Vec<&str> = drivers.iter().flat_map(|driver| driver.schemes()).copied().collect();
+    Error::new(ErrorKind::Configuration, format!("no driver is registered for {scheme} URLs")).with_hint(
+        if known.is_empty() {
+            "no driver is registered at all".to_owned()
+        } else {
+            format!("there are drivers for {}", known.join(", "))
+        },
     )
-    .with_hint(if known.is_empty() {
-        "no driver is registered at all".to_owned()
-    } else {
-        format!("there are drivers for {}", known.join(", "))
-    })
 }

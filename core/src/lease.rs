@@ -60,9 +60,7 @@ impl Lease {
 
 impl std::fmt::Debug for Lease {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lease")
-            .field("guarded", &self.is_guarded())
-            .finish()
+        f.debug_struct("Lease").field("guarded", &self.is_guarded()).finish()
     }
 }
 
@@ -90,38 +88,23 @@ impl Session {
     #[must_use]
     pub fn new(holder: Box<dyn Hold>) -> Self {
         let abandoned = Arc::new(AtomicU32::new(NONE));
-        Self {
-            slot: Arc::new(Mutex::new(Slot {
-                holder,
-                depth: 0,
-                abandoned: Arc::clone(&abandoned),
-            })),
-            abandoned,
-        }
+        Self { slot: Arc::new(Mutex::new(Slot { holder, depth: 0, abandoned: Arc::clone(&abandoned) })), abandoned }
     }
 
     /// Leases the connection for whoever stands at a depth of transactions, after what was dropped is rolled back.
     pub(crate) async fn lease(&self, depth: u32) -> Result<Lease> {
-        self.enter(depth)
-            .await
-            .map(|slot| Lease(Inner::Shared(slot)))
+        self.enter(depth).await.map(|slot| Lease(Inner::Shared(slot)))
     }
 
     async fn enter(&self, depth: u32) -> Result<OwnedMutexGuard<Slot>> {
-        let mut slot = Arc::clone(&self.slot)
-            .try_lock_owned()
-            .map_err(|_| busy())?;
+        let mut slot = Arc::clone(&self.slot).try_lock_owned().map_err(|_| busy())?;
         slot.settle().await?;
         match slot.depth {
             open if open == depth => Ok(slot),
-            open if open > depth && depth == 0 => {
-                Err(Error::interface("a transaction is open on this connection")
-                    .with_hint("run the statement on the transaction, or end it first"))
-            }
-            open if open > depth => {
-                Err(Error::interface("an inner transaction is open on this one")
-                    .with_hint("run the statement on the inner one, or end it first"))
-            }
+            open if open > depth && depth == 0 => Err(Error::interface("a transaction is open on this connection")
+                .with_hint("run the statement on the transaction, or end it first")),
+            open if open > depth => Err(Error::interface("an inner transaction is open on this one")
+                .with_hint("run the statement on the inner one, or end it first")),
             _ => Err(Error::interface("the transaction is over")),
         }
     }
@@ -131,22 +114,14 @@ impl Session {
         let mut slot = self.enter(depth).await?;
         let inner = depth + 1;
         // If this future is dropped on its way, the mark makes the next user undo what may have begun.
-        let mark = Mark {
-            abandoned: &self.abandoned,
-            depth,
-        };
+        let mark = Mark { abandoned: &self.abandoned, depth };
         slot.depth = inner;
         let begun = if depth == 0 {
             slot.holder.connection().begin(options).await
         } else if *options == TxOptions::default() {
-            slot.holder
-                .connection()
-                .savepoint(&savepoint_name(inner))
-                .await
+            slot.holder.connection().savepoint(&savepoint_name(inner)).await
         } else {
-            Err(Error::interface(
-                "an inner transaction takes no options: it is a savepoint of the outer one",
-            ))
+            Err(Error::interface("an inner transaction takes no options: it is a savepoint of the outer one"))
         };
         mark.erase();
         if begun.is_err() {
@@ -158,10 +133,7 @@ impl Session {
     /// Keeps a transaction's work; whatever the result, the transaction is over.
     pub(crate) async fn commit(&self, depth: u32) -> Result<()> {
         let mut slot = self.enter(depth).await?;
-        let mark = Mark {
-            abandoned: &self.abandoned,
-            depth: depth - 1,
-        };
+        let mark = Mark { abandoned: &self.abandoned, depth: depth - 1 };
         let connection = slot.holder.connection();
         let result = if depth == 1 {
             connection.commit().await
@@ -179,10 +151,7 @@ impl Session {
     /// Undoes a transaction's work.
     pub(crate) async fn rollback(&self, depth: u32) -> Result<()> {
         let mut slot = self.enter(depth).await?;
-        let mark = Mark {
-            abandoned: &self.abandoned,
-            depth: depth - 1,
-        };
+        let mark = Mark { abandoned: &self.abandoned, depth: depth - 1 };
         slot.undo(depth - 1).await?;
         mark.erase();
         Ok(())
@@ -203,10 +172,7 @@ impl Slot {
                 self.undo(target).await?;
             }
             if target == NONE
-                || self
-                    .abandoned
-                    .compare_exchange(target, NONE, Ordering::AcqRel, Ordering::Acquire)
-                    .is_ok()
+                || self.abandoned.compare_exchange(target, NONE, Ordering::AcqRel, Ordering::Acquire).is_ok()
             {
                 return Ok(());
             }
@@ -219,9 +185,7 @@ impl Slot {
         if depth == 0 {
             connection.rollback().await?;
         } else if connection.tx_state() != TxState::Auto {
-            connection
-                .rollback_to_savepoint(&savepoint_name(depth + 1))
-                .await?;
+            connection.rollback_to_savepoint(&savepoint_name(depth + 1)).await?;
         }
         self.depth = depth;
         Ok(())

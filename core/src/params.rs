@@ -19,19 +19,13 @@ impl<'q> Parameters<'q> {
     /// No parameters.
     #[must_use]
     pub const fn none() -> Self {
-        Self {
-            names: None,
-            values: &[],
-        }
+        Self { names: None, values: &[] }
     }
 
     /// Parameters by position.
     #[must_use]
     pub const fn positional(values: &'q [ValueRef<'q>]) -> Self {
-        Self {
-            names: None,
-            values,
-        }
+        Self { names: None, values }
     }
 }
 
@@ -85,27 +79,17 @@ impl Arrangement<'_> {
 ///
 /// `Parameters` when their number differs from the statement's, a name is missing, unknown or given twice, or names were
 /// given to a statement without names (or the reverse).
-pub fn arrange<'l>(
-    lexed: &'l Lexed,
-    names: Option<&[&str]>,
-    count: usize,
-) -> Result<Arrangement<'l>> {
+pub fn arrange<'l>(lexed: &'l Lexed, names: Option<&[&str]>, count: usize) -> Result<Arrangement<'l>> {
     let wanted = lexed.names();
     match names {
         None if !wanted.is_empty() => Err(Error::new(
             ErrorKind::Parameters,
-            format!(
-                "the statement names its parameters ({}), but they were given by position",
-                list(wanted)
-            ),
+            format!("the statement names its parameters ({}), but they were given by position", list(wanted)),
         )
         .with_hint("give them by name: named! { name: value }")),
         None if count != lexed.arity() => Err(Error::new(
             ErrorKind::Parameters,
-            format!(
-                "the statement takes {}, but {count} were given",
-                plural(lexed.arity())
-            ),
+            format!("the statement takes {}, but {count} were given", plural(lexed.arity())),
         )),
         None => Ok(Arrangement(match lexed.slots() {
             slots if lexed.slots_are_identity() => Order::Identity(slots.len()),
@@ -120,10 +104,7 @@ fn arrange_named<'l>(lexed: &'l Lexed, names: &[&str]) -> Result<Arrangement<'l>
     if wanted.is_empty() && !names.is_empty() {
         return Err(Error::new(
             ErrorKind::Parameters,
-            format!(
-                "parameters were given by name, but the statement has {} and no names",
-                plural(lexed.arity())
-            ),
+            format!("parameters were given by name, but the statement has {} and no names", plural(lexed.arity())),
         )
         .with_hint("write :name in the statement"));
     }
@@ -131,17 +112,11 @@ fn arrange_named<'l>(lexed: &'l Lexed, names: &[&str]) -> Result<Arrangement<'l>
         if !wanted.iter().any(|known| &**known == *name) {
             return Err(Error::new(
                 ErrorKind::Parameters,
-                format!(
-                    "the statement has no parameter :{name}; it has {}",
-                    list(wanted)
-                ),
+                format!("the statement has no parameter :{name}; it has {}", list(wanted)),
             ));
         }
         if names[..index].contains(name) {
-            return Err(Error::new(
-                ErrorKind::Parameters,
-                format!("parameter :{name} was given twice"),
-            ));
+            return Err(Error::new(ErrorKind::Parameters, format!("parameter :{name} was given twice")));
         }
     }
     let mut positions = SmallVec::<[usize; 8]>::with_capacity(wanted.len());
@@ -149,16 +124,11 @@ fn arrange_named<'l>(lexed: &'l Lexed, names: &[&str]) -> Result<Arrangement<'l>
         match names.iter().position(|given| *given == &**name) {
             Some(position) => positions.push(position),
             None => {
-                return Err(Error::new(
-                    ErrorKind::Parameters,
-                    format!("parameter :{name} was not given"),
-                ));
+                return Err(Error::new(ErrorKind::Parameters, format!("parameter :{name} was not given")));
             }
         }
     }
-    Ok(Arrangement(Order::Mapped(
-        lexed.slots().iter().map(|slot| positions[*slot]).collect(),
-    )))
+    Ok(Arrangement(Order::Mapped(lexed.slots().iter().map(|slot| positions[*slot]).collect())))
 }
 
 fn plural(count: usize) -> String {
@@ -169,11 +139,7 @@ fn plural(count: usize) -> String {
 }
 
 fn list<S: AsRef<str>>(names: &[S]) -> String {
-    names
-        .iter()
-        .map(|name| format!(":{}", name.as_ref()))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.iter().map(|name| format!(":{}", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 /// What binding collects: a few values stay on the stack.
@@ -191,9 +157,7 @@ impl<'a> Bindings<'a> {
     /// The value's own, when it cannot be bound.
     pub fn push<T: ToValue + ?Sized>(&mut self, value: &'a T) -> Result<()> {
         let index = self.values.len();
-        let bound = value
-            .to_value()
-            .map_err(|error| error.context(format_args!("parameter {}", index + 1)))?;
+        let bound = value.to_value().map_err(|error| error.context(format_args!("parameter {}", index + 1)))?;
         self.values.push(bound);
         Ok(())
     }
@@ -204,20 +168,14 @@ impl<'a> Bindings<'a> {
     ///
     /// The value's own, when it cannot be bound.
     pub fn push_named<T: ToValue + ?Sized>(&mut self, name: &'a str, value: &'a T) -> Result<()> {
-        let bound = value
-            .to_value()
-            .map_err(|error| error.context(format_args!("parameter :{name}")))?;
+        let bound = value.to_value().map_err(|error| error.context(format_args!("parameter :{name}")))?;
         self.names.push(name);
         self.values.push(bound);
         Ok(())
     }
 
     /// Adds a value that was made for the call, by name or by position.
-    pub(crate) fn push_bound(
-        &mut self,
-        name: Option<&'a str>,
-        bound: Result<Bound<'a>>,
-    ) -> Result<()> {
+    pub(crate) fn push_bound(&mut self, name: Option<&'a str>, bound: Result<Bound<'a>>) -> Result<()> {
         let bound = bound.map_err(|error| match name {
             Some(name) => error.context(format_args!("parameter :{name}")),
             None => error.context(format_args!("parameter {}", self.values.len() + 1)),
@@ -236,10 +194,7 @@ impl<'a> Bindings<'a> {
         match self.names.len() {
             0 => Ok(None),
             count if count == self.values.len() => Ok(Some(&self.names)),
-            _ => Err(Error::new(
-                ErrorKind::Parameters,
-                "some parameters were given by name and some by position",
-            )),
+            _ => Err(Error::new(ErrorKind::Parameters, "some parameters were given by name and some by position")),
         }
     }
 
@@ -311,9 +266,7 @@ pub struct Named<'n>(pub &'n [(&'n str, &'n (dyn ToValue + Sync))]);
 
 impl Params for Named<'_> {
     fn bind<'a>(&'a self, bindings: &mut Bindings<'a>) -> Result<()> {
-        self.0
-            .iter()
-            .try_for_each(|(name, value)| bindings.push_named(name, *value))
+        self.0.iter().try_for_each(|(name, value)| bindings.push_named(name, *value))
     }
 }
 

@@ -22,12 +22,7 @@ impl Column {
     /// Makes a column of which only name and type are known.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, native: NativeType) -> Self {
-        Self {
-            name: name.into(),
-            native,
-            nullable: None,
-            origin: None,
-        }
+        Self { name: name.into(), native, nullable: None, origin: None }
     }
 }
 
@@ -77,10 +72,7 @@ impl Outcome {
     /// Makes the outcome of a statement that affected rows.
     #[must_use]
     pub fn rows(affected: Option<u64>) -> Self {
-        Self {
-            rows_affected: affected,
-            ..Self::default()
-        }
+        Self { rows_affected: affected, ..Self::default() }
     }
 
     /// Sets the generated key.

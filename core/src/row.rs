@@ -36,29 +36,19 @@ pub trait ColumnIndex {
 impl ColumnIndex for usize {
     #[inline]
     fn find(&self, columns: &[Column]) -> Result<usize> {
-        if *self < columns.len() {
-            Ok(*self)
-        } else {
-            Err(past_the_end(*self, columns.len()))
-        }
+        if *self < columns.len() { Ok(*self) } else { Err(past_the_end(*self, columns.len())) }
     }
 }
 
 impl ColumnIndex for &str {
     fn find(&self, columns: &[Column]) -> Result<usize> {
-        columns
-            .iter()
-            .position(|column| &*column.name == *self)
-            .ok_or_else(|| unknown_column(self, columns))
+        columns.iter().position(|column| &*column.name == *self).ok_or_else(|| unknown_column(self, columns))
     }
 }
 
 #[cold]
 fn past_the_end(index: usize, count: usize) -> Error {
-    Error::new(
-        ErrorKind::ColumnNotFound,
-        format!("there is no column {index}: the row has {count}, counted from 0"),
-    )
+    Error::new(ErrorKind::ColumnNotFound, format!("there is no column {index}: the row has {count}, counted from 0"))
 }
 
 /// Makes the error of a column that a result lacks; it lists those that it has.
@@ -66,22 +56,14 @@ fn past_the_end(index: usize, count: usize) -> Error {
 #[cold]
 pub fn unknown_column(name: &str, columns: &[Column]) -> Error {
     let known: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-    Error::new(
-        ErrorKind::ColumnNotFound,
-        format!(
-            "there is no column {name}; the row has {}",
-            known.join(", ")
-        ),
-    )
-    .with_column(name)
+    Error::new(ErrorKind::ColumnNotFound, format!("there is no column {name}; the row has {}", known.join(", ")))
+        .with_column(name)
 }
 
 #[cold]
 pub(crate) fn at_column(error: Error, index: usize, columns: &[Column]) -> Error {
     match columns.get(index) {
-        Some(column) => error
-            .context(format_args!("column {index} ({})", column.name))
-            .with_column(&*column.name),
+        Some(column) => error.context(format_args!("column {index} ({})", column.name)).with_column(&*column.name),
         None => error,
     }
 }
@@ -94,16 +76,8 @@ impl<'r> RowRef<'r> {
     /// When `index` is not below the batch's length.
     #[must_use]
     pub fn new(batch: &'r Arc<dyn RowBatch>, index: usize, columns: &'r Arc<[Column]>) -> Self {
-        assert!(
-            index < batch.len(),
-            "row {index} of a batch of {}",
-            batch.len()
-        );
-        Self {
-            batch,
-            index,
-            columns,
-        }
+        assert!(index < batch.len(), "row {index} of a batch of {}", batch.len());
+        Self { batch, index, columns }
     }
 
     /// Gives the columns.
@@ -119,9 +93,7 @@ impl<'r> RowRef<'r> {
     #[inline]
     pub fn value(self, column: impl ColumnIndex) -> Result<ValueRef<'r>> {
         let column = column.find(self.columns)?;
-        self.batch
-            .get(self.index, column)
-            .map_err(|error| at_column(error, column, self.columns))
+        self.batch.get(self.index, column).map_err(|error| at_column(error, column, self.columns))
     }
 
     /// Reads a cell.
@@ -141,11 +113,7 @@ impl<'r> RowRef<'r> {
     /// Makes a row that owns its share of the batch.
     #[must_use]
     pub fn to_row(self) -> Row {
-        Row {
-            batch: Arc::clone(self.batch),
-            index: self.index,
-            columns: Arc::clone(self.columns),
-        }
+        Row { batch: Arc::clone(self.batch), index: self.index, columns: Arc::clone(self.columns) }
     }
 }
 
@@ -153,11 +121,7 @@ impl Row {
     /// Borrows the row.
     #[must_use]
     pub fn as_ref(&self) -> RowRef<'_> {
-        RowRef {
-            batch: &self.batch,
-            index: self.index,
-            columns: &self.columns,
-        }
+        RowRef { batch: &self.batch, index: self.index, columns: &self.columns }
     }
 
     /// Gives the columns.
@@ -276,10 +240,7 @@ fn check_count(columns: &[Column], wanted: usize) -> Result<()> {
     }
     Err(Error::new(
         ErrorKind::ColumnNotFound,
-        format!(
-            "a tuple of {wanted} was asked for, but the row has {} columns",
-            columns.len()
-        ),
+        format!("a tuple of {wanted} was asked for, but the row has {} columns", columns.len()),
     ))
 }
 
@@ -337,15 +298,8 @@ mod tests {
     }
 
     fn row(cells: &[(&str, Value)]) -> Row {
-        let columns = cells
-            .iter()
-            .map(|(name, _)| Column::new(*name, NativeType::new(0, "t")))
-            .collect();
-        Row {
-            batch: Arc::new(Values(vec![cells.iter().map(|(_, v)| v.clone()).collect()])),
-            index: 0,
-            columns,
-        }
+        let columns = cells.iter().map(|(name, _)| Column::new(*name, NativeType::new(0, "t"))).collect();
+        Row { batch: Arc::new(Values(vec![cells.iter().map(|(_, v)| v.clone()).collect()])), index: 0, columns }
     }
 
     #[test]
@@ -359,22 +313,13 @@ mod tests {
     fn errors_name_the_column_and_what_there_is() {
         let row = row(&[("id", Value::I64(1)), ("age", Value::Null)]);
         let message = row.get::<i64>("age").expect_err("null").to_string();
-        assert_eq!(
-            message,
-            "column 1 (age): expected i64, found null (read it as an Option)"
-        );
+        assert_eq!(message, "column 1 (age): expected i64, found null (read it as an Option)");
         assert_eq!(
             row.get::<i64>("name").expect_err("none").to_string(),
             "there is no column name; the row has id, age"
         );
-        assert_eq!(
-            row.get::<i64>(2).expect_err("none").kind(),
-            ErrorKind::ColumnNotFound
-        );
+        assert_eq!(row.get::<i64>(2).expect_err("none").kind(), ErrorKind::ColumnNotFound);
         let message = row.read::<(i64,)>().expect_err("two columns").to_string();
-        assert_eq!(
-            message,
-            "a tuple of 1 was asked for, but the row has 2 columns"
-        );
+        assert_eq!(message, "a tuple of 1 was asked for, but the row has 2 columns");
     }
 }

@@ -24,9 +24,7 @@ pub fn kind(state: &str) -> ErrorKind {
         "42P01" | "42S02" => K::TableNotFound,
         "42703" | "42S22" => K::UnknownColumn,
         "42704" | "42883" | "3D000" | "3F000" | "26000" | "34000" => K::ObjectNotFound,
-        "42P07" | "42P04" | "42P06" | "42701" | "42710" | "42723" | "42S01" | "42S21" => {
-            K::AlreadyExists
-        }
+        "42P07" | "42P04" | "42P06" | "42701" | "42710" | "42723" | "42S01" | "42S21" => K::AlreadyExists,
         "42501" => K::PermissionDenied,
         "22003" | "22012" | "22008" | "22001" | "22015" => K::OutOfRange,
         "0A000" => K::NotSupported,

@@ -89,10 +89,7 @@ impl Retry {
     /// Starts counting. An inner transaction is never run again by itself: the outer one has to be.
     #[must_use]
     pub fn new(inner: bool) -> Self {
-        Self {
-            left: if inner { 0 } else { Self::ATTEMPTS - 1 },
-            span: Self::FIRST_SPAN,
-        }
+        Self { left: if inner { 0 } else { Self::ATTEMPTS - 1 }, span: Self::FIRST_SPAN }
     }
 
     /// Gives how long to wait before the next attempt, `None` when there is to be none.
@@ -102,9 +99,7 @@ impl Retry {
                 self.left -= 1;
                 let micros = u64::try_from(self.span.as_micros()).unwrap_or(u64::MAX);
                 self.span *= 2;
-                Some(Duration::from_micros(
-                    RandomState::new().build_hasher().finish() % micros,
-                ))
+                Some(Duration::from_micros(RandomState::new().build_hasher().finish() % micros))
             }
             _ => None,
         }
@@ -123,10 +118,7 @@ mod tests {
         let mut retry = Retry::new(false);
         assert_eq!(retry.pause(&unique), None);
         assert_eq!(retry.pause(&Ok(())), None);
-        assert_eq!(
-            (0..9).filter(|_| retry.pause(&deadlock).is_some()).count(),
-            4
-        );
+        assert_eq!((0..9).filter(|_| retry.pause(&deadlock).is_some()).count(), 4);
         assert_eq!(Retry::new(true).pause(&deadlock), None);
     }
 }

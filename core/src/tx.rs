@@ -43,11 +43,7 @@ impl Tx {
 
     pub(crate) async fn begin(session: &Session, depth: u32, options: TxOptions) -> Result<Self> {
         let depth = session.begin(depth, &options).await?;
-        Ok(Self(Arc::new(Inner {
-            session: session.clone(),
-            depth,
-            over: AtomicBool::new(false),
-        })))
+        Ok(Self(Arc::new(Inner { session: session.clone(), depth, over: AtomicBool::new(false) })))
     }
 
     fn open(&self) -> Result<&Inner> {
@@ -79,11 +75,8 @@ impl Tx {
 
     pub(crate) async fn finish(&self, keep: bool) -> Result<()> {
         let inner = self.open()?;
-        let result = if keep {
-            inner.session.commit(inner.depth).await
-        } else {
-            inner.session.rollback(inner.depth).await
-        };
+        let result =
+            if keep { inner.session.commit(inner.depth).await } else { inner.session.rollback(inner.depth).await };
         // A refusal for being used out of turn leaves the transaction as it is, for its drop to end.
         if !matches!(&result, Err(error) if error.kind() == crate::ErrorKind::Interface) {
             inner.over.store(true, Ordering::Release);
@@ -115,9 +108,6 @@ impl Db for Tx {
 impl std::fmt::Debug for Tx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let over = self.0.over.load(Ordering::Acquire);
-        f.debug_struct("Tx")
-            .field("depth", &self.0.depth)
-            .field("over", &over)
-            .finish_non_exhaustive()
+        f.debug_struct("Tx").field("depth", &self.0.depth).field("over", &over).finish_non_exhaustive()
     }
 }

@@ -49,9 +49,7 @@ impl Url {
             invalid("the connection URL has no scheme")
                 .with_hint("write sqlite:app.db, postgres://host/db or mysql://host/db")
         })?;
-        let valid = scheme
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+        let valid = scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
         if !valid || !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return Err(invalid("the connection URL's scheme is not a word"));
         }
@@ -78,20 +76,13 @@ impl Url {
             }
             None => url.path = decode(rest, "path")?,
         }
-        for pair in query
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-        {
+        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name, "option")?;
             if url.option(&name).is_some() {
-                return Err(invalid(format!(
-                    "the connection URL gives the option {name} twice"
-                )));
+                return Err(invalid(format!("the connection URL gives the option {name} twice")));
             }
-            url.options
-                .push((name, decode(&value.replace('+', "%20"), "option")?));
+            url.options.push((name, decode(&value.replace('+', "%20"), "option")?));
         }
         Ok(url)
     }
@@ -112,9 +103,9 @@ impl Url {
         for host in hosts.split(',').filter(|_| !hosts.is_empty()) {
             let (name, port) = match host.strip_prefix('[') {
                 Some(rest) => {
-                    let (name, port) = rest.split_once(']').ok_or_else(|| {
-                        invalid("an IPv6 address in the connection URL lacks its closing bracket")
-                    })?;
+                    let (name, port) = rest
+                        .split_once(']')
+                        .ok_or_else(|| invalid("an IPv6 address in the connection URL lacks its closing bracket"))?;
                     (name, port.strip_prefix(':'))
                 }
                 None => match host.rsplit_once(':') {
@@ -129,10 +120,7 @@ impl Url {
                 })?),
                 None => None,
             };
-            self.hosts.push(Host {
-                name: decode(name, "host")?,
-                port,
-            });
+            self.hosts.push(Host { name: decode(name, "host")?, port });
         }
         Ok(())
     }
@@ -169,17 +157,12 @@ impl Url {
 
     /// Gives an option.
     pub fn option(&self, name: &str) -> Option<&str> {
-        self.options
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.options.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// Gives all options in order.
     pub fn options(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.options
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.options.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Gives an option read as a type.
@@ -189,11 +172,7 @@ impl Url {
     /// `Configuration` that names the option and what it takes when the value cannot be read.
     pub fn parse_option<T: std::str::FromStr>(&self, name: &str, takes: &str) -> Result<Option<T>> {
         self.option(name)
-            .map(|value| {
-                value
-                    .parse()
-                    .map_err(|_| invalid(format!("the option {name} takes {takes}, not {value:?}")))
-            })
+            .map(|value| value.parse().map_err(|_| invalid(format!("the option {name} takes {takes}, not {value:?}"))))
             .transpose()
     }
 
@@ -207,9 +186,7 @@ impl Url {
             None => Ok(None),
             Some("on" | "true" | "yes" | "1") => Ok(Some(true)),
             Some("off" | "false" | "no" | "0") => Ok(Some(false)),
-            Some(other) => Err(invalid(format!(
-                "the option {name} takes on or off, not {other:?}"
-            ))),
+            Some(other) => Err(invalid(format!("the option {name} takes on or off, not {other:?}"))),
         }
     }
 
@@ -232,9 +209,9 @@ impl Url {
         };
         match millis {
             Some(millis) => Ok(Some(std::time::Duration::from_millis(millis))),
-            None => Err(invalid(format!(
-                "the option {name} takes a duration such as 500ms, 5s or 2min, not {value:?}"
-            ))),
+            None => {
+                Err(invalid(format!("the option {name} takes a duration such as 500ms, 5s or 2min, not {value:?}")))
+            }
         }
     }
 
@@ -244,11 +221,7 @@ impl Url {
     ///
     /// `Configuration` that names the unknown option and lists the known ones.
     pub fn allow_options(&self, known: &[&str]) -> Result<()> {
-        match self
-            .options
-            .iter()
-            .find(|(name, _)| !known.contains(&name.as_str()))
-        {
+        match self.options.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             None => Ok(()),
             Some((name, _)) => Err(invalid(format!("{} has no option {name}", self.scheme))
                 .with_hint(format!("it knows {}", known.join(", ")))),
@@ -322,9 +295,7 @@ impl fmt::Display for Url {
         f.write_str(&self.path)?;
         for (index, (name, value)) in self.options.iter().enumerate() {
             let lead = if index == 0 { '?' } else { '&' };
-            let secret = ["password", "passwd", "pwd", "secret", "token", "key"]
-                .iter()
-                .any(|word| name.contains(word));
+            let secret = ["password", "passwd", "pwd", "secret", "token", "key"].iter().any(|word| name.contains(word));
             write!(f, "{lead}{name}={}", if secret { "***" } else { value })?;
         }
         Ok(())
@@ -344,12 +315,8 @@ fn invalid(message: impl Into<String>) -> Error {
 fn decode(text: &str, part: &str) -> Result<String> {
     match percent_decode_str(text).decode_utf8() {
         Ok(decoded) if !decoded.contains('\0') => Ok(decoded.into_owned()),
-        Ok(_) => Err(invalid(format!(
-            "the {part} of the connection URL contains a NUL character"
-        ))),
-        Err(_) => Err(invalid(format!(
-            "the {part} of the connection URL is not UTF-8 after percent-decoding"
-        ))),
+        Ok(_) => Err(invalid(format!("the {part} of the connection URL contains a NUL character"))),
+        Err(_) => Err(invalid(format!("the {part} of the connection URL is not UTF-8 after percent-decoding"))),
     }
 }
 
@@ -362,34 +329,22 @@ mod tests {
         let url = Url::parse("sqlite::memory:").unwrap_or_else(|e| panic!("{e}"));
         assert_eq!((url.scheme(), url.path()), ("sqlite", ":memory:"));
         let url = Url::parse("sqlite:dir/my%20app.db?mode=ro").unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!(
-            (url.path(), url.option("mode")),
-            ("dir/my app.db", Some("ro"))
-        );
+        assert_eq!((url.path(), url.option("mode")), ("dir/my app.db", Some("ro")));
         let url = Url::parse("sqlite:///var/app.db").unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(url.path(), "/var/app.db");
     }
 
     #[test]
     fn hosts_ports_and_sockets_are_read() {
-        let url = Url::parse("postgres://u@[::1]:5433,%2Frun%2Fpg,db/x")
-            .unwrap_or_else(|e| panic!("{e}"));
-        let hosts: Vec<_> = url
-            .hosts()
-            .iter()
-            .map(|host| (host.name.as_str(), host.port))
-            .collect();
-        assert_eq!(
-            hosts,
-            [("::1", Some(5433)), ("/run/pg", None), ("db", None)]
-        );
+        let url = Url::parse("postgres://u@[::1]:5433,%2Frun%2Fpg,db/x").unwrap_or_else(|e| panic!("{e}"));
+        let hosts: Vec<_> = url.hosts().iter().map(|host| (host.name.as_str(), host.port)).collect();
+        assert_eq!(hosts, [("::1", Some(5433)), ("/run/pg", None), ("db", None)]);
         assert_eq!(url.to_string(), "postgres://u@[::1]:5433,/run/pg,db/x");
     }
 
     #[test]
     fn the_password_is_never_shown() {
-        let url = Url::parse("mysql://root:hunter%402@h/db?sslpassword=hunter@2&x=1")
-            .unwrap_or_else(|e| panic!("{e}"));
+        let url = Url::parse("mysql://root:hunter%402@h/db?sslpassword=hunter@2&x=1").unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(url.password(), Some("hunter@2"));
         for shown in [format!("{url}"), format!("{url:?}"), format!("{url:#?}")] {
             assert!(!shown.contains("hunter"), "{shown}");
@@ -404,10 +359,7 @@ mod tests {
         assert!(!message("postgres://u:p/w@h/db").contains("p/w"));
         assert!(message("mysql://h/db?a=1&a=2").contains("option a twice"));
         let url = Url::parse("sqlite:x?cash=1").unwrap_or_else(|e| panic!("{e}"));
-        let error = url
-            .allow_options(&["mode", "cache"])
-            .expect_err("must fail")
-            .to_string();
+        let error = url.allow_options(&["mode", "cache"]).expect_err("must fail").to_string();
         assert_eq!(error, "sqlite has no option cash (it knows mode, cache)");
     }
 }

@@ -29,10 +29,7 @@ pub struct PoolOptions {
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self {
-            max_size: 10,
-            acquire_timeout: Duration::from_secs(30),
-        }
+        Self { max_size: 10, acquire_timeout: Duration::from_secs(30) }
     }
 }
 
@@ -131,9 +128,7 @@ impl Pool {
         let inner = managed::Pool::builder(Manager::new(connector))
             .max_size(options.max_size)
             .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::Internal, "the pool could not be built").with_source(error)
-            })?;
+            .map_err(|error| Error::new(ErrorKind::Internal, "the pool could not be built").with_source(error))?;
         Ok(Self { inner, options })
     }
 
@@ -167,19 +162,10 @@ impl Pool {
         match tokio::time::timeout(timeout, self.inner.get()).await {
             Ok(Ok(object)) => Ok(Pooled::new(object)),
             Ok(Err(PoolError::Backend(error))) => Err(error),
-            Ok(Err(PoolError::Closed)) => {
-                Err(Error::new(ErrorKind::PoolClosed, "the pool is closed"))
-            }
-            Ok(Err(error)) => {
-                Err(Error::new(ErrorKind::Internal, "the pool failed").with_source(error))
-            }
+            Ok(Err(PoolError::Closed)) => Err(Error::new(ErrorKind::PoolClosed, "the pool is closed")),
+            Ok(Err(error)) => Err(Error::new(ErrorKind::Internal, "the pool failed").with_source(error)),
             Err(_) => {
-                let PoolStatus {
-                    max_size,
-                    size,
-                    available,
-                    waiting,
-                } = self.status();
+                let PoolStatus { max_size, size, available, waiting } = self.status();
                 Err(Error::new(
                     ErrorKind::PoolTimeout,
                     format!(
@@ -205,9 +191,6 @@ impl Db for Pool {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool")
-            .field("options", &self.options)
-            .field("status", &self.status())
-            .finish_non_exhaustive()
+        f.debug_struct("Pool").field("options", &self.options).field("status", &self.status()).finish_non_exhaustive()
     }
 }

@@ -18,10 +18,7 @@ impl Pooled {
 
 impl Hold for Pooled {
     fn connection(&mut self) -> &mut dyn Connection {
-        let object = self
-            .0
-            .as_mut()
-            .expect("invariant: only drop takes the object out");
+        let object = self.0.as_mut().expect("invariant: only drop takes the object out");
         &mut ***object
     }
 }

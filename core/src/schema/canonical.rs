@@ -4,9 +4,8 @@ use super::render::engine::{Engine, Place, list};
 use super::render::literal::text;
 use super::render::{MYSQL_ENUM_WIDTH, nulls_by_default};
 use super::{
-    Action, Auto, Check, Column, Default, Deferrable, EnumStorage, EnumType, ForeignKey, Index,
-    IndexKey, Layout, Literal, Order, PrimaryKey, Table, TableOptions, Type, Unique, expression,
-    name,
+    Action, Auto, Check, Column, Default, Deferrable, EnumStorage, EnumType, ForeignKey, Index, IndexKey, Layout,
+    Literal, Order, PrimaryKey, Table, TableOptions, Type, Unique, expression, name,
 };
 use crate::dialect::Dialect;
 use crate::error::Result;
@@ -36,35 +35,17 @@ pub fn canonical(table: &Table, dialect: &Dialect) -> Table {
     out.checks = checks(table, dialect)
         .unwrap_or_default()
         .into_iter()
-        .map(|(name, check)| Check {
-            name: Some(name),
-            expression: expression::normal(&check.expression, dialect),
-        })
+        .map(|(name, check)| Check { name: Some(name), expression: expression::normal(&check.expression, dialect) })
         .collect();
     options(&mut out, engine);
-    let table_collation = out
-        .options
-        .collation
-        .as_deref()
-        .or(engine.text_collation())
-        .map(str::to_owned);
+    let table_collation = out.options.collation.as_deref().or(engine.text_collation()).map(str::to_owned);
     for (column, desired) in out.columns.iter_mut().zip(&table.columns) {
-        self::column(
-            column,
-            table.is_key(&desired.name),
-            &table.name,
-            table_collation.as_deref(),
-            dialect,
-        );
+        self::column(column, table.is_key(&desired.name), &table.name, table_collation.as_deref(), dialect);
     }
     out.comment = kept_comment(out.comment.take(), engine);
 
     if let Some(key) = &mut out.primary_key {
-        key.name = if engine.is_mysql() {
-            None
-        } else {
-            Some(primary_key_name(table, key))
-        };
+        key.name = if engine.is_mysql() { None } else { Some(primary_key_name(table, key)) };
     }
     for unique in &mut out.uniques {
         unique.name = Some(unique_name(table, unique));
@@ -102,21 +83,11 @@ fn options(table: &mut Table, engine: Engine) {
     let given = std::mem::take(&mut table.options);
     let mut kept = TableOptions::new();
     if engine.is_mysql() {
-        kept.engine = given
-            .engine
-            .filter(|name| !name.eq_ignore_ascii_case("innodb"));
-        kept.charset = given
-            .charset
-            .filter(|name| !name.eq_ignore_ascii_case("utf8mb4"));
-        kept.collation = given
-            .collation
-            .filter(|name| Some(name.as_str()) != engine.text_collation());
+        kept.engine = given.engine.filter(|name| !name.eq_ignore_ascii_case("innodb"));
+        kept.charset = given.charset.filter(|name| !name.eq_ignore_ascii_case("utf8mb4"));
+        kept.collation = given.collation.filter(|name| Some(name.as_str()) != engine.text_collation());
     }
-    kept.layout = if engine == Engine::Sqlite {
-        given.layout
-    } else {
-        Layout::Rows
-    };
+    kept.layout = if engine == Engine::Sqlite { given.layout } else { Layout::Rows };
     kept.unlogged = engine == Engine::Postgres && given.unlogged;
     table.options = kept;
 }
@@ -125,21 +96,15 @@ fn kept_comment(comment: Option<String>, engine: Engine) -> Option<String> {
     comment.filter(|comment| engine != Engine::Sqlite && !comment.is_empty())
 }
 
-fn column(
-    column: &mut Column,
-    is_key: bool,
-    table: &str,
-    table_collation: Option<&str>,
-    dialect: &Dialect,
-) {
+fn column(column: &mut Column, is_key: bool, table: &str, table_collation: Option<&str>, dialect: &Dialect) {
     let engine = Engine::of(dialect);
     column.native_type = None;
     column.renamed_from = None;
     column.comment = kept_comment(column.comment.take(), engine);
     column.auto = column.auto.map(|auto| match (engine, auto) {
-        (Engine::Postgres, Auto::Monotonic)
-        | (Engine::Sqlite, Auto::Serial)
-        | (Engine::MySql | Engine::MariaDb, _) => Auto::ByDefault,
+        (Engine::Postgres, Auto::Monotonic) | (Engine::Sqlite, Auto::Serial) | (Engine::MySql | Engine::MariaDb, _) => {
+            Auto::ByDefault
+        }
         (_, auto) => auto,
     });
     column.ty = kept_type(&column.ty, table, &column.name, engine);
@@ -154,10 +119,7 @@ fn column(
         generated.expression = expression::normal(&generated.expression, dialect);
         column.nullable |= engine == Engine::MariaDb;
     }
-    let is_text = matches!(
-        column.ty,
-        Type::Text | Type::VarChar(_) | Type::Enum(_) | Type::Native(_) | Type::Array(_)
-    );
+    let is_text = matches!(column.ty, Type::Text | Type::VarChar(_) | Type::Enum(_) | Type::Native(_) | Type::Array(_));
     column.collation = column.collation.take().filter(|name| {
         let by_default = match engine {
             Engine::Postgres => name == "default",
@@ -166,10 +128,7 @@ fn column(
         };
         is_text && !by_default
     });
-    column.default = column
-        .default
-        .take()
-        .and_then(|default| kept_default(default, &column.ty, dialect));
+    column.default = column.default.take().and_then(|default| kept_default(default, &column.ty, dialect));
 }
 
 fn kept_type(ty: &Type, table: &str, column: &str, engine: Engine) -> Type {
@@ -178,36 +137,20 @@ fn kept_type(ty: &Type, table: &str, column: &str, engine: Engine) -> Type {
         (Engine::Postgres, Type::UInt8) => Type::decimal(20, 0),
         (Engine::Postgres, Type::VarBinary(_)) => Type::Bytes,
         (Engine::Postgres, Type::Span) => Type::Interval,
-        (Engine::Postgres, Type::Array(element)) => match kept_type(element, table, column, engine)
-        {
+        (Engine::Postgres, Type::Array(element)) => match kept_type(element, table, column, engine) {
             // PostgreSQL keeps the type of the elements, not how deep the arrays stand in each other.
             Type::Array(inner) => Type::Array(inner),
             element => element.array(),
         },
         (Engine::MySql | Engine::MariaDb, Type::Span) => Type::Time,
         (Engine::Sqlite, Type::Float4) => Type::Float8,
-        (
-            Engine::MySql | Engine::MariaDb,
-            Type::Enum(EnumType {
-                storage: EnumStorage::Text,
-                ..
-            }),
-        ) => Type::VarChar(MYSQL_ENUM_WIDTH),
-        (Engine::MySql | Engine::MariaDb, Type::Enum(enumeration)) => Type::Enum(
-            EnumType::new(
-                name::derived(table, [column], "enum"),
-                enumeration.values.iter(),
-            )
-            .native(),
-        ),
-        (Engine::Sqlite, Type::Enum(_))
-        | (
-            _,
-            Type::Enum(EnumType {
-                storage: EnumStorage::Text,
-                ..
-            }),
-        ) => Type::Text,
+        (Engine::MySql | Engine::MariaDb, Type::Enum(EnumType { storage: EnumStorage::Text, .. })) => {
+            Type::VarChar(MYSQL_ENUM_WIDTH)
+        }
+        (Engine::MySql | Engine::MariaDb, Type::Enum(enumeration)) => {
+            Type::Enum(EnumType::new(name::derived(table, [column], "enum"), enumeration.values.iter()).native())
+        }
+        (Engine::Sqlite, Type::Enum(_)) | (_, Type::Enum(EnumType { storage: EnumStorage::Text, .. })) => Type::Text,
         _ => ty.clone(),
     }
 }
@@ -215,19 +158,13 @@ fn kept_type(ty: &Type, table: &str, column: &str, engine: Engine) -> Type {
 fn kept_default(default: Default, ty: &Type, dialect: &Dialect) -> Option<Default> {
     Some(match default {
         Default::Literal(Literal::Null) => return None,
-        Default::Literal(Literal::Int(value)) if *ty == Type::Bool => {
-            Literal::Bool(value != 0).into()
-        }
+        Default::Literal(Literal::Int(value)) if *ty == Type::Bool => Literal::Bool(value != 0).into(),
         Default::Literal(Literal::Number(digits)) => number(&digits).into(),
-        Default::Literal(Literal::Text(value)) if *ty == Type::Uuid => {
-            value.to_ascii_lowercase().into()
-        }
+        Default::Literal(Literal::Text(value)) if *ty == Type::Uuid => value.to_ascii_lowercase().into(),
         // PostgreSQL keeps a document, not its blanks.
         Default::Literal(Literal::Text(value)) if *ty == Type::Json => {
             let document = serde_json::from_str::<serde_json::Value>(&value);
-            document
-                .map_or(value, |document| document.to_string())
-                .into()
+            document.map_or(value, |document| document.to_string()).into()
         }
         Default::Expression(sql) => Default::Expression(expression::normal(&sql, dialect)),
         other => other,
@@ -242,9 +179,7 @@ fn number(digits: &str) -> Literal {
     } else {
         plain
     };
-    short
-        .parse::<i64>()
-        .map_or_else(|_| Literal::Number(short.to_owned()), Literal::Int)
+    short.parse::<i64>().map_or_else(|_| Literal::Number(short.to_owned()), Literal::Int)
 }
 
 fn foreign_key(key: &mut ForeignKey, table: &Table, engine: Engine) {
@@ -268,43 +203,28 @@ fn foreign_key(key: &mut ForeignKey, table: &Table, engine: Engine) {
 fn index(index: &mut Index, table: &Table, dialect: &Dialect) {
     let engine = Engine::of(dialect);
     index.name = Some(index_name(table, index));
-    index.method = index
-        .method
-        .take()
-        .map(|method| method.to_ascii_lowercase())
-        .filter(|method| method != "btree");
-    index.predicate = index
-        .predicate
-        .take()
-        .map(|sql| expression::normal(&sql, dialect));
+    index.method = index.method.take().map(|method| method.to_ascii_lowercase()).filter(|method| method != "btree");
+    index.predicate = index.predicate.take().map(|sql| expression::normal(&sql, dialect));
     for part in &mut index.parts {
         if let IndexKey::Expression(sql) = &part.key {
             part.key = IndexKey::Expression(expression::normal(sql, dialect));
         }
-        part.nulls = part
-            .nulls
-            .filter(|nulls| *nulls != nulls_by_default(engine, part.order));
+        part.nulls = part.nulls.filter(|nulls| *nulls != nulls_by_default(engine, part.order));
     }
 }
 
 fn mysql_indexes(table: &mut Table) {
-    let (uniques, indexes): (Vec<_>, Vec<_>) = std::mem::take(&mut table.indexes)
-        .into_iter()
-        .partition(is_unique_key);
-    table
-        .uniques
-        .extend(uniques.into_iter().map(|index| Unique {
-            columns: columns_of(&index).unwrap_or_default(),
-            name: index.name,
-            nulls: index.nulls,
-            deferrable: Deferrable::No,
-        }));
+    let (uniques, indexes): (Vec<_>, Vec<_>) = std::mem::take(&mut table.indexes).into_iter().partition(is_unique_key);
+    table.uniques.extend(uniques.into_iter().map(|index| Unique {
+        columns: columns_of(&index).unwrap_or_default(),
+        name: index.name,
+        nulls: index.nulls,
+        deferrable: Deferrable::No,
+    }));
     table.indexes = indexes;
     let keys = &table.foreign_keys;
     table.indexes.retain(|index| {
-        !keys
-            .iter()
-            .any(|key| key.name == index.name && columns_of(index).as_ref() == Some(&key.columns))
+        !keys.iter().any(|key| key.name == index.name && columns_of(index).as_ref() == Some(&key.columns))
     });
 }
 
@@ -315,9 +235,7 @@ fn is_unique_key(index: &Index) -> bool {
 /// Gives the columns of an index that is made of whole, rising columns only.
 fn columns_of(index: &Index) -> Option<Vec<String>> {
     let plain = |part: &super::IndexPart| match &part.key {
-        IndexKey::Column(name) if part.prefix.is_none() && part.order == Order::Ascending => {
-            Some(name.clone())
-        }
+        IndexKey::Column(name) if part.prefix.is_none() && part.order == Order::Ascending => Some(name.clone()),
         _ => None,
     };
     index.parts.iter().map(plain).collect()
@@ -325,20 +243,12 @@ fn columns_of(index: &Index) -> Option<Vec<String>> {
 
 /// Gives the name of a primary key: its own, or the one it is rendered with.
 pub(super) fn primary_key_name(table: &Table, key: &PrimaryKey) -> String {
-    key.name
-        .clone()
-        .unwrap_or_else(|| name::derived(&table.name, [], "pkey"))
+    key.name.clone().unwrap_or_else(|| name::derived(&table.name, [], "pkey"))
 }
 
 /// Gives the name of a unique constraint: its own, or the one it is rendered with.
 pub(super) fn unique_name(table: &Table, unique: &Unique) -> String {
-    let derived = || {
-        name::derived(
-            &table.name,
-            unique.columns.iter().map(String::as_str),
-            "key",
-        )
-    };
+    let derived = || name::derived(&table.name, unique.columns.iter().map(String::as_str), "key");
     unique.name.clone().unwrap_or_else(derived)
 }
 
@@ -354,10 +264,7 @@ pub(super) fn index_name(table: &Table, index: &Index) -> String {
         IndexKey::Column(name) => name.as_str(),
         IndexKey::Expression(_) => "expr",
     });
-    index
-        .name
-        .clone()
-        .unwrap_or_else(|| name::derived(&table.name, parts, "idx"))
+    index.name.clone().unwrap_or_else(|| name::derived(&table.name, parts, "idx"))
 }
 
 /// Gives the checks of a table with their names, those of enums kept as text among them.
@@ -366,11 +273,7 @@ pub(super) fn checks(table: &Table, dialect: &Dialect) -> Result<Vec<(String, Ch
     let mut unnamed = 0_usize;
     for check in &table.checks {
         let name = check.name.clone().unwrap_or_else(|| {
-            let suffix = if unnamed == 0 {
-                "check".to_owned()
-            } else {
-                format!("check{unnamed}")
-            };
+            let suffix = if unnamed == 0 { "check".to_owned() } else { format!("check{unnamed}") };
             unnamed += 1;
             name::derived(&table.name, [], &suffix)
         });
@@ -383,11 +286,7 @@ pub(super) fn checks(table: &Table, dialect: &Dialect) -> Result<Vec<(String, Ch
 }
 
 /// Gives the check of an enum that is kept as text.
-pub(super) fn enum_check(
-    table: &Table,
-    column: &Column,
-    dialect: &Dialect,
-) -> Result<Option<(String, Check)>> {
+pub(super) fn enum_check(table: &Table, column: &Column, dialect: &Dialect) -> Result<Option<(String, Check)>> {
     let engine = Engine::of(dialect);
     let Type::Enum(enumeration) = &column.ty else {
         return Ok(None);
@@ -395,25 +294,11 @@ pub(super) fn enum_check(
     if enumeration.storage == EnumStorage::Native && engine != Engine::Sqlite {
         return Ok(None);
     }
-    let words = enumeration
-        .values
-        .iter()
-        .map(|value| text(engine, value))
-        .collect::<Result<Vec<_>>>();
+    let words = enumeration.values.iter().map(|value| text(engine, value)).collect::<Result<Vec<_>>>();
     let words = words.map_err(|error| error.context(Place::column(engine, table, &column.name)))?;
-    let expression = format!(
-        "{} IN ({})",
-        list(dialect, [&column.name]),
-        words.join(", ")
-    );
+    let expression = format!("{} IN ({})", list(dialect, [&column.name]), words.join(", "));
     let name = name::derived(&table.name, [column.name.as_str()], "check");
-    Ok(Some((
-        name.clone(),
-        Check {
-            name: Some(name),
-            expression,
-        },
-    )))
+    Ok(Some((name.clone(), Check { name: Some(name), expression })))
 }
 
 #[cfg(test)]
@@ -422,9 +307,7 @@ mod tests {
     use crate::schema::IndexPart;
 
     fn table() -> Table {
-        Table::new("t")
-            .column(Column::new("id", Type::Int8))
-            .column(Column::new("c", Type::VarChar(9)))
+        Table::new("t").column(Column::new("id", Type::Int8)).column(Column::new("c", Type::VarChar(9)))
     }
 
     #[test]
@@ -433,9 +316,7 @@ mod tests {
         let written = Table::new("t").column(column);
         let reported = Table::new("t")
             .column(Column::new("mood", Type::Text))
-            .check(
-                Check::new("(mood = ANY (ARRAY['sad'::text, 'ok'::text]))").named("t_mood_check"),
-            );
+            .check(Check::new("(mood = ANY (ARRAY['sad'::text, 'ok'::text]))").named("t_mood_check"));
         assert!(equivalent(&written, &reported, &Dialect::POSTGRES));
         let other = Table::new("t").column(Column::new("mood", EnumType::new("mood", ["sad"])));
         assert!(!equivalent(&other, &reported, &Dialect::POSTGRES));
@@ -449,18 +330,13 @@ mod tests {
         reported.uniques.push(Unique::new(["c"]).named("c once"));
         assert!(equivalent(&written, &reported, &Dialect::MARIADB));
         assert!(!equivalent(&written, &reported, &Dialect::POSTGRES));
-        let prefixed = table().index(
-            Index::new([IndexPart::column("c").prefix(3)])
-                .named("c once")
-                .unique(),
-        );
+        let prefixed = table().index(Index::new([IndexPart::column("c").prefix(3)]).named("c once").unique());
         assert!(!equivalent(&prefixed, &reported, &Dialect::MARIADB));
     }
 
     #[test]
     fn index_that_mysql_makes_for_a_foreign_key_is_left_out() {
-        let written =
-            table().foreign_key(ForeignKey::new(["id"], "u", ["id"]).on_delete(Action::Restrict));
+        let written = table().foreign_key(ForeignKey::new(["id"], "u", ["id"]).on_delete(Action::Restrict));
         let reported = table()
             .foreign_key(ForeignKey::new(["id"], "u", ["id"]).named("t_id_fkey"))
             .index(Index::new(["id"]).named("t_id_fkey").method("BTREE"));
@@ -472,11 +348,7 @@ mod tests {
     fn schema_is_compared_when_both_have_one() {
         let public = table().in_schema("public");
         assert!(equivalent(&table(), &public, &Dialect::POSTGRES));
-        assert!(!equivalent(
-            &table().in_schema("other"),
-            &public,
-            &Dialect::POSTGRES
-        ));
+        assert!(!equivalent(&table().in_schema("other"), &public, &Dialect::POSTGRES));
     }
 
     #[test]
@@ -484,10 +356,7 @@ mod tests {
         let mut reported = table().comment("");
         reported.columns[1].collation = Some("utf8mb4_nopad_bin".to_owned());
         reported.columns[1].native_type = Some("varchar(9)".to_owned());
-        reported.options = TableOptions::new()
-            .engine("InnoDB")
-            .charset("utf8mb4")
-            .collation("utf8mb4_nopad_bin");
+        reported.options = TableOptions::new().engine("InnoDB").charset("utf8mb4").collation("utf8mb4_nopad_bin");
         assert!(equivalent(&table(), &reported, &Dialect::MARIADB));
         reported.columns[1].collation = Some("utf8mb4_general_ci".to_owned());
         assert!(!equivalent(&table(), &reported, &Dialect::MARIADB));

@@ -113,20 +113,14 @@ impl Column {
     /// Lets the engine compute the column on write.
     #[must_use]
     pub fn stored_as(mut self, expression: impl Into<String>) -> Self {
-        self.generated = Some(Generated {
-            expression: expression.into(),
-            kind: GeneratedKind::Stored,
-        });
+        self.generated = Some(Generated { expression: expression.into(), kind: GeneratedKind::Stored });
         self
     }
 
     /// Lets the engine compute the column on read.
     #[must_use]
     pub fn virtual_as(mut self, expression: impl Into<String>) -> Self {
-        self.generated = Some(Generated {
-            expression: expression.into(),
-            kind: GeneratedKind::Virtual,
-        });
+        self.generated = Some(Generated { expression: expression.into(), kind: GeneratedKind::Virtual });
         self
     }
 
@@ -162,9 +156,6 @@ impl Column {
 impl Generated {
     /// Makes a computation of a column.
     pub fn new(expression: impl Into<String>, kind: GeneratedKind) -> Self {
-        Self {
-            expression: expression.into(),
-            kind,
-        }
+        Self { expression: expression.into(), kind }
     }
 }

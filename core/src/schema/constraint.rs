@@ -99,10 +99,7 @@ pub enum Action {
 impl PrimaryKey {
     /// Makes a primary key.
     pub fn new(columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self {
-            name: None,
-            columns: columns.into_iter().map(Into::into).collect(),
-        }
+        Self { name: None, columns: columns.into_iter().map(Into::into).collect() }
     }
 
     /// Names the constraint.
@@ -149,10 +146,7 @@ impl Unique {
 impl Check {
     /// Makes a check constraint.
     pub fn new(expression: impl Into<String>) -> Self {
-        Self {
-            name: None,
-            expression: expression.into(),
-        }
+        Self { name: None, expression: expression.into() }
     }
 
     /// Names the constraint.

@@ -13,14 +13,8 @@ use crate::dialect::Dialect;
 ///
 /// NULL passes every guard: whether it may be stored is said by NOT NULL alone.
 pub(super) fn guard(column: &str, ty: &Type) -> Option<String> {
-    let stored =
-        |class: &str, more: &str| Some(format!("typeof({column}) IN ('{class}', 'null'){more}"));
-    let between = |low: &str, high: &str| {
-        stored(
-            "integer",
-            &format!(" AND {column} BETWEEN {low} AND {high}"),
-        )
-    };
+    let stored = |class: &str, more: &str| Some(format!("typeof({column}) IN ('{class}', 'null'){more}"));
+    let between = |low: &str, high: &str| stored("integer", &format!(" AND {column} BETWEEN {low} AND {high}"));
     match ty {
         Type::Bool => stored("integer", &format!(" AND {column} IN (0, 1)")),
         Type::Int2 => between("-32768", "32767"),
@@ -28,10 +22,7 @@ pub(super) fn guard(column: &str, ty: &Type) -> Option<String> {
         Type::UInt4 => between("0", "4294967295"),
         Type::Int8 | Type::Span => stored("integer", ""),
         // Of one width, or text would not sort as numbers do.
-        Type::UInt8 => stored(
-            "text",
-            &format!(" AND length({column}) = 20 AND {column} NOT GLOB '*[^0-9]*'"),
-        ),
+        Type::UInt8 => stored("text", &format!(" AND length({column}) = 20 AND {column} NOT GLOB '*[^0-9]*'")),
         Type::Float4 | Type::Float8 => stored("real", ""),
         Type::VarChar(length) => stored("text", &format!(" AND length({column}) <= {length}")),
         Type::Bytes => stored("blob", ""),
@@ -57,30 +48,19 @@ pub(super) fn guard(column: &str, ty: &Type) -> Option<String> {
 pub fn settle(table: &mut Table, dialect: &Dialect) {
     let take = |checks: &mut Vec<Check>, expression: &str| {
         let wanted = normal(expression, dialect);
-        let found = checks
-            .iter()
-            .position(|check| normal(&check.expression, dialect) == wanted);
+        let found = checks.iter().position(|check| normal(&check.expression, dialect) == wanted);
         found.map(|position| checks.remove(position)).is_some()
     };
-    let whole_key = table
-        .primary_key
-        .as_ref()
-        .and_then(|key| <&[String; 1]>::try_from(&key.columns[..]).ok().cloned());
+    let whole_key = table.primary_key.as_ref().and_then(|key| <&[String; 1]>::try_from(&key.columns[..]).ok().cloned());
     for column in &mut table.columns {
         let name = dialect.quote_identifier(&column.name);
         match Engine::of(dialect) {
             Engine::Sqlite => {
                 let widths = [Type::Int2, Type::Int4, Type::UInt4, Type::Int8];
-                let candidates = if column.ty == Type::Int8 {
-                    &widths[..]
-                } else {
-                    std::slice::from_ref(&column.ty)
-                };
+                let candidates = if column.ty == Type::Int8 { &widths[..] } else { std::slice::from_ref(&column.ty) };
                 let guarded = candidates
                     .iter()
-                    .find(|ty| {
-                        guard(&name, ty).is_some_and(|guard| take(&mut table.checks, &guard))
-                    })
+                    .find(|ty| guard(&name, ty).is_some_and(|guard| take(&mut table.checks, &guard)))
                     .cloned();
                 let declared = column.native_type.as_deref().unwrap_or("integer");
                 if guarded.is_none()
@@ -114,9 +94,7 @@ mod tests {
     #[test]
     fn key_without_a_guard_is_numbered() {
         let sqlite = &Dialect::SQLITE;
-        let table = Table::new("t")
-            .column(Column::new("id", Type::Int8).native_type("INTEGER"))
-            .primary_key(["id"]);
+        let table = Table::new("t").column(Column::new("id", Type::Int8).native_type("INTEGER")).primary_key(["id"]);
         let mut numbered = table.clone();
         settle(&mut numbered, sqlite);
         assert_eq!(numbered.columns[0].auto, Some(Auto::ByDefault));

@@ -141,14 +141,7 @@ impl IndexPart {
     }
 
     fn of(key: IndexKey) -> Self {
-        Self {
-            key,
-            order: Order::Ascending,
-            nulls: None,
-            prefix: None,
-            collation: None,
-            operator_class: None,
-        }
+        Self { key, order: Order::Ascending, nulls: None, prefix: None, collation: None, operator_class: None }
     }
 
     /// Lets the part fall.

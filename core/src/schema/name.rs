@@ -16,18 +16,12 @@ pub struct QualifiedName {
 impl QualifiedName {
     /// Makes a name without a schema.
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            schema: None,
-            name: name.into(),
-        }
+        Self { schema: None, name: name.into() }
     }
 
     /// Makes a name in a schema.
     pub fn in_schema(schema: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            schema: Some(schema.into()),
-            name: name.into(),
-        }
+        Self { schema: Some(schema.into()), name: name.into() }
     }
 }
 
@@ -71,11 +65,7 @@ const LONGEST: usize = 63;
 /// Gives the name of a key or an index that has none: its parts and a suffix, in PostgreSQL's manner.
 ///
 /// A name past 63 bytes is cut and ends in a digest of the whole, so that two long ones stay apart.
-pub(super) fn derived<'a>(
-    table: &'a str,
-    parts: impl IntoIterator<Item = &'a str>,
-    suffix: &'a str,
-) -> String {
+pub(super) fn derived<'a>(table: &'a str, parts: impl IntoIterator<Item = &'a str>, suffix: &'a str) -> String {
     let mut name = table.to_owned();
     for part in parts.into_iter().chain([suffix]) {
         name.push('_');
@@ -95,9 +85,7 @@ pub(super) fn derived<'a>(
 
 /// FNV-1a: the names must be the same in every build, which the standard library's hashes do not promise.
 fn digest(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]
@@ -106,10 +94,7 @@ mod tests {
 
     #[test]
     fn short_name_is_joined() {
-        assert_eq!(
-            derived("post", ["author_id", "at"], "fkey"),
-            "post_author_id_at_fkey"
-        );
+        assert_eq!(derived("post", ["author_id", "at"], "fkey"), "post_author_id_at_fkey");
         assert_eq!(derived("post", [], "pkey"), "post_pkey");
     }
 

@@ -57,19 +57,12 @@ impl<'a> Words<'a> {
                 .iter()
                 .find_map(|word| Some((name.strip_suffix(word)?.trim_end(), *word)))
                 .unwrap_or((name, ""));
-            return Self {
-                base,
-                arguments: Vec::new(),
-                rest,
-            };
+            return Self { base, arguments: Vec::new(), rest };
         };
         let (arguments, rest) = tail.split_once(')').unwrap_or((tail, ""));
         Self {
             base: base.trim_end(),
-            arguments: arguments
-                .split(',')
-                .filter_map(|it| it.trim().parse().ok())
-                .collect(),
+            arguments: arguments.split(',').filter_map(|it| it.trim().parse().ok()).collect(),
             rest: rest.trim(),
         }
     }
@@ -78,10 +71,7 @@ impl<'a> Words<'a> {
         match self.arguments[..] {
             [] => Some(Type::Decimal { size: None }),
             [precision] => Some(Type::decimal(u16::try_from(precision).ok()?, 0)),
-            [precision, scale] => Some(Type::decimal(
-                u16::try_from(precision).ok()?,
-                u16::try_from(scale).ok()?,
-            )),
+            [precision, scale] => Some(Type::decimal(u16::try_from(precision).ok()?, u16::try_from(scale).ok()?)),
             _ => None,
         }
     }
@@ -103,10 +93,8 @@ fn postgres(words: &Words<'_>) -> Option<Type> {
         ("jsonb" | "json", [], "") => Type::Json,
         ("date", [], "") => Type::Date,
         ("time" | "time without time zone", _, "") | ("time", _, "without time zone") => Type::Time,
-        ("timestamp" | "timestamp without time zone", _, "")
-        | ("timestamp", _, "without time zone") => Type::DateTime,
-        ("timestamptz" | "timestamp with time zone", _, "")
-        | ("timestamp", _, "with time zone") => Type::Timestamp,
+        ("timestamp" | "timestamp without time zone", _, "") | ("timestamp", _, "without time zone") => Type::DateTime,
+        ("timestamptz" | "timestamp with time zone", _, "") | ("timestamp", _, "with time zone") => Type::Timestamp,
         ("interval", _, "") => Type::Interval,
         _ => return None,
     })
@@ -116,9 +104,7 @@ fn mysql(words: &Words<'_>) -> Option<Type> {
     Some(match (words.base, &words.arguments[..], words.rest) {
         ("tinyint", [1], "") | ("boolean" | "bool", [], "") => Type::Bool,
         ("tinyint", _, "" | "unsigned") | ("smallint", _, "") => Type::Int2,
-        ("smallint", _, "unsigned")
-        | ("mediumint", _, "" | "unsigned")
-        | ("int" | "integer", _, "") => Type::Int4,
+        ("smallint", _, "unsigned") | ("mediumint", _, "" | "unsigned") | ("int" | "integer", _, "") => Type::Int4,
         ("int" | "integer", _, "unsigned") => Type::UInt4,
         ("bigint", _, "") => Type::Int8,
         ("bigint", _, "unsigned") => Type::UInt8,
@@ -144,21 +130,16 @@ fn mysql_enum(name: &str, words: &Words<'_>, dialect: &Dialect) -> Option<Type> 
         return None;
     }
     let tokens = Tokens::new(name, dialect.lexing).filter(|token| token.kind == TokenKind::String);
-    let values: Vec<_> = tokens
-        .filter_map(|token| unquoted(&normal(token.text(name), dialect)))
-        .collect();
+    let values: Vec<_> = tokens.filter_map(|token| unquoted(&normal(token.text(name), dialect))).collect();
     Some(Type::Enum(EnumType::new("", values).native()))
 }
 
 fn sqlite(words: &Words<'_>) -> Option<Type> {
     Some(match (words.base, &words.arguments[..], words.rest) {
         ("boolean" | "bool", [], "") => Type::Bool,
-        (
-            "integer" | "int" | "bigint" | "smallint" | "tinyint" | "mediumint" | "int2" | "int4"
-            | "int8",
-            _,
-            "",
-        ) => Type::Int8,
+        ("integer" | "int" | "bigint" | "smallint" | "tinyint" | "mediumint" | "int2" | "int4" | "int8", _, "") => {
+            Type::Int8
+        }
         ("u64_text", [], "") => Type::UInt8,
         ("real" | "double" | "double precision" | "float", [], "") => Type::Float8,
         ("decimal_text" | "decimal" | "numeric", _, "") => words.decimal()?,
@@ -210,10 +191,7 @@ impl Default {
                 return Some(known);
             }
         }
-        Some(
-            constant(&normal_form, ty, engine)
-                .map_or_else(|| Self::expression(sql.trim()), Self::Literal),
-        )
+        Some(constant(&normal_form, ty, engine).map_or_else(|| Self::expression(sql.trim()), Self::Literal))
     }
 }
 
@@ -221,13 +199,9 @@ fn constant(sql: &str, ty: &Type, engine: Engine) -> Option<Literal> {
     if let Some(text) = unquoted(sql) {
         return Some(match (engine, ty) {
             (Engine::Postgres, Type::Bytes) => Literal::Bytes(bytes(text.strip_prefix(r"\x")?)?),
-            (Engine::MySql | Engine::MariaDb, Type::Bytes | Type::VarBinary(_)) => {
-                Literal::Bytes(text.into_bytes())
-            }
+            (Engine::MySql | Engine::MariaDb, Type::Bytes | Type::VarBinary(_)) => Literal::Bytes(text.into_bytes()),
             (Engine::Postgres, ty) if ty.is_integer() => number(&text)?,
-            (Engine::Postgres, Type::Float4 | Type::Float8 | Type::Decimal { .. }) => {
-                number(&text)?
-            }
+            (Engine::Postgres, Type::Float4 | Type::Float8 | Type::Decimal { .. }) => number(&text)?,
             (Engine::Sqlite, Type::UInt8) => text.parse::<u64>().ok()?.into(),
             (Engine::Sqlite, Type::Decimal { .. }) => number(&text)?,
             _ => Literal::Text(text),
@@ -258,14 +232,8 @@ fn constant(sql: &str, ty: &Type, engine: Engine) -> Option<Literal> {
 fn number(digits: &str) -> Option<Literal> {
     let unsigned = digits.strip_prefix('-').unwrap_or(digits);
     let numeric = unsigned.starts_with(|c: char| c.is_ascii_digit())
-        && unsigned
-            .chars()
-            .all(|c| c.is_ascii_digit() || ".eE+-".contains(c));
-    let number = || {
-        digits
-            .parse()
-            .map_or_else(|_| Literal::Number(digits.to_owned()), Literal::Int)
-    };
+        && unsigned.chars().all(|c| c.is_ascii_digit() || ".eE+-".contains(c));
+    let number = || digits.parse().map_or_else(|_| Literal::Number(digits.to_owned()), Literal::Int);
     numeric.then(number)
 }
 
@@ -283,9 +251,7 @@ fn unquoted(literal: &str) -> Option<String> {
 
 fn bytes(digits: &str) -> Option<Vec<u8>> {
     let pairs = (0..digits.len()).step_by(2);
-    pairs
-        .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
-        .collect()
+    pairs.map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect()
 }
 
 #[cfg(test)]
@@ -327,12 +293,7 @@ mod tests {
 
     #[test]
     fn rendered_type_is_read_back_in_canonical_form() {
-        for dialect in [
-            Dialect::POSTGRES,
-            Dialect::MYSQL,
-            Dialect::MARIADB,
-            Dialect::SQLITE,
-        ] {
+        for dialect in [Dialect::POSTGRES, Dialect::MYSQL, Dialect::MARIADB, Dialect::SQLITE] {
             let mut written = 0;
             for ty in types() {
                 let table = Table::new("t").column(Column::new("c", ty.clone()));
@@ -348,12 +309,7 @@ mod tests {
                     _ => None,
                 });
                 settle(&mut reported, &dialect);
-                assert_eq!(
-                    canonical(&reported, &dialect),
-                    canonical(&table, &dialect),
-                    "{}: {name}",
-                    dialect.name
-                );
+                assert_eq!(canonical(&reported, &dialect), canonical(&table, &dialect), "{}: {name}", dialect.name);
                 written += 1;
             }
             assert!(written >= 20, "{}: {written}", dialect.name);
@@ -362,12 +318,7 @@ mod tests {
 
     #[test]
     fn canonical_form_is_stable() {
-        for dialect in [
-            Dialect::POSTGRES,
-            Dialect::MYSQL,
-            Dialect::MARIADB,
-            Dialect::SQLITE,
-        ] {
+        for dialect in [Dialect::POSTGRES, Dialect::MYSQL, Dialect::MARIADB, Dialect::SQLITE] {
             for ty in types() {
                 let table = Table::new("t").column(Column::new("c", ty));
                 let once = canonical(&table, &dialect);
@@ -379,40 +330,16 @@ mod tests {
     #[test]
     fn reported_names_of_servers_are_read() {
         for (dialect, name, ty) in [
-            (
-                &Dialect::POSTGRES,
-                "character varying(40)",
-                Type::VarChar(40),
-            ),
-            (
-                &Dialect::POSTGRES,
-                "timestamp(3) with time zone",
-                Type::Timestamp,
-            ),
+            (&Dialect::POSTGRES, "character varying(40)", Type::VarChar(40)),
+            (&Dialect::POSTGRES, "timestamp(3) with time zone", Type::Timestamp),
             (&Dialect::POSTGRES, "time without time zone", Type::Time),
-            (
-                &Dialect::POSTGRES,
-                "double precision[]",
-                Type::Float8.array(),
-            ),
-            (
-                &Dialect::POSTGRES,
-                "character(3)",
-                Type::Native("character(3)".into()),
-            ),
+            (&Dialect::POSTGRES, "double precision[]", Type::Float8.array()),
+            (&Dialect::POSTGRES, "character(3)", Type::Native("character(3)".into())),
             (&Dialect::MARIADB, "bigint(20) unsigned", Type::UInt8),
             (&Dialect::MARIADB, "tinyint(4)", Type::Int2),
             (&Dialect::MYSQL, "int unsigned", Type::UInt4),
-            (
-                &Dialect::MYSQL,
-                "decimal(5,2) unsigned",
-                Type::Native("decimal(5,2) unsigned".into()),
-            ),
-            (
-                &Dialect::MYSQL,
-                "enum('a','it''s')",
-                Type::Enum(EnumType::new("", ["a", "it's"]).native()),
-            ),
+            (&Dialect::MYSQL, "decimal(5,2) unsigned", Type::Native("decimal(5,2) unsigned".into())),
+            (&Dialect::MYSQL, "enum('a','it''s')", Type::Enum(EnumType::new("", ["a", "it's"]).native())),
             (&Dialect::SQLITE, "DECIMAL(10, 2)", Type::decimal(10, 2)),
             (&Dialect::SQLITE, "", Type::Native(String::new())),
         ] {
@@ -424,62 +351,17 @@ mod tests {
     fn reported_defaults_are_read() {
         for (dialect, sql, ty, default) in [
             (&Dialect::POSTGRES, "true", Type::Bool, Some(true.into())),
-            (
-                &Dialect::POSTGRES,
-                "'-5'::integer",
-                Type::Int4,
-                Some((-5).into()),
-            ),
-            (
-                &Dialect::POSTGRES,
-                r"'\x00ff'::bytea",
-                Type::Bytes,
-                Some(vec![0, 255].into()),
-            ),
-            (
-                &Dialect::POSTGRES,
-                "gen_random_uuid()",
-                Type::Uuid,
-                Some(Default::Uuid),
-            ),
-            (
-                &Dialect::POSTGRES,
-                "upper('a'::text)",
-                Type::Text,
-                Some(Default::expression("upper('a'::text)")),
-            ),
+            (&Dialect::POSTGRES, "'-5'::integer", Type::Int4, Some((-5).into())),
+            (&Dialect::POSTGRES, r"'\x00ff'::bytea", Type::Bytes, Some(vec![0, 255].into())),
+            (&Dialect::POSTGRES, "gen_random_uuid()", Type::Uuid, Some(Default::Uuid)),
+            (&Dialect::POSTGRES, "upper('a'::text)", Type::Text, Some(Default::expression("upper('a'::text)"))),
             (&Dialect::MARIADB, "NULL", Type::Text, None),
             (&Dialect::MARIADB, "0", Type::Bool, Some(false.into())),
-            (
-                &Dialect::MARIADB,
-                r"'it\'s \\'",
-                Type::Text,
-                Some(r"it's \".into()),
-            ),
-            (
-                &Dialect::MARIADB,
-                "current_timestamp(6)",
-                Type::Timestamp,
-                Some(Default::Now),
-            ),
-            (
-                &Dialect::MARIADB,
-                "unhex(replace(uuid(),'-',''))",
-                Type::Uuid,
-                Some(Default::Uuid),
-            ),
-            (
-                &Dialect::SQLITE,
-                "'00000000000000000007'",
-                Type::UInt8,
-                Some(7.into()),
-            ),
-            (
-                &Dialect::SQLITE,
-                "'1.50'",
-                Type::decimal(4, 2),
-                Some(Default::number("1.50")),
-            ),
+            (&Dialect::MARIADB, r"'it\'s \\'", Type::Text, Some(r"it's \".into())),
+            (&Dialect::MARIADB, "current_timestamp(6)", Type::Timestamp, Some(Default::Now)),
+            (&Dialect::MARIADB, "unhex(replace(uuid(),'-',''))", Type::Uuid, Some(Default::Uuid)),
+            (&Dialect::SQLITE, "'00000000000000000007'", Type::UInt8, Some(7.into())),
+            (&Dialect::SQLITE, "'1.50'", Type::decimal(4, 2), Some(Default::number("1.50"))),
         ] {
             assert_eq!(Default::from_native(sql, &ty, dialect), default, "{sql}");
         }

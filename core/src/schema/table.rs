@@ -84,10 +84,7 @@ impl Table {
 
     /// Gives the name with its schema.
     pub fn qualified_name(&self) -> QualifiedName {
-        QualifiedName {
-            schema: self.schema.clone(),
-            name: self.name.clone(),
-        }
+        QualifiedName { schema: self.schema.clone(), name: self.name.clone() }
     }
 
     /// Finds a column by its name.
@@ -97,9 +94,7 @@ impl Table {
 
     /// Tells whether a column is part of the primary key.
     pub fn is_key(&self, column: &str) -> bool {
-        self.primary_key
-            .as_ref()
-            .is_some_and(|key| key.columns.iter().any(|name| name == column))
+        self.primary_key.as_ref().is_some_and(|key| key.columns.iter().any(|name| name == column))
     }
 
     /// Puts the table into a schema.

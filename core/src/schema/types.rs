@@ -75,9 +75,7 @@ impl Type {
     /// Makes a decimal of `precision` digits, `scale` of them after the point.
     #[must_use]
     pub const fn decimal(precision: u16, scale: u16) -> Self {
-        Self::Decimal {
-            size: Some(DecimalSize { precision, scale }),
-        }
+        Self::Decimal { size: Some(DecimalSize { precision, scale }) }
     }
 
     /// Makes a list of this type.
@@ -88,10 +86,7 @@ impl Type {
 
     /// Tells whether the type is an integer of any width.
     pub const fn is_integer(&self) -> bool {
-        matches!(
-            self,
-            Self::Int2 | Self::Int4 | Self::Int8 | Self::UInt4 | Self::UInt8
-        )
+        matches!(self, Self::Int2 | Self::Int4 | Self::Int8 | Self::UInt4 | Self::UInt8)
     }
 }
 
@@ -127,10 +122,7 @@ pub enum EnumStorage {
 
 impl EnumType {
     /// Makes an enum that is stored as text with a check.
-    pub fn new(
-        name: impl Into<String>,
-        values: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn new(name: impl Into<String>, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             schema: None,
             name: name.into(),

@@ -71,10 +71,7 @@ impl View {
 
     /// Gives the name with its schema.
     pub fn qualified_name(&self) -> QualifiedName {
-        QualifiedName {
-            schema: self.schema.clone(),
-            name: self.name.clone(),
-        }
+        QualifiedName { schema: self.schema.clone(), name: self.name.clone() }
     }
 
     /// Puts the view into a schema.
@@ -109,34 +106,19 @@ impl View {
 impl Sequence {
     /// Makes a sequence from 1 by 1.
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            schema: None,
-            name: name.into(),
-            start: 1,
-            increment: 1,
-            min: None,
-            max: None,
-            cycle: false,
-        }
+        Self { schema: None, name: name.into(), start: 1, increment: 1, min: None, max: None, cycle: false }
     }
 
     /// Gives the name with its schema.
     pub fn qualified_name(&self) -> QualifiedName {
-        QualifiedName {
-            schema: self.schema.clone(),
-            name: self.name.clone(),
-        }
+        QualifiedName { schema: self.schema.clone(), name: self.name.clone() }
     }
 }
 
 impl Unmodelled {
     /// Makes a mark of an object.
     pub fn new(kind: impl Into<String>, name: impl Into<QualifiedName>) -> Self {
-        Self {
-            kind: kind.into(),
-            name: name.into(),
-            definition: None,
-        }
+        Self { kind: kind.into(), name: name.into(), definition: None }
     }
 
     /// Adds its SQL.

@@ -13,12 +13,7 @@ use crate::dialect::{Dialect, Flavor};
 /// Gives the normal form of an expression.
 pub(super) fn normal(sql: &str, dialect: &Dialect) -> String {
     let words = words(sql, dialect);
-    let mut reader = Reader {
-        words: &words,
-        at: 0,
-        postgres: dialect.flavor == Flavor::Postgres,
-        last: None,
-    };
+    let mut reader = Reader { words: &words, at: 0, postgres: dialect.flavor == Flavor::Postgres, last: None };
     match reader.expression(0) {
         Some(tree) if reader.at == words.len() => tree,
         _ => words.join(" "),
@@ -33,14 +28,7 @@ struct Reader<'w> {
     last: Option<(String, String, String)>,
 }
 
-const OPPOSITES: [(&str, &str); 6] = [
-    ("=", "<>"),
-    ("<>", "="),
-    ("<", ">="),
-    (">=", "<"),
-    (">", "<="),
-    ("<=", ">"),
-];
+const OPPOSITES: [(&str, &str); 6] = [("=", "<>"), ("<>", "="), ("<", ">="), (">=", "<"), (">", "<="), ("<=", ">")];
 
 const OR: u8 = 1;
 const AND: u8 = 2;
@@ -113,8 +101,7 @@ impl Reader<'_> {
         let binding = match word.as_str() {
             "or" => OR,
             "and" => AND,
-            "=" | "<" | ">" | "<=" | ">=" | "<>" | "is" | "in" | "not" | "like" | "ilike"
-            | "between" => COMPARE,
+            "=" | "<" | ">" | "<=" | ">=" | "<>" | "is" | "in" | "not" | "like" | "ilike" | "between" => COMPARE,
             "+" | "-" => SUM,
             "*" | "/" | "%" => PRODUCT,
             "at" => OTHER,
@@ -215,18 +202,13 @@ impl Reader<'_> {
             while self.take(".") {
                 name = format!("{name}.{}", self.next()?);
             }
-            if self.peek() == "(" {
-                name + &self.arguments("(", ")")?
-            } else {
-                name
-            }
+            if self.peek() == "(" { name + &self.arguments("(", ")")? } else { name }
         } else if starts == '\'' || starts.is_ascii_digit() {
             first
         } else {
             return None;
         };
-        let literal =
-            tree.ends_with('\'') || tree.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+        let literal = tree.ends_with('\'') || tree.starts_with(|c: char| c.is_ascii_digit() || c == '-');
         let casts = self.casts();
         if let Some(number) = casts.first().and_then(|cast| negative(&tree, cast)) {
             return Some(number);
@@ -244,11 +226,7 @@ impl Reader<'_> {
         let mut casts = Vec::new();
         while self.postgres && self.take("::") {
             let mut ty = String::new();
-            while self
-                .peek()
-                .starts_with(|c: char| c.is_alphabetic() || c == '"')
-                && !is_clause(self.peek())
-            {
+            while self.peek().starts_with(|c: char| c.is_alphabetic() || c == '"') && !is_clause(self.peek()) {
                 if !ty.is_empty() {
                     ty.push(' ');
                 }
@@ -294,23 +272,13 @@ const ALIASES: [(&str, &str); 12] = [
 
 /// Gives the number of `'-1'::integer`, as PostgreSQL writes one below zero.
 fn negative(literal: &str, cast: &str) -> Option<String> {
-    let types = [
-        "smallint",
-        "integer",
-        "bigint",
-        "numeric",
-        "real",
-        "double precision",
-    ];
+    let types = ["smallint", "integer", "bigint", "numeric", "real", "double precision"];
     let digits = literal.strip_prefix('\'')?.strip_suffix('\'')?;
     (types.contains(&cast) && digits.starts_with('-')).then(|| digits.to_owned())
 }
 
 fn is_clause(word: &str) -> bool {
-    [
-        "and", "or", "not", "in", "is", "like", "ilike", "between", "collate", "at",
-    ]
-    .contains(&word)
+    ["and", "or", "not", "in", "is", "like", "ilike", "between", "collate", "at"].contains(&word)
 }
 
 enum Step {
@@ -330,86 +298,50 @@ mod tests {
     #[test]
     fn postgresql_spelling_is_undone() {
         let dialect = &Dialect::POSTGRES;
-        same(
-            dialect,
-            r#""Mood" IN ('sad', 'ok')"#,
-            r#"("Mood" = ANY (ARRAY['sad'::text, 'ok'::text]))"#,
-        );
+        same(dialect, r#""Mood" IN ('sad', 'ok')"#, r#"("Mood" = ANY (ARRAY['sad'::text, 'ok'::text]))"#);
         same(
             dialect,
             "kind IN ('a', 'b')",
             "((kind)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[]))",
         );
-        same(
-            dialect,
-            "a > 0 AND b < 10 OR c IS NOT NULL",
-            "(((a > 0) AND (b < 10)) OR (c IS NOT NULL))",
-        );
-        same(
-            dialect,
-            "price BETWEEN 1 AND 5",
-            "((price >= 1) AND (price <= 5))",
-        );
+        same(dialect, "a > 0 AND b < 10 OR c IS NOT NULL", "(((a > 0) AND (b < 10)) OR (c IS NOT NULL))");
+        same(dialect, "price BETWEEN 1 AND 5", "((price >= 1) AND (price <= 5))");
         same(dialect, "lower(name) <> ''", "(lower(name) <> ''::text)");
         same(dialect, "price * 2 + 1", "((price * 2) + 1)");
         same(dialect, "price > -1", "(price > '-1'::integer)");
         same(dialect, "price > -1.5", "(price > '-1.5'::numeric)");
         same(dialect, r"path <> E'a\\b'", r"(path <> 'a\b'::text)");
-        same(
-            dialect,
-            "(now() AT TIME ZONE 'UTC')",
-            "(now() AT TIME ZONE 'UTC'::text)",
-        );
+        same(dialect, "(now() AT TIME ZONE 'UTC')", "(now() AT TIME ZONE 'UTC'::text)");
     }
 
     #[test]
     fn mariadb_spelling_is_undone() {
         let dialect = &Dialect::MARIADB;
-        same(
-            dialect,
-            "`Mood` IN ('it''s', 'ok')",
-            r"`Mood` in ('it\'s','ok')",
-        );
+        same(dialect, "`Mood` IN ('it''s', 'ok')", r"`Mood` in ('it\'s','ok')");
         same(dialect, "a > 0 AND B < 10", "`a` > 0 and `b` < 10");
         same(dialect, "NOT (price < -5)", "`price` >= -5");
-        same(
-            dialect,
-            "kind in (_utf8mb4 X'615C62', 'c')",
-            r"(`kind` in ('a\\b','c'))",
-        );
+        same(dialect, "kind in (_utf8mb4 X'615C62', 'c')", r"(`kind` in ('a\\b','c'))");
     }
 
     #[test]
     fn meaning_is_kept_apart() {
         for dialect in [&Dialect::POSTGRES, &Dialect::SQLITE, &Dialect::MARIADB] {
             assert_ne!(normal("(a + b) * c", dialect), normal("a + b * c", dialect));
-            assert_ne!(
-                normal("a OR b AND c", dialect),
-                normal("(a OR b) AND c", dialect)
-            );
+            assert_ne!(normal("a OR b AND c", dialect), normal("(a OR b) AND c", dialect));
             assert_ne!(normal("a = 'X'", dialect), normal("a = 'x'", dialect));
             assert_ne!(normal("NOT a = b", dialect), normal("(NOT a) = b", dialect));
             assert_ne!(normal("a - (b - c)", dialect), normal("a - b - c", dialect));
         }
         let dialect = &Dialect::POSTGRES;
-        assert_ne!(
-            normal(r#""Name" > 0"#, dialect),
-            normal("Name > 0", dialect)
-        );
+        assert_ne!(normal(r#""Name" > 0"#, dialect), normal("Name > 0", dialect));
         same(dialect, "a::int4 = 1", "((a)::integer = 1)");
-        assert_ne!(
-            normal("a::int4 = 1", dialect),
-            normal("a::int8 = 1", dialect)
-        );
+        assert_ne!(normal("a::int4 = 1", dialect), normal("a::int8 = 1", dialect));
     }
 
     #[test]
     fn unknown_grammar_keeps_its_tokens() {
         let dialect = &Dialect::SQLITE;
-        assert_eq!(
-            normal("CASE  WHEN a THEN 1 END", dialect),
-            "case when a then 1 end"
-        );
+        assert_eq!(normal("CASE  WHEN a THEN 1 END", dialect), "case when a then 1 end");
         assert_eq!(normal("", dialect), "");
     }
 }

@@ -8,17 +8,14 @@ use crate::lex::{TokenKind, Tokens};
 pub(super) fn words(sql: &str, dialect: &Dialect) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut end = 0;
-    let tokens: Vec<_> = Tokens::new(sql, dialect.lexing)
-        .filter(|token| !token.kind.is_blank())
-        .collect();
+    let tokens: Vec<_> = Tokens::new(sql, dialect.lexing).filter(|token| !token.kind.is_blank()).collect();
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let text = token.text(sql);
         match token.kind {
             // The introducer of a character set, which MySQL puts before the literals it writes.
             TokenKind::Word
-                if text.starts_with('_')
-                    && tokens.peek().is_some_and(|it| it.kind == TokenKind::String) =>
+                if text.starts_with('_') && tokens.peek().is_some_and(|it| it.kind == TokenKind::String) =>
             {
                 let literal = tokens.next().map_or("", |token| token.text(sql));
                 words.push(string(literal, dialect));
@@ -32,9 +29,7 @@ pub(super) fn words(sql: &str, dialect: &Dialect) -> Vec<String> {
             }
             TokenKind::QuotedIdentifier => words.push(identifier(&text.to_lowercase())),
             TokenKind::Symbol | TokenKind::EscapedQuestion | TokenKind::Placeholder(_)
-                if token.start == end
-                    && is_operator(text)
-                    && words.last().is_some_and(|word| is_operator(word)) =>
+                if token.start == end && is_operator(text) && words.last().is_some_and(|word| is_operator(word)) =>
             {
                 if let Some(last) = words.last_mut() {
                     last.push_str(text);
@@ -54,10 +49,7 @@ pub(super) fn words(sql: &str, dialect: &Dialect) -> Vec<String> {
 }
 
 pub(super) fn is_operator(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| b"+-*/<>=~!@#%^&|?:".contains(&byte))
+    !text.is_empty() && text.bytes().all(|byte| b"+-*/<>=~!@#%^&|?:".contains(&byte))
 }
 
 fn identifier(quoted: &str) -> String {
@@ -65,27 +57,18 @@ fn identifier(quoted: &str) -> String {
         return String::new();
     };
     let inner = &quoted[quote.len_utf8()..quoted.len() - 1];
-    let name = if quote == '[' {
-        inner.to_owned()
-    } else {
-        inner.replace(&format!("{quote}{quote}"), &quote.to_string())
-    };
-    let plain = name
-        .chars()
-        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    let name =
+        if quote == '[' { inner.to_owned() } else { inner.replace(&format!("{quote}{quote}"), &quote.to_string()) };
+    let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         && name.starts_with(|c: char| !c.is_ascii_digit())
         && !RESERVED.contains(&name.as_str());
-    if plain {
-        name
-    } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    }
+    if plain { name } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 /// Words of the grammar below: a column of such a name must not be read as one.
 const RESERVED: [&str; 16] = [
-    "and", "or", "not", "in", "is", "null", "like", "ilike", "between", "case", "end", "any",
-    "array", "collate", "escape", "true",
+    "and", "or", "not", "in", "is", "null", "like", "ilike", "between", "case", "end", "any", "array", "collate",
+    "escape", "true",
 ];
 
 /// Writes a string literal as plain text between quotes, and bytes as `x'…'` in lower case.
@@ -122,19 +105,11 @@ fn unescaped(literal: &str) -> String {
 
 /// Writes `x'…'` as the text that its bytes are, if they are text.
 fn hex_text(literal: String) -> String {
-    let Some(digits) = literal
-        .strip_prefix("x'")
-        .and_then(|rest| rest.strip_suffix('\''))
-    else {
+    let Some(digits) = literal.strip_prefix("x'").and_then(|rest| rest.strip_suffix('\'')) else {
         return literal;
     };
-    let bytes = (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok());
-    match bytes
-        .collect::<Option<Vec<u8>>>()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-    {
+    let bytes = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok());
+    match bytes.collect::<Option<Vec<u8>>>().and_then(|bytes| String::from_utf8(bytes).ok()) {
         Some(text) => format!("'{}'", text.replace('\'', "''")),
         None => literal,
     }

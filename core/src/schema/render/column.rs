@@ -28,16 +28,10 @@ fn numbered_type(place: Place<'_>, dialect: &Dialect, ty: &Type, auto: Auto) -> 
         Engine::Sqlite => ty.is_integer() && *ty != Type::UInt8,
     };
     if !fits {
-        return Err(place.unsupported(
-            format_args!("numbering of a column of type {ty:?}"),
-            "declare it as int8",
-        ));
+        return Err(place.unsupported(format_args!("numbering of a column of type {ty:?}"), "declare it as int8"));
     }
     if auto == Auto::Always && place.engine != Engine::Postgres {
-        return Err(place.unsupported(
-            "GENERATED ALWAYS AS IDENTITY",
-            "number the column by default",
-        ));
+        return Err(place.unsupported("GENERATED ALWAYS AS IDENTITY", "number the column by default"));
     }
     Ok(match (place.engine, auto, ty) {
         (Engine::Postgres, Auto::Serial, Type::Int2) => "smallserial".to_owned(),
@@ -61,17 +55,9 @@ pub fn column_definition(table: &Table, column: &Column, dialect: &Dialect) -> R
     if column.generated.is_some() && column.default.is_some() {
         return Err(place.wrong("a generated column has no default"));
     }
-    let mut sql = format!(
-        "{} {}",
-        dialect.quote_identifier(&column.name),
-        column_type(table, column, dialect)?
-    );
+    let mut sql = format!("{} {}", dialect.quote_identifier(&column.name), column_type(table, column, dialect)?);
     if let Some(collation) = &column.collation {
-        let name = if engine.is_mysql() {
-            collation.clone()
-        } else {
-            dialect.quote_identifier(collation)
-        };
+        let name = if engine.is_mysql() { collation.clone() } else { dialect.quote_identifier(collation) };
         sql += &format!(" COLLATE {name}");
     }
     if engine == Engine::Postgres {
@@ -85,11 +71,7 @@ pub fn column_definition(table: &Table, column: &Column, dialect: &Dialect) -> R
     sql += nullability(engine, table, column);
     if let Some(default) = &column.default {
         sql += &format!(" DEFAULT {}", literal::default(place, column, default)?);
-    } else if engine.is_mysql()
-        && column.ty == Type::Timestamp
-        && column.nullable
-        && column.generated.is_none()
-    {
+    } else if engine.is_mysql() && column.ty == Type::Timestamp && column.nullable && column.generated.is_none() {
         sql += " DEFAULT NULL";
     }
     if engine.is_mysql() {
@@ -113,17 +95,11 @@ fn generated(place: Place<'_>, column: &Column) -> Result<String> {
     let kind = match generated.kind {
         GeneratedKind::Stored => "STORED",
         GeneratedKind::Virtual if place.engine == Engine::Postgres => {
-            return Err(place.unsupported(
-                "virtual generated columns before version 18",
-                "declare it as stored",
-            ));
+            return Err(place.unsupported("virtual generated columns before version 18", "declare it as stored"));
         }
         GeneratedKind::Virtual => "VIRTUAL",
     };
-    Ok(format!(
-        " GENERATED ALWAYS AS ({}) {kind}",
-        generated.expression
-    ))
+    Ok(format!(" GENERATED ALWAYS AS ({}) {kind}", generated.expression))
 }
 
 fn nullability(engine: Engine, table: &Table, column: &Column) -> &'static str {
@@ -143,16 +119,10 @@ fn nullability(engine: Engine, table: &Table, column: &Column) -> &'static str {
 fn sqlite_tail(place: Place<'_>, column: &Column, dialect: &Dialect) -> Result<String> {
     let Some(auto) = column.auto else {
         let name = dialect.quote_identifier(&column.name);
-        return Ok(
-            guard(&name, &column.ty).map_or_else(String::new, |guard| format!(" CHECK ({guard})"))
-        );
+        return Ok(guard(&name, &column.ty).map_or_else(String::new, |guard| format!(" CHECK ({guard})")));
     };
     let table = place.table;
-    let Some(key) = table
-        .primary_key
-        .as_ref()
-        .filter(|key| key.columns == [column.name.as_str()])
-    else {
+    let Some(key) = table.primary_key.as_ref().filter(|key| key.columns == [column.name.as_str()]) else {
         return Err(place.unsupported(
             "numbered column that is not the whole primary key",
             "make the column alone the primary key, or give its numbers yourself",
@@ -161,15 +131,8 @@ fn sqlite_tail(place: Place<'_>, column: &Column, dialect: &Dialect) -> Result<S
     // Only a column declared `integer`, with the key in its own definition, is numbered; it has no guard, as SQLite
     // itself refuses all but integers, and by that a catalog knows it from a key that is not numbered.
     let name = crate::schema::canonical::primary_key_name(table, key);
-    let more = if auto == Auto::Monotonic {
-        " AUTOINCREMENT"
-    } else {
-        ""
-    };
-    Ok(format!(
-        " CONSTRAINT {} PRIMARY KEY{more}",
-        dialect.quote_identifier(&name)
-    ))
+    let more = if auto == Auto::Monotonic { " AUTOINCREMENT" } else { "" };
+    Ok(format!(" CONSTRAINT {} PRIMARY KEY{more}", dialect.quote_identifier(&name)))
 }
 
 /// Writes a comment, in which MySQL takes nothing but a plain literal.

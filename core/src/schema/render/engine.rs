@@ -60,27 +60,16 @@ pub(in crate::schema) struct Place<'a> {
 
 impl<'a> Place<'a> {
     pub(in crate::schema) fn table(engine: Engine, table: &'a Table) -> Self {
-        Self {
-            engine,
-            table,
-            column: None,
-        }
+        Self { engine, table, column: None }
     }
 
     pub(in crate::schema) fn column(engine: Engine, table: &'a Table, column: &'a str) -> Self {
-        Self {
-            engine,
-            table,
-            column: Some(column),
-        }
+        Self { engine, table, column: Some(column) }
     }
 
     /// The engine cannot do it; `what` is the thing, `fix` what to do instead.
     pub(in crate::schema) fn unsupported(self, what: impl fmt::Display, fix: &str) -> Error {
-        self.attach(Error::not_supported(format!(
-            "{self}: {} has no {what}; {fix}",
-            self.engine
-        )))
+        self.attach(Error::not_supported(format!("{self}: {} has no {what}; {fix}", self.engine)))
     }
 
     /// The model contradicts itself.
@@ -110,23 +99,12 @@ impl fmt::Display for Place<'_> {
 /// Writes a name with its schema, quoted.
 pub(super) fn qualified(dialect: &Dialect, name: &QualifiedName) -> String {
     match &name.schema {
-        Some(schema) => format!(
-            "{}.{}",
-            dialect.quote_identifier(schema),
-            dialect.quote_identifier(&name.name)
-        ),
+        Some(schema) => format!("{}.{}", dialect.quote_identifier(schema), dialect.quote_identifier(&name.name)),
         None => dialect.quote_identifier(&name.name),
     }
 }
 
 /// Writes names, quoted, with commas between.
-pub(in crate::schema) fn list<'a>(
-    dialect: &Dialect,
-    names: impl IntoIterator<Item = &'a String>,
-) -> String {
-    names
-        .into_iter()
-        .map(|name| dialect.quote_identifier(name))
-        .collect::<Vec<_>>()
-        .join(", ")
+pub(in crate::schema) fn list<'a>(dialect: &Dialect, names: impl IntoIterator<Item = &'a String>) -> String {
+    names.into_iter().map(|name| dialect.quote_identifier(name)).collect::<Vec<_>>().join(", ")
 }

@@ -19,20 +19,10 @@ pub fn create_index(table: &Table, index: &Index, dialect: &Dialect) -> Result<S
     let place = Place::table(engine, table);
     validate::index(place, index)?;
     let name = index_name(table, index);
-    let parts = index
-        .parts
-        .iter()
-        .map(|part| self::part(place, &name, index, part, dialect))
-        .collect::<Result<Vec<_>>>()?;
-    let method = index
-        .method
-        .as_deref()
-        .filter(|method| !method.eq_ignore_ascii_case("btree"));
-    let special = method.filter(|method| {
-        ["fulltext", "spatial"]
-            .iter()
-            .any(|it| it.eq_ignore_ascii_case(method))
-    });
+    let parts =
+        index.parts.iter().map(|part| self::part(place, &name, index, part, dialect)).collect::<Result<Vec<_>>>()?;
+    let method = index.method.as_deref().filter(|method| !method.eq_ignore_ascii_case("btree"));
+    let special = method.filter(|method| ["fulltext", "spatial"].iter().any(|it| it.eq_ignore_ascii_case(method)));
 
     let mut sql = "CREATE ".to_owned();
     if index.unique {
@@ -43,28 +33,16 @@ pub fn create_index(table: &Table, index: &Index, dialect: &Dialect) -> Result<S
     }
     // SQLite wants the schema before the index, the others before the table.
     let (shown, on) = if engine == Engine::Sqlite {
-        let shown = QualifiedName {
-            schema: table.schema.clone(),
-            name: name.clone(),
-        };
-        (
-            qualified(dialect, &shown),
-            dialect.quote_identifier(&table.name),
-        )
+        let shown = QualifiedName { schema: table.schema.clone(), name: name.clone() };
+        (qualified(dialect, &shown), dialect.quote_identifier(&table.name))
     } else {
-        (
-            dialect.quote_identifier(&name),
-            qualified(dialect, &table.qualified_name()),
-        )
+        (dialect.quote_identifier(&name), qualified(dialect, &table.qualified_name()))
     };
     sql += &format!("INDEX {shown}");
     match (engine, method) {
         (_, None) => sql += &format!(" ON {on}"),
         (Engine::Postgres, Some(method)) => {
-            sql += &format!(
-                " ON {on} USING {}",
-                dialect.quote_identifier(&method.to_ascii_lowercase())
-            );
+            sql += &format!(" ON {on} USING {}", dialect.quote_identifier(&method.to_ascii_lowercase()));
         }
         (Engine::MySql | Engine::MariaDb, Some(_)) if special.is_some() => {
             sql += &format!(" ON {on}");
@@ -73,10 +51,9 @@ pub fn create_index(table: &Table, index: &Index, dialect: &Dialect) -> Result<S
             sql += &format!(" USING HASH ON {on}");
         }
         (_, Some(method)) => {
-            return Err(place.unsupported(
-                format_args!("index method {method:?} (index {name:?})"),
-                "leave the method out",
-            ));
+            return Err(
+                place.unsupported(format_args!("index method {method:?} (index {name:?})"), "leave the method out")
+            );
         }
     }
     sql += &format!(" ({})", parts.join(", "));
@@ -102,13 +79,7 @@ pub fn create_index(table: &Table, index: &Index, dialect: &Dialect) -> Result<S
     Ok(sql)
 }
 
-fn part(
-    place: Place<'_>,
-    name: &str,
-    index: &Index,
-    part: &IndexPart,
-    dialect: &Dialect,
-) -> Result<String> {
+fn part(place: Place<'_>, name: &str, index: &Index, part: &IndexPart, dialect: &Dialect) -> Result<String> {
     let engine = place.engine;
     let mut sql = match &part.key {
         IndexKey::Column(column) => {
@@ -146,10 +117,7 @@ fn part(
     }
     if let Some(class) = &part.operator_class {
         if engine != Engine::Postgres {
-            return Err(place.unsupported(
-                format_args!("operator classes (index {name:?})"),
-                "leave it out",
-            ));
+            return Err(place.unsupported(format_args!("operator classes (index {name:?})"), "leave it out"));
         }
         sql += &format!(" {}", dialect.quote_identifier(class));
     }
@@ -173,11 +141,7 @@ fn part(
 /// Where an engine puts NULLs in an index: PostgreSQL after all values, the others before them.
 pub(in crate::schema) fn nulls_by_default(engine: Engine, order: Order) -> Nulls {
     let nulls_are_greatest = engine == Engine::Postgres;
-    if nulls_are_greatest == (order == Order::Ascending) {
-        Nulls::Last
-    } else {
-        Nulls::First
-    }
+    if nulls_are_greatest == (order == Order::Ascending) { Nulls::Last } else { Nulls::First }
 }
 
 /// Writes DROP INDEX.
@@ -187,9 +151,6 @@ pub fn drop_index(table: &Table, index: &Index, dialect: &Dialect) -> String {
         let on = qualified(dialect, &table.qualified_name());
         return format!("DROP INDEX {} ON {on}", dialect.quote_identifier(&name));
     }
-    let name = QualifiedName {
-        schema: table.schema.clone(),
-        name,
-    };
+    let name = QualifiedName { schema: table.schema.clone(), name };
     format!("DROP INDEX {}", qualified(dialect, &name))
 }

@@ -13,9 +13,7 @@ use crate::schema::{Column, Default, Literal, Type};
 /// `NotSupported` where the engine cannot hold the text: a NUL character on PostgreSQL and SQLite.
 pub(in crate::schema) fn text(engine: Engine, value: &str) -> Result<String> {
     if value.contains('\0') && !engine.is_mysql() {
-        return Err(Error::not_supported(format!(
-            "{engine} cannot write the text {value:?}: it has a NUL character"
-        )));
+        return Err(Error::not_supported(format!("{engine} cannot write the text {value:?}: it has a NUL character")));
     }
     let plain = value.replace('\'', "''");
     Ok(match engine {
@@ -49,9 +47,7 @@ pub(super) fn literal(place: Place<'_>, ty: &Type, value: &Literal) -> Result<St
     let engine = place.engine;
     Ok(match value {
         Literal::Null => "NULL".to_owned(),
-        Literal::Bool(value) if engine == Engine::Postgres => {
-            if *value { "TRUE" } else { "FALSE" }.to_owned()
-        }
+        Literal::Bool(value) if engine == Engine::Postgres => if *value { "TRUE" } else { "FALSE" }.to_owned(),
         Literal::Bool(value) => u8::from(*value).to_string(),
         Literal::Int(value) => number(place, ty, &value.to_string())?,
         Literal::Number(digits) if is_number(digits) => number(place, ty, digits)?,
@@ -62,10 +58,7 @@ pub(super) fn literal(place: Place<'_>, ty: &Type, value: &Literal) -> Result<St
         Literal::Text(value) => text(engine, value)?,
         Literal::Bytes(value) if engine == Engine::Postgres => {
             let digits = hex(value);
-            format!(
-                r"E'\\x{}'",
-                &digits[2..digits.len() - 1].to_ascii_lowercase()
-            )
+            format!(r"E'\\x{}'", &digits[2..digits.len() - 1].to_ascii_lowercase())
         }
         Literal::Bytes(value) if engine.is_mysql() => unhex(&hex(value)),
         Literal::Bytes(value) => hex(value),
@@ -77,9 +70,7 @@ fn number(place: Place<'_>, ty: &Type, digits: &str) -> Result<String> {
         (Engine::Sqlite, Type::UInt8) => match digits.parse::<u64>() {
             Ok(value) => format!("'{value:020}'"),
             Err(_) => {
-                return Err(place.wrong(format_args!(
-                    "the default {digits} is not an unsigned integer"
-                )));
+                return Err(place.wrong(format_args!("the default {digits} is not an unsigned integer")));
             }
         },
         (Engine::Sqlite, Type::Decimal { .. }) => format!("'{digits}'"),
@@ -91,24 +82,16 @@ fn number(place: Place<'_>, ty: &Type, digits: &str) -> Result<String> {
 fn is_number(digits: &str) -> bool {
     let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (
-            mantissa,
-            Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)),
-        ),
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))),
         None => (unsigned, None),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-    let digits_only =
-        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let digits_only = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     digits_only(whole) && digits_only(fraction) && exponent.is_none_or(digits_only)
 }
 
 fn uuid(place: Place<'_>, value: &str) -> Result<String> {
-    let digits: String = value
-        .chars()
-        .filter(|c| *c != '-')
-        .collect::<String>()
-        .to_ascii_lowercase();
+    let digits: String = value.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
     if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(place.wrong(format_args!("the default {value:?} is not a UUID")));
     }
@@ -120,18 +103,13 @@ fn uuid(place: Place<'_>, value: &str) -> Result<String> {
 }
 
 /// Writes what stands after `DEFAULT`.
-pub(in crate::schema) fn default(
-    place: Place<'_>,
-    column: &Column,
-    default: &Default,
-) -> Result<String> {
+pub(in crate::schema) fn default(place: Place<'_>, column: &Column, default: &Default) -> Result<String> {
     let ty = &column.ty;
     match default {
         Default::Literal(value) => {
             let sql = literal(place, ty, value)?;
             // MySQL takes a default of these types as an expression only.
-            let expression =
-                place.engine.is_mysql() && matches!(ty, Type::Text | Type::Bytes | Type::Json);
+            let expression = place.engine.is_mysql() && matches!(ty, Type::Text | Type::Bytes | Type::Json);
             Ok(match value {
                 Literal::Text(_) if expression && sql.starts_with("X'") => {
                     format!("(convert({sql} using utf8mb4))")
@@ -164,9 +142,7 @@ fn now(place: Place<'_>, ty: &Type) -> Result<String> {
         (Engine::Sqlite, Type::Time) => "(strftime('%H:%M:%f', 'now') || '000')",
         (_, Type::Native(_)) => "CURRENT_TIMESTAMP",
         _ => {
-            return Err(
-                place.wrong("the default `now` needs a date, a time, a datetime or a timestamp")
-            );
+            return Err(place.wrong("the default `now` needs a date, a time, a datetime or a timestamp"));
         }
     };
     Ok(sql.to_owned())
@@ -213,26 +189,12 @@ mod tests {
     fn number_is_checked_and_never_pasted() {
         let table = Table::new("t");
         let place = Place::column(Engine::Sqlite, &table, "n");
-        let render = |digits: &str, ty| {
-            literal(place, &ty, &Literal::Number(digits.into())).map_err(|e| e.kind())
-        };
-        assert_eq!(
-            render("18446744073709551615", Type::UInt8).as_deref(),
-            Ok("'18446744073709551615'")
-        );
-        assert_eq!(
-            render("7", Type::UInt8).as_deref(),
-            Ok("'00000000000000000007'")
-        );
-        assert_eq!(
-            render("-1.50", Type::decimal(4, 2)).as_deref(),
-            Ok("'-1.50'")
-        );
+        let render = |digits: &str, ty| literal(place, &ty, &Literal::Number(digits.into())).map_err(|e| e.kind());
+        assert_eq!(render("18446744073709551615", Type::UInt8).as_deref(), Ok("'18446744073709551615'"));
+        assert_eq!(render("7", Type::UInt8).as_deref(), Ok("'00000000000000000007'"));
+        assert_eq!(render("-1.50", Type::decimal(4, 2)).as_deref(), Ok("'-1.50'"));
         assert_eq!(render("1e-3", Type::Float8).as_deref(), Ok("1e-3"));
-        assert_eq!(
-            render("1); DROP TABLE t", Type::Int4),
-            Err(crate::ErrorKind::Interface)
-        );
+        assert_eq!(render("1); DROP TABLE t", Type::Int4), Err(crate::ErrorKind::Interface));
         assert_eq!(render("-1", Type::UInt8), Err(crate::ErrorKind::Interface));
     }
 
@@ -241,14 +203,8 @@ mod tests {
         let table = Table::new("t");
         let value = Literal::from("6BA7B810-9DAD-11D1-80B4-00C04FD430C8");
         let render = |engine| literal(Place::column(engine, &table, "u"), &Type::Uuid, &value);
-        assert_eq!(
-            render(Engine::MySql)?,
-            "(unhex('6BA7B8109DAD11D180B400C04FD430C8'))"
-        );
-        assert_eq!(
-            render(Engine::Sqlite)?,
-            "'6ba7b810-9dad-11d1-80b4-00c04fd430c8'"
-        );
+        assert_eq!(render(Engine::MySql)?, "(unhex('6BA7B8109DAD11D180B400C04FD430C8'))");
+        assert_eq!(render(Engine::Sqlite)?, "'6ba7b810-9dad-11d1-80b4-00c04fd430c8'");
         Ok(())
     }
 }

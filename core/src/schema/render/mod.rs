@@ -33,8 +33,8 @@ mod validate;
 mod view;
 
 pub use alter::{
-    add_check, add_column, add_foreign_key, add_primary_key, add_unique, drop_check, drop_column,
-    drop_foreign_key, drop_primary_key, drop_unique, rename_column, rename_table,
+    add_check, add_column, add_foreign_key, add_primary_key, add_unique, drop_check, drop_column, drop_foreign_key,
+    drop_primary_key, drop_unique, rename_column, rename_table,
 };
 pub use column::{column_definition, column_type};
 pub use index::{create_index, drop_index};

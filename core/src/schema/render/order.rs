@@ -24,17 +24,11 @@ pub fn create_schema(schema: &Schema, dialect: &Dialect) -> Result<Vec<String>> 
     }
     let steps = order(&schema.tables, dialect);
     for step in &steps {
-        statements.extend(table::create(step.table, dialect, |position| {
-            !step.later.contains(&position)
-        })?);
+        statements.extend(table::create(step.table, dialect, |position| !step.later.contains(&position))?);
     }
     for step in &steps {
         for position in &step.later {
-            statements.push(alter::add_foreign_key(
-                step.table,
-                &step.table.foreign_keys[*position],
-                dialect,
-            )?);
+            statements.push(alter::add_foreign_key(step.table, &step.table.foreign_keys[*position], dialect)?);
         }
     }
     for view in &schema.views {
@@ -52,28 +46,14 @@ pub fn create_schema(schema: &Schema, dialect: &Dialect) -> Result<Vec<String>> 
 ///
 /// `Interface` when two enums of one name differ.
 pub fn drop_schema(schema: &Schema, dialect: &Dialect) -> Result<Vec<String>> {
-    let mut statements: Vec<_> = schema
-        .views
-        .iter()
-        .rev()
-        .map(|view| view::drop_view(view, dialect))
-        .collect();
+    let mut statements: Vec<_> = schema.views.iter().rev().map(|view| view::drop_view(view, dialect)).collect();
     let steps = order(&schema.tables, dialect);
     for step in steps.iter().rev() {
         for position in &step.later {
-            statements.push(alter::drop_foreign_key(
-                step.table,
-                &step.table.foreign_keys[*position],
-                dialect,
-            )?);
+            statements.push(alter::drop_foreign_key(step.table, &step.table.foreign_keys[*position], dialect)?);
         }
     }
-    statements.extend(
-        steps
-            .iter()
-            .rev()
-            .map(|step| table::drop_table(step.table.qualified_name(), dialect)),
-    );
+    statements.extend(steps.iter().rev().map(|step| table::drop_table(step.table.qualified_name(), dialect)));
     for sequence in schema.sequences.iter().rev() {
         statements.push(view::drop_sequence(sequence, dialect)?);
     }
@@ -95,12 +75,7 @@ fn order<'a>(tables: &'a [Table], dialect: &Dialect) -> Vec<Step<'a>> {
     let mut waiting: Vec<&Table> = tables.iter().collect();
     let mut steps = Vec::with_capacity(tables.len());
     while !waiting.is_empty() {
-        let free = waiting.iter().position(|table| {
-            table
-                .foreign_keys
-                .iter()
-                .all(|key| !waits(&waiting, table, key))
-        });
+        let free = waiting.iter().position(|table| table.foreign_keys.iter().all(|key| !waits(&waiting, table, key)));
         // Without a free table there is a circle; it is opened at the first one that is part of it or needs it.
         let position = free.unwrap_or(0);
         let table = waiting[position];
@@ -117,9 +92,7 @@ fn order<'a>(tables: &'a [Table], dialect: &Dialect) -> Vec<Step<'a>> {
 fn waits(waiting: &[&Table], table: &Table, key: &ForeignKey) -> bool {
     let schema = key.references.schema.as_ref().or(table.schema.as_ref());
     waiting.iter().any(|other| {
-        !std::ptr::eq(*other, table)
-            && other.name == key.references.name
-            && other.schema.as_ref() == schema
+        !std::ptr::eq(*other, table) && other.name == key.references.name && other.schema.as_ref() == schema
     })
 }
 
@@ -129,33 +102,18 @@ fn enums<'a>(schema: &'a Schema, dialect: &Dialect) -> Result<Vec<&'a EnumType>>
     if Engine::of(dialect) != Engine::Postgres {
         return Ok(found);
     }
-    let named = schema
-        .enums
-        .iter()
-        .filter(|it| it.storage == EnumStorage::Native)
-        .map(|it| (None, it));
+    let named = schema.enums.iter().filter(|it| it.storage == EnumStorage::Native).map(|it| (None, it));
     let of_columns = schema.tables.iter().flat_map(|table| {
-        table
-            .columns
-            .iter()
-            .filter_map(move |column| Some((Some((table, column)), native_enum(&column.ty)?)))
+        table.columns.iter().filter_map(move |column| Some((Some((table, column)), native_enum(&column.ty)?)))
     });
     for (owner, enumeration) in named.chain(of_columns) {
-        match found
-            .iter()
-            .find(|it| view::enum_name(it) == view::enum_name(enumeration))
-        {
+        match found.iter().find(|it| view::enum_name(it) == view::enum_name(enumeration)) {
             None => found.push(enumeration),
             Some(same) if same.values == enumeration.values => {}
             Some(_) => {
-                let message = format!(
-                    "the enum {:?} is declared twice, with different values",
-                    enumeration.name
-                );
+                let message = format!("the enum {:?} is declared twice, with different values", enumeration.name);
                 return Err(match owner {
-                    Some((table, column)) => {
-                        Place::column(Engine::Postgres, table, &column.name).wrong(message)
-                    }
+                    Some((table, column)) => Place::column(Engine::Postgres, table, &column.name).wrong(message),
                     None => Error::interface(message),
                 });
             }
@@ -178,69 +136,37 @@ mod tests {
     use crate::schema::Column;
 
     fn table(name: &str, references: &[&str]) -> Table {
-        references.iter().fold(
-            Table::new(name)
-                .column(Column::new("id", Type::Int8))
-                .primary_key(["id"]),
-            |table, other| table.foreign_key(ForeignKey::new(["id"], *other, ["id"])),
-        )
+        references
+            .iter()
+            .fold(Table::new(name).column(Column::new("id", Type::Int8)).primary_key(["id"]), |table, other| {
+                table.foreign_key(ForeignKey::new(["id"], *other, ["id"]))
+            })
     }
 
     fn heads(statements: &[String]) -> Vec<&str> {
-        statements
-            .iter()
-            .map(|sql| sql.split(" (").next().unwrap_or_default())
-            .collect()
+        statements.iter().map(|sql| sql.split(" (").next().unwrap_or_default()).collect()
     }
 
     #[test]
     fn table_comes_after_those_it_refers_to() -> Result<()> {
-        let schema = Schema::new()
-            .table(table("c", &["b", "c"]))
-            .table(table("b", &["a"]))
-            .table(table("a", &["gone"]));
+        let schema =
+            Schema::new().table(table("c", &["b", "c"])).table(table("b", &["a"])).table(table("a", &["gone"]));
         let made = create_schema(&schema, &Dialect::SQLITE)?;
-        assert_eq!(
-            heads(&made),
-            [
-                r#"CREATE TABLE "a""#,
-                r#"CREATE TABLE "b""#,
-                r#"CREATE TABLE "c""#
-            ]
-        );
+        assert_eq!(heads(&made), [r#"CREATE TABLE "a""#, r#"CREATE TABLE "b""#, r#"CREATE TABLE "c""#]);
         let dropped = drop_schema(&schema, &Dialect::SQLITE)?;
-        assert_eq!(
-            dropped,
-            [
-                r#"DROP TABLE "c""#,
-                r#"DROP TABLE "b""#,
-                r#"DROP TABLE "a""#
-            ]
-        );
+        assert_eq!(dropped, [r#"DROP TABLE "c""#, r#"DROP TABLE "b""#, r#"DROP TABLE "a""#]);
         Ok(())
     }
 
     #[test]
     fn circle_is_closed_after_the_tables() -> Result<()> {
-        let schema = Schema::new()
-            .table(table("a", &["b"]))
-            .table(table("b", &["a"]));
+        let schema = Schema::new().table(table("a", &["b"])).table(table("b", &["a"]));
         let made = create_schema(&schema, &Dialect::POSTGRES)?;
         assert_eq!(made.len(), 3);
         assert!(!made[0].contains("FOREIGN KEY") && made[1].contains("FOREIGN KEY"));
-        assert_eq!(
-            made[2],
-            r#"ALTER TABLE "a" ADD CONSTRAINT "a_id_fkey" FOREIGN KEY ("id") REFERENCES "b" ("id")"#
-        );
+        assert_eq!(made[2], r#"ALTER TABLE "a" ADD CONSTRAINT "a_id_fkey" FOREIGN KEY ("id") REFERENCES "b" ("id")"#);
         let dropped = drop_schema(&schema, &Dialect::MARIADB)?;
-        assert_eq!(
-            dropped,
-            [
-                "ALTER TABLE `a` DROP FOREIGN KEY `a_id_fkey`",
-                "DROP TABLE `b`",
-                "DROP TABLE `a`"
-            ]
-        );
+        assert_eq!(dropped, ["ALTER TABLE `a` DROP FOREIGN KEY `a_id_fkey`", "DROP TABLE `b`", "DROP TABLE `a`"]);
         assert_eq!(create_schema(&schema, &Dialect::SQLITE)?.len(), 2);
         Ok(())
     }
@@ -249,16 +175,9 @@ mod tests {
     fn enum_declared_twice_must_agree() -> Result<()> {
         let column = |words: [&str; 2]| Column::new("mood", EnumType::new("mood", words).native());
         let one = Table::new("one").column(column(["sad", "ok"]));
-        let schema = Schema::new()
-            .table(one.clone())
-            .table(Table::new("two").column(column(["sad", "ok"])));
-        assert_eq!(
-            create_schema(&schema, &Dialect::POSTGRES)?[0],
-            r#"CREATE TYPE "mood" AS ENUM ('sad', 'ok')"#
-        );
-        let schema = Schema::new()
-            .table(one)
-            .table(Table::new("two").column(column(["ok", "sad"])));
+        let schema = Schema::new().table(one.clone()).table(Table::new("two").column(column(["sad", "ok"])));
+        assert_eq!(create_schema(&schema, &Dialect::POSTGRES)?[0], r#"CREATE TYPE "mood" AS ENUM ('sad', 'ok')"#);
+        let schema = Schema::new().table(one).table(Table::new("two").column(column(["ok", "sad"])));
         let kind = create_schema(&schema, &Dialect::POSTGRES).map_err(|error| error.kind());
         assert_eq!(kind, Err(crate::ErrorKind::Interface));
         Ok(())

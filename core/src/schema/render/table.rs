@@ -22,22 +22,14 @@ pub fn create_table(table: &Table, dialect: &Dialect) -> Result<Vec<String>> {
 }
 
 /// Writes the statements of a table, with those foreign keys only that `wanted` accepts by their position.
-pub(super) fn create(
-    table: &Table,
-    dialect: &Dialect,
-    wanted: impl Fn(usize) -> bool,
-) -> Result<Vec<String>> {
+pub(super) fn create(table: &Table, dialect: &Dialect, wanted: impl Fn(usize) -> bool) -> Result<Vec<String>> {
     let engine = Engine::of(dialect);
     let place = Place::table(engine, table);
     validate::table(place, dialect)?;
 
-    let mut lines = table
-        .columns
-        .iter()
-        .map(|column| column_definition(table, column, dialect))
-        .collect::<Result<Vec<_>>>()?;
-    let inline =
-        engine == Engine::Sqlite && table.columns.iter().any(|column| column.auto.is_some());
+    let mut lines =
+        table.columns.iter().map(|column| column_definition(table, column, dialect)).collect::<Result<Vec<_>>>()?;
+    let inline = engine == Engine::Sqlite && table.columns.iter().any(|column| column.auto.is_some());
     if let Some(key) = table.primary_key.as_ref().filter(|_| !inline) {
         lines.push(constraint::primary_key(table, key, dialect));
     }
@@ -47,25 +39,13 @@ pub(super) fn create(
     for (name, check) in checks(table, dialect)? {
         lines.push(constraint::check(&name, &check, dialect));
     }
-    for (_, key) in table
-        .foreign_keys
-        .iter()
-        .enumerate()
-        .filter(|(position, _)| wanted(*position))
-    {
+    for (_, key) in table.foreign_keys.iter().enumerate().filter(|(position, _)| wanted(*position)) {
         lines.push(constraint::foreign_key(table, key, dialect)?);
     }
 
-    let unlogged = if engine == Engine::Postgres && table.options.unlogged {
-        "UNLOGGED "
-    } else {
-        ""
-    };
+    let unlogged = if engine == Engine::Postgres && table.options.unlogged { "UNLOGGED " } else { "" };
     let name = qualified(dialect, &table.qualified_name());
-    let mut sql = format!(
-        "CREATE {unlogged}TABLE {name} (\n  {}\n)",
-        lines.join(",\n  ")
-    );
+    let mut sql = format!("CREATE {unlogged}TABLE {name} (\n  {}\n)", lines.join(",\n  "));
     sql += &tail(place)?;
 
     let mut statements = vec![sql];
@@ -87,10 +67,7 @@ fn tail(place: Place<'_>) -> Result<String> {
             let charset = options.charset.as_deref().unwrap_or("utf8mb4");
             let mut sql = format!(" ENGINE={engine} DEFAULT CHARSET={charset}");
             // Another character set has other collations, and one of its own by default.
-            let by_default = place
-                .engine
-                .text_collation()
-                .filter(|_| charset == "utf8mb4");
+            let by_default = place.engine.text_collation().filter(|_| charset == "utf8mb4");
             if let Some(collation) = options.collation.as_deref().or(by_default) {
                 sql += &format!(" COLLATE={collation}");
             }
@@ -108,10 +85,7 @@ fn comments(table: &Table, dialect: &Dialect) -> Result<Vec<String>> {
     let name = qualified(dialect, &table.qualified_name());
     let mut statements = Vec::new();
     if let Some(comment) = &table.comment {
-        statements.push(format!(
-            "COMMENT ON TABLE {name} IS {}",
-            literal::text(Engine::Postgres, comment)?
-        ));
+        statements.push(format!("COMMENT ON TABLE {name} IS {}", literal::text(Engine::Postgres, comment)?));
     }
     for column in &table.columns {
         statements.extend(column_comment(table, column, dialect)?);
@@ -126,19 +100,12 @@ pub(super) fn column_comment(
     dialect: &Dialect,
 ) -> Result<Option<String>> {
     let engine = Engine::of(dialect);
-    let Some(comment) = column
-        .comment
-        .as_ref()
-        .filter(|_| engine == Engine::Postgres)
-    else {
+    let Some(comment) = column.comment.as_ref().filter(|_| engine == Engine::Postgres) else {
         return Ok(None);
     };
     let name = qualified(dialect, &table.qualified_name());
     let column = dialect.quote_identifier(&column.name);
-    Ok(Some(format!(
-        "COMMENT ON COLUMN {name}.{column} IS {}",
-        literal::text(engine, comment)?
-    )))
+    Ok(Some(format!("COMMENT ON COLUMN {name}.{column} IS {}", literal::text(engine, comment)?)))
 }
 
 /// Writes DROP TABLE.
@@ -152,22 +119,17 @@ mod tests {
     use crate::ErrorKind;
     use crate::schema::render::{add_check, add_column, drop_check};
     use crate::schema::{
-        Action, Auto, Check, Column, Default, ForeignKey, Index, IndexPart, Literal, Nulls,
-        TableOptions, Type,
+        Action, Auto, Check, Column, Default, ForeignKey, Index, IndexPart, Literal, Nulls, TableOptions, Type,
     };
 
     fn one(column: Column) -> Table {
-        Table::new("t")
-            .column(Column::new("id", Type::Int8))
-            .column(column)
-            .primary_key(["id"])
+        Table::new("t").column(Column::new("id", Type::Int8)).column(column).primary_key(["id"])
     }
 
     /// The line of the column named `c`.
     #[track_caller]
     fn line(column: &Column, dialect: &Dialect) -> String {
-        column_definition(&one(column.clone()), column, dialect)
-            .expect("the dialect has this column")
+        column_definition(&one(column.clone()), column, dialect).expect("the dialect has this column")
     }
 
     #[test]
@@ -175,15 +137,9 @@ mod tests {
         for dialect in [&Dialect::MYSQL, &Dialect::MARIADB] {
             let column = Column::new("c", Type::Timestamp);
             assert_eq!(line(&column, dialect), "`c` TIMESTAMP(6) NOT NULL");
-            assert_eq!(
-                line(&column.clone().nullable(), dialect),
-                "`c` TIMESTAMP(6) NULL DEFAULT NULL"
-            );
+            assert_eq!(line(&column.clone().nullable(), dialect), "`c` TIMESTAMP(6) NULL DEFAULT NULL");
             let now = column.nullable().default(Default::Now);
-            assert_eq!(
-                line(&now, dialect),
-                "`c` TIMESTAMP(6) NULL DEFAULT CURRENT_TIMESTAMP(6)"
-            );
+            assert_eq!(line(&now, dialect), "`c` TIMESTAMP(6) NULL DEFAULT CURRENT_TIMESTAMP(6)");
         }
     }
 
@@ -198,32 +154,18 @@ mod tests {
             line(&Column::new("c", Type::decimal(10, 2)).nullable(), sqlite),
             r#""c" decimal_text(10,2) CHECK (typeof("c") IN ('text', 'null'))"#
         );
-        assert_eq!(
-            line(
-                &Column::new("c", Type::Native("point".into())).nullable(),
-                sqlite
-            ),
-            r#""c" point"#
-        );
+        assert_eq!(line(&Column::new("c", Type::Native("point".into())).nullable(), sqlite), r#""c" point"#);
     }
 
     #[test]
     fn sqlite_numbers_the_column_that_is_the_key() -> Result<()> {
-        let table = Table::new("t")
-            .column(Column::new("id", Type::Int4).numbered(Auto::Monotonic))
-            .primary_key(["id"]);
+        let table = Table::new("t").column(Column::new("id", Type::Int4).numbered(Auto::Monotonic)).primary_key(["id"]);
         assert_eq!(
             create_table(&table, &Dialect::SQLITE)?,
-            [
-                "CREATE TABLE \"t\" (\n  \"id\" integer NOT NULL CONSTRAINT \"t_pkey\" PRIMARY KEY AUTOINCREMENT\n)"
-            ]
+            ["CREATE TABLE \"t\" (\n  \"id\" integer NOT NULL CONSTRAINT \"t_pkey\" PRIMARY KEY AUTOINCREMENT\n)"]
         );
-        let error = create_table(&one(Column::new("n", Type::Int8).auto()), &Dialect::SQLITE)
-            .expect_err("not the key");
-        assert_eq!(
-            (error.kind(), error.column()),
-            (ErrorKind::NotSupported, Some("n"))
-        );
+        let error = create_table(&one(Column::new("n", Type::Int8).auto()), &Dialect::SQLITE).expect_err("not the key");
+        assert_eq!((error.kind(), error.column()), (ErrorKind::NotSupported, Some("n")));
         Ok(())
     }
 
@@ -238,23 +180,14 @@ mod tests {
               PRIMARY KEY (`id`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin COMMENT='it''s'"
             ]
         );
-        let mysql = create_table(
-            &table.options(TableOptions::new().charset("latin1")),
-            &Dialect::MYSQL,
-        )?;
-        assert!(
-            mysql[0].contains(") ENGINE=InnoDB DEFAULT CHARSET=latin1 COMMENT="),
-            "{}",
-            mysql[0]
-        );
+        let mysql = create_table(&table.options(TableOptions::new().charset("latin1")), &Dialect::MYSQL)?;
+        assert!(mysql[0].contains(") ENGINE=InnoDB DEFAULT CHARSET=latin1 COMMENT="), "{}", mysql[0]);
         Ok(())
     }
 
     #[test]
     fn comments_are_statements_of_postgresql() -> Result<()> {
-        let table = one(Column::new("c", Type::Int2).nullable().comment(r"a\b"))
-            .comment("t's")
-            .in_schema("s");
+        let table = one(Column::new("c", Type::Int2).nullable().comment(r"a\b")).comment("t's").in_schema("s");
         let statements = create_table(&table, &Dialect::POSTGRES)?;
         assert_eq!(statements[1], r#"COMMENT ON TABLE "s"."t" IS 't''s'"#);
         assert_eq!(statements[2], r#"COMMENT ON COLUMN "s"."t"."c" IS E'a\\b'"#);
@@ -263,51 +196,25 @@ mod tests {
 
     #[test]
     fn refusal_names_table_column_and_way_out() {
-        let refused =
-            |table: &Table, dialect| create_table(table, dialect).expect_err("it is refused");
-        let error = refused(
-            &one(Column::new("tags", Type::Text.array())),
-            &Dialect::SQLITE,
-        );
+        let refused = |table: &Table, dialect| create_table(table, dialect).expect_err("it is refused");
+        let error = refused(&one(Column::new("tags", Type::Text.array())), &Dialect::SQLITE);
         assert_eq!(
             error.message(),
             r#"table "t", column "tags": SQLite has no arrays (type Array(Text)); declare the column as json"#
         );
         for (table, dialect, column) in [
+            (one(Column::new("c", Type::Interval)), &Dialect::MYSQL, Some("c")),
+            (one(Column::new("c", Type::Text)).unique(["c"]), &Dialect::MARIADB, Some("c")),
+            (one(Column::new("c", Type::Json)).index(Index::new(["c"])), &Dialect::MYSQL, Some("c")),
+            (one(Column::new("c", Type::Int4).virtual_as("id")), &Dialect::POSTGRES, Some("c")),
+            (one(Column::new("c", Type::Int4)).index(Index::new(["c"]).only_where("c > 0")), &Dialect::MYSQL, None),
             (
-                one(Column::new("c", Type::Interval)),
-                &Dialect::MYSQL,
-                Some("c"),
-            ),
-            (
-                one(Column::new("c", Type::Text)).unique(["c"]),
-                &Dialect::MARIADB,
-                Some("c"),
-            ),
-            (
-                one(Column::new("c", Type::Json)).index(Index::new(["c"])),
-                &Dialect::MYSQL,
-                Some("c"),
-            ),
-            (
-                one(Column::new("c", Type::Int4).virtual_as("id")),
-                &Dialect::POSTGRES,
-                Some("c"),
-            ),
-            (
-                one(Column::new("c", Type::Int4)).index(Index::new(["c"]).only_where("c > 0")),
-                &Dialect::MYSQL,
-                None,
-            ),
-            (
-                one(Column::new("c", Type::Int4))
-                    .index(Index::new([IndexPart::expression("c + 1")])),
+                one(Column::new("c", Type::Int4)).index(Index::new([IndexPart::expression("c + 1")])),
                 &Dialect::MARIADB,
                 None,
             ),
             (
-                one(Column::new("c", Type::Int4))
-                    .index(Index::new([IndexPart::column("c").nulls(Nulls::Last)])),
+                one(Column::new("c", Type::Int4)).index(Index::new([IndexPart::column("c").nulls(Nulls::Last)])),
                 &Dialect::SQLITE,
                 None,
             ),
@@ -317,19 +224,11 @@ mod tests {
                 &Dialect::MARIADB,
                 None,
             ),
-            (
-                one(Column::new("c".repeat(64), Type::Int8)),
-                &Dialect::POSTGRES,
-                Some("c".repeat(64).as_str()),
-            ),
+            (one(Column::new("c".repeat(64), Type::Int8)), &Dialect::POSTGRES, Some("c".repeat(64).as_str())),
         ] {
             let error = refused(&table, dialect);
             assert_eq!(error.kind(), ErrorKind::NotSupported, "{error}");
-            assert_eq!(
-                (error.table(), error.column()),
-                (Some("t"), column),
-                "{error}"
-            );
+            assert_eq!((error.table(), error.column()), (Some("t"), column), "{error}");
         }
     }
 
@@ -351,8 +250,7 @@ mod tests {
 
     #[test]
     fn column_is_added_with_its_check() -> Result<()> {
-        let mood =
-            Column::new("mood", crate::schema::EnumType::new("mood", ["sad"])).default("sad");
+        let mood = Column::new("mood", crate::schema::EnumType::new("mood", ["sad"])).default("sad");
         let table = one(Column::new("c", Type::Int8));
         assert_eq!(
             add_column(&table, &mood, &Dialect::POSTGRES)?,
@@ -361,11 +259,7 @@ mod tests {
             ]
         );
         let sqlite = add_column(&table, &mood, &Dialect::SQLITE)?;
-        assert!(
-            sqlite[0].ends_with(r#" CONSTRAINT "t_mood_check" CHECK ("mood" IN ('sad'))"#),
-            "{}",
-            sqlite[0]
-        );
+        assert!(sqlite[0].ends_with(r#" CONSTRAINT "t_mood_check" CHECK ("mood" IN ('sad'))"#), "{}", sqlite[0]);
         let without = Column::new("d", Type::Int8).default(Literal::Null);
         let kind = add_column(&table, &without, &Dialect::SQLITE).map_err(|error| error.kind());
         assert_eq!(kind, Err(ErrorKind::NotSupported));
@@ -375,17 +269,9 @@ mod tests {
     #[test]
     fn unnamed_check_has_the_same_name_when_it_is_dropped() -> Result<()> {
         let (first, second) = (Check::new("c > 0"), Check::new("c < 9"));
-        let table = one(Column::new("c", Type::Int8))
-            .check(first)
-            .check(second.clone());
-        assert!(
-            create_table(&table, &Dialect::POSTGRES)?[0]
-                .contains(r#"CONSTRAINT "t_check1" CHECK (c < 9)"#)
-        );
-        assert_eq!(
-            drop_check(&table, &second, &Dialect::MYSQL)?,
-            "ALTER TABLE `t` DROP CONSTRAINT `t_check1`"
-        );
+        let table = one(Column::new("c", Type::Int8)).check(first).check(second.clone());
+        assert!(create_table(&table, &Dialect::POSTGRES)?[0].contains(r#"CONSTRAINT "t_check1" CHECK (c < 9)"#));
+        assert_eq!(drop_check(&table, &second, &Dialect::MYSQL)?, "ALTER TABLE `t` DROP CONSTRAINT `t_check1`");
         assert_eq!(
             add_check(&table, &Check::new("c <> 5"), &Dialect::MARIADB)?,
             "ALTER TABLE `t` ADD CONSTRAINT `t_check2` CHECK (c <> 5)"

@@ -34,11 +34,7 @@ fn postgres(place: Place<'_>, dialect: &Dialect, ty: &Type) -> Result<String> {
             }
             format!("numeric({},{})", size.precision, size.scale)
         }
-        Type::Text
-        | Type::Enum(EnumType {
-            storage: EnumStorage::Text,
-            ..
-        }) => "text".to_owned(),
+        Type::Text | Type::Enum(EnumType { storage: EnumStorage::Text, .. }) => "text".to_owned(),
         Type::VarChar(length) => format!("varchar({length})"),
         Type::Bytes | Type::VarBinary(_) => "bytea".to_owned(),
         Type::Uuid => "uuid".to_owned(),
@@ -49,13 +45,9 @@ fn postgres(place: Place<'_>, dialect: &Dialect, ty: &Type) -> Result<String> {
         Type::Timestamp => "timestamptz".to_owned(),
         Type::Span | Type::Interval => "interval".to_owned(),
         Type::Array(element) => postgres(place, dialect, element)? + "[]",
-        Type::Enum(enumeration) => qualified(
-            dialect,
-            &QualifiedName {
-                schema: enumeration.schema.clone(),
-                name: enumeration.name.clone(),
-            },
-        ),
+        Type::Enum(enumeration) => {
+            qualified(dialect, &QualifiedName { schema: enumeration.schema.clone(), name: enumeration.name.clone() })
+        }
         Type::Native(name) => name.clone(),
     })
 }
@@ -71,22 +63,11 @@ fn mysql(place: Place<'_>, ty: &Type) -> Result<String> {
         Type::Float4 => "FLOAT".to_owned(),
         Type::Float8 => "DOUBLE".to_owned(),
         Type::Decimal { size: None } => {
-            return Err(place.unsupported(
-                "decimal without a size",
-                "give the column a precision and a scale",
-            ));
+            return Err(place.unsupported("decimal without a size", "give the column a precision and a scale"));
         }
         Type::Decimal { size: Some(size) } => {
-            if size.precision == 0
-                || size.precision > 65
-                || size.scale > 30
-                || size.scale > size.precision
-            {
-                return Err(too_wide(
-                    place,
-                    ty,
-                    "decimals of 1 to 65 digits, 30 of them after the point at most",
-                ));
+            if size.precision == 0 || size.precision > 65 || size.scale > 30 || size.scale > size.precision {
+                return Err(too_wide(place, ty, "decimals of 1 to 65 digits, 30 of them after the point at most"));
             }
             format!("DECIMAL({},{})", size.precision, size.scale)
         }
@@ -108,33 +89,20 @@ fn mysql(place: Place<'_>, ty: &Type) -> Result<String> {
         Type::DateTime => "DATETIME(6)".to_owned(),
         Type::Timestamp => "TIMESTAMP(6)".to_owned(),
         Type::Interval => {
-            return Err(place.unsupported(
-                "type interval",
-                "declare the column as a span (TIME, up to 838 hours) or as text",
-            ));
+            return Err(
+                place.unsupported("type interval", "declare the column as a span (TIME, up to 838 hours) or as text")
+            );
         }
         Type::Array(_) => return Err(no_array(place, ty)),
-        Type::Enum(EnumType {
-            storage: EnumStorage::Text,
-            values,
-            ..
-        }) => {
-            let longest = values
-                .iter()
-                .map(|value| value.chars().count())
-                .max()
-                .unwrap_or(0);
+        Type::Enum(EnumType { storage: EnumStorage::Text, values, .. }) => {
+            let longest = values.iter().map(|value| value.chars().count()).max().unwrap_or(0);
             if u32::try_from(longest).is_ok_and(|longest| longest > MYSQL_ENUM_WIDTH) {
                 return Err(too_wide(place, ty, "an enum as text up to 255 characters"));
             }
             format!("VARCHAR({MYSQL_ENUM_WIDTH})")
         }
         Type::Enum(enumeration) => {
-            let words = enumeration
-                .values
-                .iter()
-                .map(|value| text(place.engine, value))
-                .collect::<Result<Vec<_>>>()?;
+            let words = enumeration.values.iter().map(|value| text(place.engine, value)).collect::<Result<Vec<_>>>()?;
             format!("ENUM({})", words.join(", "))
         }
         Type::Native(name) => name.clone(),
@@ -171,10 +139,7 @@ fn sqlite(place: Place<'_>, ty: &Type) -> Result<String> {
 }
 
 fn no_array(place: Place<'_>, ty: &Type) -> Error {
-    place.unsupported(
-        format_args!("arrays (type {ty:?})"),
-        "declare the column as json",
-    )
+    place.unsupported(format_args!("arrays (type {ty:?})"), "declare the column as json")
 }
 
 fn too_wide(place: Place<'_>, ty: &Type, limit: &str) -> Error {
@@ -206,10 +171,7 @@ mod tests {
 
     #[test]
     fn affinity_of_sqlite_leaves_what_is_stored() -> Result<()> {
-        assert_eq!(
-            (affinity("interval_text"), affinity("uint8_text")),
-            ("integer", "integer")
-        );
+        assert_eq!((affinity("interval_text"), affinity("uint8_text")), ("integer", "integer"));
         let table = Table::new("t");
         let words = EnumType::new("e", ["a"]);
         for (ty, expected) in [
@@ -241,16 +203,9 @@ mod tests {
             let place = Place::column(Engine::Sqlite, &table, "c");
             let name = type_name(place, &Dialect::SQLITE, &ty)?;
             assert_eq!(affinity(&name), expected, "{name}");
-            let class = if expected == "numeric" {
-                "integer"
-            } else {
-                expected
-            };
+            let class = if expected == "numeric" { "integer" } else { expected };
             let guard = guard("c", &ty).unwrap_or_default();
-            assert!(
-                guard.starts_with(&format!("typeof(c) IN ('{class}', 'null')")),
-                "{name}: {guard}"
-            );
+            assert!(guard.starts_with(&format!("typeof(c) IN ('{class}', 'null')")), "{name}: {guard}");
         }
         Ok(())
     }

@@ -5,9 +5,7 @@ use std::collections::HashSet;
 use super::engine::{Engine, Place};
 use crate::dialect::Dialect;
 use crate::error::Result;
-use crate::schema::canonical::{
-    checks, foreign_key_name, index_name, primary_key_name, unique_name,
-};
+use crate::schema::canonical::{checks, foreign_key_name, index_name, primary_key_name, unique_name};
 use crate::schema::{EnumStorage, Index, IndexKey, Layout, Type};
 
 /// Checks names, references to columns, and what the engine asks of keys.
@@ -17,9 +15,7 @@ pub(super) fn table(place: Place<'_>, dialect: &Dialect) -> Result<()> {
     if table.columns.is_empty() && place.engine != Engine::Postgres {
         return Err(place.unsupported("tables without columns", "give it one"));
     }
-    if !matches!(table.options.layout, Layout::Rows | Layout::WithoutRowid)
-        && place.engine == Engine::Sqlite
-    {
+    if !matches!(table.options.layout, Layout::Rows | Layout::WithoutRowid) && place.engine == Engine::Sqlite {
         return Err(place.unsupported(
             "declared types in a STRICT table, which oarlock reads types from",
             "leave it out: each column is guarded by a check",
@@ -29,11 +25,7 @@ pub(super) fn table(place: Place<'_>, dialect: &Dialect) -> Result<()> {
     for column in &table.columns {
         let place = Place::column(place.engine, table, &column.name);
         name(place, &column.name)?;
-        let folded = if place.engine == Engine::Postgres {
-            column.name.clone()
-        } else {
-            column.name.to_lowercase()
-        };
+        let folded = if place.engine == Engine::Postgres { column.name.clone() } else { column.name.to_lowercase() };
         if !seen.insert(folded) {
             return Err(place.wrong("another column has this name"));
         }
@@ -47,11 +39,7 @@ pub(super) fn table(place: Place<'_>, dialect: &Dialect) -> Result<()> {
     for unique in &table.uniques {
         let shown = unique_name(table, unique);
         name(place, &shown)?;
-        columns(
-            place,
-            &format!("unique constraint {shown:?}"),
-            &unique.columns,
-        )?;
+        columns(place, &format!("unique constraint {shown:?}"), &unique.columns)?;
         keys(place, &unique.columns)?;
     }
     for key in &table.foreign_keys {
@@ -61,9 +49,7 @@ pub(super) fn table(place: Place<'_>, dialect: &Dialect) -> Result<()> {
         keys(place, &key.columns)?;
         if key.columns.len() != key.referenced_columns.len() {
             let (here, there) = (key.columns.len(), key.referenced_columns.len());
-            return Err(place.wrong(format_args!(
-                "foreign key {shown:?} has {here} columns and refers to {there}"
-            )));
+            return Err(place.wrong(format_args!("foreign key {shown:?} has {here} columns and refers to {there}")));
         }
     }
     for (shown, _) in checks(table, dialect)? {
@@ -83,11 +69,7 @@ pub(super) fn index(place: Place<'_>, index: &Index) -> Result<()> {
     if index.parts.is_empty() {
         return Err(place.wrong(format_args!("index {shown:?} has no parts")));
     }
-    exist(
-        place,
-        &format!("index {shown:?}"),
-        names.chain(&index.include),
-    )
+    exist(place, &format!("index {shown:?}"), names.chain(&index.include))
 }
 
 /// Checks that MySQL can index the whole of a column.
@@ -96,10 +78,7 @@ pub(super) fn key_column(place: Place<'_>, column: &str) -> Result<()> {
     if !place.engine.is_mysql() || !matches!(ty, Some(Type::Text | Type::Bytes | Type::Json)) {
         return Ok(());
     }
-    let place = Place {
-        column: Some(column),
-        ..place
-    };
+    let place = Place { column: Some(column), ..place };
     Err(place.unsupported(
         "key or index on text, bytes or json without a length",
         "declare the column as varchar(n) or varbinary(n), or give the part of the index a prefix",
@@ -117,16 +96,10 @@ fn columns(place: Place<'_>, owner: &str, names: &[String]) -> Result<()> {
     exist(place, owner, names)
 }
 
-fn exist<'n>(
-    place: Place<'_>,
-    owner: &str,
-    names: impl IntoIterator<Item = &'n String>,
-) -> Result<()> {
+fn exist<'n>(place: Place<'_>, owner: &str, names: impl IntoIterator<Item = &'n String>) -> Result<()> {
     for name in names {
         if place.table.find_column(name).is_none() {
-            return Err(place.wrong(format_args!(
-                "the {owner} names the column {name:?}, which the table has not"
-            )));
+            return Err(place.wrong(format_args!("the {owner} names the column {name:?}, which the table has not")));
         }
     }
     Ok(())
@@ -141,23 +114,13 @@ fn numbered(place: Place<'_>) -> Result<()> {
         && enumeration.values.is_empty()
         && (enumeration.storage == EnumStorage::Text || place.engine != Engine::Postgres)
     {
-        return Err(place.wrong(format_args!(
-            "the enum {:?} has no values",
-            enumeration.name
-        )));
+        return Err(place.wrong(format_args!("the enum {:?} has no values", enumeration.name)));
     }
     if column.auto.is_none() || !place.engine.is_mysql() {
         return Ok(());
     }
-    let keys = table
-        .primary_key
-        .iter()
-        .map(|key| &key.columns)
-        .chain(table.uniques.iter().map(|key| &key.columns));
-    if keys
-        .into_iter()
-        .any(|columns| columns.first() == Some(&column.name))
-    {
+    let keys = table.primary_key.iter().map(|key| &key.columns).chain(table.uniques.iter().map(|key| &key.columns));
+    if keys.into_iter().any(|columns| columns.first() == Some(&column.name)) {
         return Ok(());
     }
     Err(place.unsupported(
@@ -174,9 +137,7 @@ fn name(place: Place<'_>, name: &str) -> Result<()> {
         Engine::Sqlite => (name.len(), usize::MAX, "bytes"),
     };
     if name.is_empty() || name.contains('\0') {
-        return Err(place.wrong(format_args!(
-            "the name {name:?} is empty or has a NUL character"
-        )));
+        return Err(place.wrong(format_args!("the name {name:?} is empty or has a NUL character")));
     }
     if length > limit {
         return Err(place.unsupported(

@@ -25,35 +25,18 @@ pub fn create_view(view: &View, dialect: &Dialect) -> Result<Vec<String>> {
         }
     };
     let shown = qualified(dialect, &name);
-    let columns = if view.columns.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", list(dialect, &view.columns))
-    };
-    let mut statements = vec![format!(
-        "CREATE {materialized}VIEW {shown}{columns} AS {}",
-        view.definition
-    )];
+    let columns = if view.columns.is_empty() { String::new() } else { format!(" ({})", list(dialect, &view.columns)) };
+    let mut statements = vec![format!("CREATE {materialized}VIEW {shown}{columns} AS {}", view.definition)];
     if let Some(comment) = view.comment.as_ref().filter(|_| engine == Engine::Postgres) {
-        statements.push(format!(
-            "COMMENT ON {materialized}VIEW {shown} IS {}",
-            text(engine, comment)?
-        ));
+        statements.push(format!("COMMENT ON {materialized}VIEW {shown} IS {}", text(engine, comment)?));
     }
     Ok(statements)
 }
 
 /// Writes DROP VIEW.
 pub fn drop_view(view: &View, dialect: &Dialect) -> String {
-    let materialized = if view.materialized {
-        "MATERIALIZED "
-    } else {
-        ""
-    };
-    format!(
-        "DROP {materialized}VIEW {}",
-        qualified(dialect, &view.qualified_name())
-    )
+    let materialized = if view.materialized { "MATERIALIZED " } else { "" };
+    format!("DROP {materialized}VIEW {}", qualified(dialect, &view.qualified_name()))
 }
 
 /// Writes CREATE TYPE … AS ENUM.
@@ -63,16 +46,8 @@ pub fn drop_view(view: &View, dialect: &Dialect) -> String {
 /// `NotSupported` anywhere but on PostgreSQL: elsewhere an enum has no name of its own.
 pub fn create_enum(enumeration: &EnumType, dialect: &Dialect) -> Result<String> {
     let engine = named_enums(enumeration, dialect)?;
-    let words = enumeration
-        .values
-        .iter()
-        .map(|value| text(engine, value))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(format!(
-        "CREATE TYPE {} AS ENUM ({})",
-        qualified(dialect, &enum_name(enumeration)),
-        words.join(", ")
-    ))
+    let words = enumeration.values.iter().map(|value| text(engine, value)).collect::<Result<Vec<_>>>()?;
+    Ok(format!("CREATE TYPE {} AS ENUM ({})", qualified(dialect, &enum_name(enumeration)), words.join(", ")))
 }
 
 /// Writes DROP TYPE.
@@ -82,17 +57,11 @@ pub fn create_enum(enumeration: &EnumType, dialect: &Dialect) -> Result<String> 
 /// `NotSupported` anywhere but on PostgreSQL.
 pub fn drop_enum(enumeration: &EnumType, dialect: &Dialect) -> Result<String> {
     named_enums(enumeration, dialect)?;
-    Ok(format!(
-        "DROP TYPE {}",
-        qualified(dialect, &enum_name(enumeration))
-    ))
+    Ok(format!("DROP TYPE {}", qualified(dialect, &enum_name(enumeration))))
 }
 
 pub(super) fn enum_name(enumeration: &EnumType) -> QualifiedName {
-    QualifiedName {
-        schema: enumeration.schema.clone(),
-        name: enumeration.name.clone(),
-    }
+    QualifiedName { schema: enumeration.schema.clone(), name: enumeration.name.clone() }
 }
 
 fn named_enums(enumeration: &EnumType, dialect: &Dialect) -> Result<Engine> {
@@ -132,10 +101,7 @@ pub fn create_sequence(sequence: &Sequence, dialect: &Dialect) -> Result<String>
 ///
 /// `NotSupported` on MySQL and SQLite.
 pub fn drop_sequence(sequence: &Sequence, dialect: &Dialect) -> Result<String> {
-    Ok(format!(
-        "DROP SEQUENCE {}",
-        sequence_name(sequence, dialect)?
-    ))
+    Ok(format!("DROP SEQUENCE {}", sequence_name(sequence, dialect)?))
 }
 
 fn sequence_name(sequence: &Sequence, dialect: &Dialect) -> Result<String> {
