@@ -201,9 +201,9 @@ fn constant(sql: &str, ty: &Type, engine: Engine) -> Option<Literal> {
             (Engine::Postgres, Type::Bytes) => Literal::Bytes(bytes(text.strip_prefix(r"\x")?)?),
             (Engine::MySql | Engine::MariaDb, Type::Bytes | Type::VarBinary(_)) => Literal::Bytes(text.into_bytes()),
             (Engine::Postgres, ty) if ty.is_integer() => number(&text)?,
-            (Engine::Postgres, Type::Float4 | Type::Float8 | Type::Decimal { .. }) => number(&text)?,
+            (Engine::Postgres, Type::Float4 | Type::Float8 | Type::Decimal { .. })
+            | (Engine::Sqlite, Type::Decimal { .. }) => number(&text)?,
             (Engine::Sqlite, Type::UInt8) => text.parse::<u64>().ok()?.into(),
-            (Engine::Sqlite, Type::Decimal { .. }) => number(&text)?,
             _ => Literal::Text(text),
         });
     }
