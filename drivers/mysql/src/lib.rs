@@ -1,1 +1,71 @@
-//! The MySQL and MariaDB driver of oarlock, on mysql_async.
+//! The MySQL and MariaDB driver of oarlock, on `mysql_async`.
+//!
+//! Register [`FACTORY`] and open connections by URL: `mysql://user:password@host:3306/database`, or `mariadb://…`, which is
+//! the same; which of the two it is, the server tells. Several hosts, separated by commas, are tried in order.
+//!
+//! | Option | Takes | Default |
+//! |-|-|-|
+//! | `socket` | the path of a Unix socket, instead of a host | none |
+//! | `connect_timeout` | how long making a connection may take, per host | `10s` |
+//! | `statement_cache` | how many prepared statements are kept; `0` for none | `256` |
+//! | `zero_dates` | what `0000-00-00` is read as: `error` or `null` | `error` |
+//! | `tinyint1` | what `TINYINT(1)` is read as: `int`, or `bool` where it is 0 or 1 | `int` |
+//! | `reset` | whether a reset asks the server only when the session is `dirty`, or `always` | `dirty` |
+//! | `ssl-mode` | `disabled` or `preferred`; the modes that require encryption are refused | `preferred`, unencrypted |
+//! | `compression` | whether the protocol is compressed: `on` or `off` | `off` |
+//! | `tcp_keepalive` | after how long an idle connection is probed | the system's |
+//!
+//! # The session
+//!
+//! Text is UTF-8 (`utf8mb4`), `time_zone` is `+00:00`, `autocommit` is on, and `STRICT_ALL_TABLES` is added to the server's
+//! `sql_mode`, so that no value is changed to make it fit. UPDATE counts the rows it matched, changed or not. A
+//! statement that sets `sql_mode` or `time_zone` by name is followed: lexing adapts to `ANSI_QUOTES` and
+//! `NO_BACKSLASH_ESCAPES`, instants to a zone of a fixed offset (in one with a name they are refused). `LOAD DATA LOCAL` is
+//! refused, whatever the server asks for.
+//!
+//! # Values
+//!
+//! | Column | Value |
+//! |-|-|
+//! | integers, `YEAR` | `I64`, or `U64` where unsigned |
+//! | `TINYINT(1)` (BOOL) | `I64`, from which `bool` reads 0 and 1: the column may hold 2. With `tinyint1=bool`: `Bool` for 0 and 1 |
+//! | `BIT(n)` | `U64` |
+//! | `FLOAT`, `DOUBLE` | `F32`, `F64` |
+//! | `DECIMAL` | `Decimal` up to 38 digits, beyond them the native type |
+//! | `CHAR`, `VARCHAR`, `TEXT`, `ENUM`, `SET`, MariaDB's `JSON`, `UUID` and `INET6` | `Text` |
+//! | `BINARY`, `VARBINARY`, `BLOB` | `Bytes`; 16 of them are read as a UUID |
+//! | MySQL's `JSON` | `Json` |
+//! | `DATE`, `DATETIME`, `TIMESTAMP` | `Date`, `DateTime`, `Instant` |
+//! | `TIME` | `Span`, from −838:59:59 to 838:59:59 |
+//! | `GEOMETRY`, `VECTOR` | the native type |
+//!
+//! A decimal parameter goes to the server as text, which it compares with a `DECIMAL` column in floating point: where more
+//! than 15 digits matter, write `CAST(? AS DECIMAL(…))`.
+//!
+//! # Cancellation
+//!
+//! A future of any call can be dropped at any point. What it began is brought to its end by the next call on the
+//! connection; a batch of `execute_many` is broken off and undone.
+
+mod batch;
+mod bind;
+mod bulk;
+mod catalog;
+mod columns;
+mod connection;
+mod contract;
+mod error;
+mod factory;
+mod infile;
+mod many;
+mod message;
+mod options;
+mod pump;
+mod server;
+mod statement;
+mod text;
+mod wire;
+
+pub use connection::MysqlConnection;
+pub use factory::{FACTORY, MysqlFactory};
+pub use options::{MysqlOptions, ResetPolicy, TinyInt1, ZeroDates};

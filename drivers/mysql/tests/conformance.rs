@@ -39,7 +39,8 @@ impl Setup for Mysql {
         Box::pin(async move {
             let server = place.keep.downcast_ref::<Url>().expect("open keeps the server's URL");
             let admin = self.admin(server).await?;
-            let sessions = "SELECT CONCAT_WS(' ', 'a session', command, info) FROM information_schema.processlist WHERE db = ?";
+            let sessions =
+                "SELECT CONCAT_WS(' ', 'a session', command, info) FROM information_schema.processlist WHERE db = ?";
             until(async || Ok(admin.fetch_all::<(String,)>(sessions, (&place.name,)).await?.is_empty())).await?;
             let left: Vec<(String,)> = admin.fetch_all(sessions, (&place.name,)).await?;
             admin.execute(&format!("DROP DATABASE {}", place.name), ()).await?;

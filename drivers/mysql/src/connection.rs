@@ -1,0 +1,452 @@
+//! The connection: what is known of the session, and the one call that is on its way.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use mysql_async::consts::StatusFlags;
+use mysql_async::{Conn, Statement};
+use oarlock_core::cache::StatementCache;
+use oarlock_core::connection::{DriverInfo, Health, Query, TxState, admit, busy, closed};
+use oarlock_core::lex::{Lexed, Verb, lex};
+use oarlock_core::params::{Parameters, arrange};
+use oarlock_core::{Column, Error, ErrorKind, Outcome, Result};
+
+use crate::bind::{Zone, bind};
+use crate::columns::{Plan, Reading};
+use crate::error::{Stage, convert, local_infile};
+use crate::infile::Refusal;
+use crate::options::MysqlOptions;
+use crate::pump::{self, Aftermath, Done, Ending, Event, Form, Order, Pump, Slot};
+use crate::server::{MAX_PARAMETERS, Server, set_mode, zone};
+use crate::statement::{Cached, Traits};
+use crate::wire;
+
+/// The statement must be prepared again; its handle is unknown to the server.
+const STALE: [i64; 2] = [1615, 1243];
+
+/// A connection to MySQL or MariaDB.
+///
+/// Invariant: `conn` is there exactly when no call is on its way and the connection is alive.
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact of the session")]
+pub struct MysqlConnection {
+    pub(crate) info: DriverInfo,
+    pub(crate) server: Server,
+    pub(crate) options: Arc<MysqlOptions>,
+    pub(crate) conn: Option<Conn>,
+    running: Option<Running>,
+    pub(crate) phase: Phase,
+    pub(crate) slot: Arc<Slot>,
+    refusal: Refusal,
+    pub(crate) cache: StatementCache<Cached>,
+    /// Handles that are closed on the server with the next call.
+    pub(crate) doomed: Vec<Statement>,
+    pub(crate) columns: Arc<[Column]>,
+    pub(crate) no_columns: Arc<[Column]>,
+    zone: Zone,
+    max_packet: usize,
+    pub(crate) tx: TxState,
+    autocommit: bool,
+    /// The server rolled the transaction back by itself, and whoever began it has not yet been told.
+    pub(crate) rolled_back: bool,
+    /// The session may differ from a new one by more than a transaction.
+    pub(crate) soiled: bool,
+    pub(crate) warnings: u32,
+    pub(crate) closed: bool,
+    /// What [`native`](oarlock_core::Connection::native) gives while there is no connection to give.
+    pub(crate) nothing: (),
+}
+
+/// The statement whose rows are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Phase {
+    /// None. A call that is on its way all the same was abandoned.
+    Idle,
+    /// Its future is at work.
+    Open {
+        /// The set is over, and another one follows.
+        set_ended: bool,
+    },
+    /// It came to its end, and nobody has asked for its outcome.
+    Ended(Outcome),
+}
+
+/// A call on its way.
+struct Running {
+    pump: Pump,
+    traits: Option<Traits>,
+    /// What the statement is kept under once it is prepared.
+    fresh: Option<Fresh>,
+}
+
+/// A statement that is being prepared.
+pub(crate) struct Fresh {
+    pub(crate) sql: Box<str>,
+    pub(crate) lexed: Lexed,
+    pub(crate) traits: Traits,
+}
+
+/// A step of a call.
+pub(crate) enum Step {
+    Event(Event),
+    Over(Result<(Done, Outcome)>),
+}
+
+impl MysqlConnection {
+    pub(crate) fn new(
+        conn: Conn,
+        info: DriverInfo,
+        server: Server,
+        options: Arc<MysqlOptions>,
+        refusal: Refusal,
+        zone: Zone,
+        max_packet: usize,
+    ) -> Self {
+        let no_columns: Arc<[Column]> = Arc::new([]);
+        Self {
+            cache: StatementCache::new(options.statement_cache),
+            info,
+            server,
+            options,
+            conn: Some(conn),
+            running: None,
+            phase: Phase::Idle,
+            slot: Arc::default(),
+            refusal,
+            doomed: Vec::new(),
+            columns: Arc::clone(&no_columns),
+            no_columns,
+            zone,
+            max_packet,
+            tx: TxState::Auto,
+            autocommit: true,
+            rolled_back: false,
+            soiled: false,
+            warnings: 0,
+            closed: false,
+            nothing: (),
+        }
+    }
+
+    pub(crate) fn health_now(&self) -> Health {
+        match (&self.running, &self.conn, self.phase) {
+            (Some(_), _, Phase::Open { .. }) | (None, Some(_), _) => Health::Ready,
+            (Some(_), ..) => Health::Recovering,
+            (None, None, _) => Health::Dead,
+        }
+    }
+
+    /// Ends what was abandoned, and refuses a call where none is possible.
+    pub(crate) async fn ready(&mut self) -> Result<()> {
+        if !matches!(self.phase, Phase::Idle) {
+            return Err(busy());
+        }
+        if self.running.is_some() {
+            // What the abandoned call came to, nobody wants to know.
+            self.slot.abandon(true);
+            let _ = std::future::poll_fn(|cx| self.poll_over(cx)).await;
+        }
+        match self.conn {
+            Some(_) => Ok(()),
+            None if self.closed => Err(closed()),
+            None => Err(Error::new(ErrorKind::ConnectionLost, "the connection was lost").with_hint("open another one")),
+        }
+    }
+
+    /// Runs a call to its end. When this future is dropped, the call is left to the next one.
+    pub(crate) async fn call(
+        &mut self,
+        traits: Option<Traits>,
+        make: impl FnOnce(Conn, Arc<Slot>) -> Pump,
+    ) -> Result<(Done, Outcome)> {
+        self.call_fresh(traits, None, make).await
+    }
+
+    /// Runs a call to its end that may prepare a statement.
+    pub(crate) async fn call_fresh(
+        &mut self,
+        traits: Option<Traits>,
+        fresh: Option<Fresh>,
+        make: impl FnOnce(Conn, Arc<Slot>) -> Pump,
+    ) -> Result<(Done, Outcome)> {
+        let Some(conn) = self.conn.take() else { return Err(closed()) };
+        self.slot.abandon(false);
+        self.running = Some(Running { pump: make(conn, Arc::clone(&self.slot)), traits, fresh });
+        std::future::poll_fn(|cx| self.poll_over(cx)).await
+    }
+
+    /// Runs a statement of the driver's own, or one of a script, as text.
+    pub(crate) async fn command(&mut self, traits: Traits, sql: String) -> Result<(Done, Outcome)> {
+        self.check_size(sql.len())?;
+        let order = Order {
+            form: Form::Text(sql),
+            params: Vec::new(),
+            plan: None,
+            reading: self.reading(),
+            aftermath: self.aftermath(traits),
+            doomed: std::mem::take(&mut self.doomed),
+        };
+        self.call(Some(traits), |conn, slot| pump::execute(conn, slot, order)).await
+    }
+
+    /// Polls the call on its way, and drops all that it hands over.
+    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Done, Outcome)>> {
+        let Some(running) = &mut self.running else { return Poll::Ready(Err(closed())) };
+        let ending = ready!(pump::poll_drained(&mut running.pump, &self.slot, cx));
+        self.keep_prepared();
+        Poll::Ready(self.settle(ending))
+    }
+
+    /// Polls the call on its way up to its next step.
+    pub(crate) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        let Some(running) = &mut self.running else { return Poll::Ready(Step::Over(Err(closed()))) };
+        let polled = running.pump.as_mut().poll(cx);
+        self.keep_prepared();
+        match polled {
+            Poll::Ready(ending) => Poll::Ready(Step::Over(self.settle(ending))),
+            Poll::Pending => match self.slot.take() {
+                Some(event) => Poll::Ready(Step::Event(event)),
+                None => Poll::Pending,
+            },
+        }
+    }
+
+    /// Breaks the call on its way off, and with it the connection.
+    pub(crate) fn break_off(&mut self) {
+        if self.running.take().is_some() {
+            self.tx = TxState::Auto;
+        }
+    }
+
+    /// Keeps the statement that the call on its way has prepared.
+    fn keep_prepared(&mut self) {
+        let Some(running) = self.running.as_mut().filter(|running| running.fresh.is_some()) else { return };
+        let Some(statement) = self.slot.take_prepared() else { return };
+        if let Some(Fresh { sql, lexed, traits }) = running.fresh.take() {
+            self.keep(&sql, Cached { lexed, statement, plan: None, traits });
+        }
+    }
+
+    /// Keeps a prepared statement; what has to go for it is closed with the next call.
+    pub(crate) fn keep(&mut self, sql: &str, cached: Cached) {
+        self.doomed.extend(self.cache.insert(sql, cached).map(|old| old.statement));
+    }
+
+    /// Takes the connection back and learns what the call has changed.
+    fn settle(&mut self, ending: Ending) -> Result<(Done, Outcome)> {
+        let traits = self.running.take().and_then(|running| running.traits);
+        let was = self.tx;
+        let Ending { conn, result, status, settings } = ending;
+        let refused = self.refusal.take();
+        let index = self.slot.take_index();
+        match &result {
+            Ok(_) | Err(mysql_async::Error::Server(_)) => self.conn = Some(conn),
+            Err(_) => self.tx = TxState::Auto,
+        }
+        if let Some(status) = status.filter(|_| self.conn.is_some()) {
+            self.follow(status);
+        }
+        if let Some((sql_mode, time_zone)) = settings {
+            let mut dialect = self.info.dialect;
+            set_mode(&mut dialect, &sql_mode);
+            self.adapt(dialect, zone(&time_zone));
+        }
+        if traits.is_some_and(|traits| traits.soils) {
+            self.soiled = true;
+        }
+        match result {
+            Ok(_) if refused => Err(local_infile()),
+            Ok(done) => {
+                self.warnings = u32::from(done.warnings);
+                Ok((done, traits.map_or_else(Outcome::default, |traits| traits.outcome(&done))))
+            }
+            Err(error) => {
+                self.warnings = 0;
+                let flavor = self.info.dialect.flavor;
+                let commits = traits.is_some_and(|traits| traits.verb.commits_implicitly(flavor));
+                if was == TxState::Open && self.tx == TxState::Auto && !commits {
+                    self.rolled_back = true;
+                }
+                let mut error = convert(error, Stage::Connected);
+                if let Some(index) = index {
+                    error = error.with_batch_index(index);
+                }
+                let unknown =
+                    error.is_connection_lost() && was == TxState::Auto && traits.is_some_and(Traits::may_take_effect);
+                Err(if unknown { error.with_outcome_unknown() } else { error })
+            }
+        }
+    }
+
+    fn follow(&mut self, status: StatusFlags) {
+        self.tx = if status.contains(StatusFlags::SERVER_STATUS_IN_TRANS) { TxState::Open } else { TxState::Auto };
+        self.autocommit = status.contains(StatusFlags::SERVER_STATUS_AUTOCOMMIT);
+        let escapes = !status.contains(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES);
+        if escapes != self.info.dialect.lexing.backslash_escapes {
+            let mut dialect = self.info.dialect;
+            dialect.lexing.backslash_escapes = escapes;
+            self.adapt(dialect, self.zone);
+        }
+    }
+
+    /// Adapts to settings of the session. What was lexed under others is forgotten.
+    fn adapt(&mut self, dialect: oarlock_core::Dialect, zone: Zone) {
+        if dialect != self.info.dialect {
+            self.info.dialect = dialect;
+            self.doomed.extend(self.cache.drain().map(|cached| cached.statement));
+        }
+        self.zone = zone;
+    }
+
+    /// Starts a statement and waits for its columns.
+    pub(crate) async fn start_statement(&mut self, query: Query<'_>) -> Result<()> {
+        self.ready().await?;
+        let was_kept = self.launch(query)?;
+        match self.started(query.sql).await {
+            Err(error) if was_kept && error.code().is_some_and(|code| STALE.contains(&code)) && self.conn.is_some() => {
+                self.doomed.extend(self.cache.remove(query.sql).map(|cached| cached.statement));
+                self.launch(query)?;
+                self.started(query.sql).await
+            }
+            result => result,
+        }
+    }
+
+    /// Puts a statement on its way; tells whether it was prepared before.
+    fn launch(&mut self, query: Query<'_>) -> Result<bool> {
+        if self.rolled_back && query.guarded {
+            return Err(rolled_back());
+        }
+        if let Some(cached) = self.cache.get(query.sql) {
+            admit(&cached.lexed, query.guarded)?;
+            let params = parameters(&cached.lexed, query.params, self.zone)?;
+            let (form, plan, traits) = (Form::Prepared(cached.statement.clone()), cached.plan.clone(), cached.traits);
+            return self.dispatch(form, params, plan, traits, None).map(|()| true);
+        }
+        let lexed = lex(query.sql, &self.info.dialect)?;
+        admit(&lexed, query.guarded)?;
+        let params = parameters(&lexed, query.params, self.zone)?;
+        let traits = Traits::of(lexed.verb(), query.sql);
+        if traits.goes_as_text() && lexed.slots().is_empty() {
+            return self.dispatch(Form::Text(lexed.native().to_owned()), params, None, traits, None).map(|()| false);
+        }
+        let wire = wire::render(lexed.native(), &self.info.dialect)?.into_owned();
+        let fresh = Fresh { sql: query.sql.into(), lexed, traits };
+        self.dispatch(Form::Prepare(wire), params, None, traits, Some(fresh)).map(|()| false)
+    }
+
+    /// Puts a statement on its way that gives its rows step by step.
+    fn dispatch(
+        &mut self,
+        form: Form,
+        params: Vec<mysql_async::Value>,
+        plan: Option<Arc<Plan>>,
+        traits: Traits,
+        fresh: Option<Fresh>,
+    ) -> Result<()> {
+        if let Form::Text(sql) | Form::Prepare(sql) = &form {
+            self.check_size(sql.len())?;
+        }
+        self.check_sizes(&params)?;
+        let Some(conn) = self.conn.take() else { return Err(closed()) };
+        let order = Order {
+            form,
+            params,
+            plan,
+            reading: self.reading(),
+            aftermath: self.aftermath(traits),
+            doomed: std::mem::take(&mut self.doomed),
+        };
+        self.slot.drain(false);
+        self.slot.abandon(false);
+        let pump = pump::execute(conn, Arc::clone(&self.slot), order);
+        self.running = Some(Running { pump, traits: Some(traits), fresh });
+        Ok(())
+    }
+
+    /// Waits for the columns of the statement on its way.
+    async fn started(&mut self, sql: &str) -> Result<()> {
+        self.columns = Arc::clone(&self.no_columns);
+        match std::future::poll_fn(|cx| self.poll_step(cx)).await {
+            Step::Event(event) => {
+                let fresh = self.take_columns(event);
+                if let Some(plan) = fresh
+                    && let Some(cached) = self.cache.get(sql)
+                {
+                    cached.plan = Some(plan);
+                }
+                self.phase = Phase::Open { set_ended: false };
+                Ok(())
+            }
+            Step::Over(result) => {
+                self.phase = Phase::Ended(result?.1);
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts a statement of the driver's own, as text, whose rows are read.
+    pub(crate) async fn start_text(&mut self, verb: Verb, sql: &str) -> Result<()> {
+        self.dispatch(Form::Text(sql.to_owned()), Vec::new(), None, Traits::own(verb), None)?;
+        self.started(sql).await
+    }
+
+    /// Takes the columns of the set that begins, and gives the plan if it is a new one.
+    pub(crate) fn take_columns(&mut self, event: Event) -> Option<Arc<Plan>> {
+        let Event::Columns { plan, fresh } = event else { return None };
+        self.columns = Arc::clone(&plan.columns);
+        fresh.then_some(plan)
+    }
+
+    pub(crate) fn reading(&self) -> Reading {
+        Reading { zero_dates: self.options.zero_dates, tinyint1: self.options.tinyint1, zone: self.zone }
+    }
+
+    fn aftermath(&self, traits: Traits) -> Aftermath {
+        Aftermath { status: self.tx == TxState::Open || !self.autocommit, settings: traits.sets }
+    }
+
+    /// Gives how large a command of many rows may become: enough to make a trip worth it.
+    pub(crate) fn bulk_bytes(&self) -> usize {
+        (self.max_packet / 2).min(1 << 20)
+    }
+
+    /// Refuses parameters that the server would break the connection for.
+    pub(crate) fn check_sizes(&self, params: &[mysql_async::Value]) -> Result<()> {
+        params.iter().try_for_each(|value| match value {
+            mysql_async::Value::Bytes(bytes) => self.check_size(bytes.len()),
+            _ => Ok(()),
+        })
+    }
+
+    /// Refuses what the server would break the connection for.
+    pub(crate) fn check_size(&self, bytes: usize) -> Result<()> {
+        // A command's own bytes go in as well.
+        if bytes + 64 <= self.max_packet {
+            return Ok(());
+        }
+        let max = self.max_packet;
+        Err(Error::new(
+            ErrorKind::ResourcesExhausted,
+            format!("{bytes} bytes are more than the server takes at a time ({max})"),
+        )
+        .with_hint("raise its max_allowed_packet"))
+    }
+}
+
+/// Converts the parameters of one execution.
+pub(crate) fn parameters(lexed: &Lexed, given: Parameters<'_>, zone: Zone) -> Result<Vec<mysql_async::Value>> {
+    let arrangement = arrange(lexed, given.names, given.values.len())?;
+    if arrangement.len() > MAX_PARAMETERS {
+        return Err(Error::new(
+            ErrorKind::Parameters,
+            format!("the statement has {} parameters; MySQL takes at most {MAX_PARAMETERS}", arrangement.len()),
+        ));
+    }
+    arrangement.indexes().map(|index| bind(given.values[index], zone, index + 1)).collect()
+}
+
+/// Makes the error of a statement, or a commit, in a transaction that is gone.
+pub(crate) fn rolled_back() -> Error {
+    Error::new(ErrorKind::TransactionFailed, "the server has rolled the transaction back")
+        .with_hint("run the whole transaction again")
+}

@@ -1,0 +1,120 @@
+//! One statement for many rows of parameters, all or nothing.
+//!
+//! MariaDB takes hundreds of rows in one command and tells of a failure only that there was one. The batch is undone then
+//! and runs once more row by row, which finds the row at fault.
+
+use oarlock_core::connection::{Many, TxState, admit};
+use oarlock_core::lex::{Verb, lex};
+use oarlock_core::{Error, ErrorCategory, Outcome, Result};
+
+use crate::bulk::{self, Bulk};
+use crate::connection::{Fresh, MysqlConnection, parameters, rolled_back};
+use crate::pump::Form;
+use crate::statement::Traits;
+use crate::wire;
+
+/// The first MariaDB with the bulk command in its final form.
+const BULK_SINCE: u32 = 100_206;
+
+/// Runs a batch; see [`Connection::execute_many`](oarlock_core::Connection::execute_many).
+pub(crate) async fn execute(connection: &mut MysqlConnection, many: Many<'_>) -> Result<Outcome> {
+    connection.ready().await?;
+    if connection.rolled_back && many.guarded {
+        return Err(rolled_back());
+    }
+    let was = connection.tx;
+    match run(connection, many, true).await {
+        // What is wrong with a row will be wrong again; what came from outside needs no second try.
+        Err(error) if error.batch_index().is_none() && can_be_told(&error) && connection.tx == was => {
+            run(connection, many, false).await
+        }
+        result => result,
+    }
+}
+
+fn can_be_told(error: &Error) -> bool {
+    error.code().is_some()
+        && matches!(
+            error.category(),
+            ErrorCategory::Integrity | ErrorCategory::Data | ErrorCategory::Programming | ErrorCategory::Database
+        )
+}
+
+async fn run(connection: &mut MysqlConnection, many: Many<'_>, in_bulk: bool) -> Result<Outcome> {
+    let Prepared { form, rows, traits, returns, fresh } = prepare(connection, many)?;
+    if rows.is_empty() {
+        return Ok(Outcome::rows(Some(0)));
+    }
+    for (index, row) in rows.iter().enumerate() {
+        connection.check_sizes(row).map_err(|error| error.with_batch_index(index))?;
+    }
+    let server = connection.server;
+    let in_bulk = in_bulk
+        && many.width > 0
+        && many.rows > 1
+        && !returns
+        && server.mariadb
+        && server.version >= BULK_SINCE
+        && matches!(traits.verb, Verb::Insert | Verb::Replace | Verb::Update | Verb::Delete);
+    let order = Bulk {
+        form,
+        rows,
+        nested: connection.tx == TxState::Open,
+        commands: in_bulk,
+        upserts: matches!(traits.verb, Verb::Insert | Verb::Replace),
+        max_bytes: connection.bulk_bytes(),
+        doomed: std::mem::take(&mut connection.doomed),
+    };
+    let (done, _) = connection.call_fresh(Some(traits), fresh, |conn, slot| bulk::execute(conn, slot, order)).await?;
+    Ok(Outcome::rows(Some(done.rows.unwrap_or(done.affected))))
+}
+
+/// A batch before it is sent.
+struct Prepared {
+    form: Form,
+    rows: Vec<Vec<mysql_async::Value>>,
+    traits: Traits,
+    returns: bool,
+    fresh: Option<Fresh>,
+}
+
+/// Reads the statement and converts all rows, before anything is sent.
+fn prepare(connection: &mut MysqlConnection, many: Many<'_>) -> Result<Prepared> {
+    let zone = connection.reading().zone;
+    let dialect = connection.info.dialect;
+    let rows = |lexed| {
+        (0..many.rows)
+            .map(|row| parameters(lexed, many.row(row), zone).map_err(|error| error.with_batch_index(row)))
+            .collect::<Result<Vec<_>>>()
+    };
+    let prepared = if let Some(cached) = connection.cache.get(many.sql) {
+        admit(&cached.lexed, many.guarded)?;
+        Prepared {
+            form: Form::Prepared(cached.statement.clone()),
+            rows: rows(&cached.lexed)?,
+            traits: cached.traits,
+            returns: cached.lexed.has_returning(),
+            fresh: None,
+        }
+    } else {
+        let lexed = lex(many.sql, &dialect)?;
+        admit(&lexed, many.guarded)?;
+        let traits = Traits::of(lexed.verb(), many.sql);
+        let wire = wire::render(lexed.native(), &dialect)?.into_owned();
+        Prepared {
+            form: Form::Prepare(wire),
+            rows: rows(&lexed)?,
+            traits,
+            returns: lexed.has_returning(),
+            fresh: Some(Fresh { sql: many.sql.into(), lexed, traits }),
+        }
+    };
+    if let Form::Prepare(wire) = &prepared.form {
+        connection.check_size(wire.len())?;
+    }
+    if prepared.traits.verb.commits_implicitly(dialect.flavor) {
+        Err(Error::not_supported("the statement commits by itself, so a batch of it could not be undone"))
+    } else {
+        Ok(prepared)
+    }
+}

@@ -1,0 +1,380 @@
+//! One future per call, which owns the connection until the server has said all it has to say.
+//!
+//! `mysql_async` breaks when a future of its own is dropped between a command and its reply, and its row stream boxes a
+//! future per row. Here every call on the server runs in one future that owns the [`Conn`] and lives in the driver's
+//! connection, not in the caller's future: the caller's can be dropped at any point, and nothing is lost but the wish to
+//! know. Rows go through a slot, a batch at a time: the future puts a batch down, returns `Pending`, and goes on
+//! when it is polled for the next.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use mysql_async::consts::StatusFlags;
+use mysql_async::prelude::{Protocol, Queryable};
+use mysql_async::{Conn, Params, QueryResult, Statement, Value};
+use oarlock_core::RowBatch;
+
+use crate::batch::Batch;
+use crate::columns::{Plan, Reading};
+
+/// The future of a call.
+pub(crate) type Pump = Pin<Box<dyn Future<Output = Ending> + Send>>;
+
+/// This command cannot be prepared.
+pub(crate) const CANNOT_PREPARE: u16 = 1295;
+
+/// What the future and whoever polls it tell each other. They never run at the same time, so no lock is ever waited for.
+#[derive(Default)]
+pub(crate) struct Slot {
+    /// How many rows are wanted in the next batch; 0 drops the rest of the set.
+    max: AtomicUsize,
+    /// Everything that still comes is dropped.
+    drain: AtomicBool,
+    /// Whoever made the call is gone.
+    abandoned: AtomicBool,
+    event: Mutex<Option<Event>>,
+    prepared: Mutex<Option<Statement>>,
+    /// The row of a batch that is being run.
+    index: Mutex<Option<usize>>,
+}
+
+/// What an open statement has to hand over.
+pub(crate) enum Event {
+    /// A set of rows begins.
+    Columns {
+        /// How its rows are read.
+        plan: Arc<Plan>,
+        /// It is another plan than the order's.
+        fresh: bool,
+    },
+    /// Rows.
+    Rows(Batch),
+    /// The set is over, and another one follows.
+    SetEnd,
+}
+
+impl Slot {
+    /// Says what is wanted before the future is polled.
+    pub(crate) fn want(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
+    }
+
+    /// Says whether everything that still comes is dropped.
+    pub(crate) fn drain(&self, drain: bool) {
+        self.drain.store(drain, Ordering::Relaxed);
+        if drain {
+            self.want(0);
+        }
+    }
+
+    /// Says whether the caller is gone.
+    pub(crate) fn abandon(&self, abandoned: bool) {
+        self.abandoned.store(abandoned, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drain.load(Ordering::Relaxed)
+    }
+
+    /// Takes what the future has put down.
+    pub(crate) fn take(&self) -> Option<Event> {
+        self.event.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Takes the statement that the future has prepared.
+    pub(crate) fn take_prepared(&self) -> Option<Statement> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn put_prepared(&self, statement: Statement) {
+        *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(statement);
+    }
+
+    /// Notes the row of a batch that is being run.
+    pub(crate) fn put_index(&self, index: Option<usize>) {
+        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = index;
+    }
+
+    /// Takes the row of a batch that was being run.
+    pub(crate) fn take_index(&self) -> Option<usize> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, event: Event) {
+        *self.event.lock().unwrap_or_else(PoisonError::into_inner) = Some(event);
+    }
+
+    /// Puts an event down and waits until it is polled again.
+    async fn hand(&self, event: Event) {
+        self.put(event);
+        let mut handed = false;
+        poll_fn(|_| if std::mem::replace(&mut handed, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+}
+
+/// How a call ended.
+pub(crate) struct Ending {
+    /// The connection, whatever state it is in.
+    pub(crate) conn: Conn,
+    /// What came of it.
+    pub(crate) result: mysql_async::Result<Done>,
+    /// The session's status as the server told it last.
+    pub(crate) status: Option<StatusFlags>,
+    /// `sql_mode` and `time_zone`, where the call may have changed them.
+    pub(crate) settings: Option<(String, String)>,
+}
+
+/// What the server counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Done {
+    /// The rows that were given, where there were columns.
+    pub(crate) rows: Option<u64>,
+    /// The rows that the server says were affected.
+    pub(crate) affected: u64,
+    /// The number of records of an INSERT of several rows.
+    pub(crate) records: Option<u64>,
+    pub(crate) last_insert_id: Option<u64>,
+    pub(crate) warnings: u16,
+}
+
+/// How a statement reaches the server.
+pub(crate) enum Form {
+    /// As text, for what has neither parameters nor, as a rule, rows.
+    Text(String),
+    /// It is prepared first.
+    Prepare(String),
+    /// It is prepared.
+    Prepared(Statement),
+}
+
+/// What is left of a form that was taken.
+impl Default for Form {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+/// A statement to run.
+pub(crate) struct Order {
+    pub(crate) form: Form,
+    pub(crate) params: Vec<Value>,
+    /// The plan of the last execution.
+    pub(crate) plan: Option<Arc<Plan>>,
+    pub(crate) reading: Reading,
+    pub(crate) aftermath: Aftermath,
+    /// Statements to close first.
+    pub(crate) doomed: Vec<Statement>,
+}
+
+/// What has to be asked after a statement.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Aftermath {
+    /// An error may have ended a transaction: the status is asked for.
+    pub(crate) status: bool,
+    /// The statement may have changed the settings that we depend on.
+    pub(crate) settings: bool,
+}
+
+/// Runs a statement.
+pub(crate) fn execute(mut conn: Conn, slot: Arc<Slot>, mut order: Order) -> Pump {
+    Box::pin(async move {
+        let aftermath = order.aftermath;
+        let result = run(&mut conn, &slot, &mut order).await;
+        end(conn, result, aftermath).await
+    })
+}
+
+/// Prepares a statement without running it.
+pub(crate) fn prepare(mut conn: Conn, slot: Arc<Slot>, wire: String, doomed: Vec<Statement>) -> Pump {
+    Box::pin(async move {
+        let result = async {
+            close(&mut conn, doomed).await?;
+            let statement = conn.prep(wire).await?;
+            slot.put_prepared(statement);
+            Ok(Done::default())
+        };
+        let result = result.await;
+        end(conn, result, Aftermath::default()).await
+    })
+}
+
+/// Asks for a sign of life.
+pub(crate) fn ping(mut conn: Conn) -> Pump {
+    Box::pin(async move {
+        let result = conn.ping().await.map(|()| Done::default());
+        end(conn, result, Aftermath::default()).await
+    })
+}
+
+/// Makes the session as good as new, all but what `setup` sets again. Prepared statements are gone.
+pub(crate) fn reset(mut conn: Conn, setup: String, change_user: bool) -> Pump {
+    Box::pin(async move {
+        let result = async {
+            if change_user || !conn.reset().await? {
+                conn.change_user(mysql_async::ChangeUserOpts::default()).await?;
+            }
+            conn.query_drop(setup).await?;
+            Ok(Done::default())
+        };
+        let result = result.await;
+        end(conn, result, Aftermath { status: false, settings: true }).await
+    })
+}
+
+/// Brings what a future has left to its end: errors and settings that changed.
+pub(crate) async fn end(mut conn: Conn, result: mysql_async::Result<Done>, aftermath: Aftermath) -> Ending {
+    let mut settings = None;
+    let result = match result {
+        Ok(done) if aftermath.settings => {
+            let asked = conn.query_first::<(String, String), _>("SELECT @@sql_mode, @@time_zone").await;
+            asked.map(|found| {
+                settings = found;
+                done
+            })
+        }
+        Err(mysql_async::Error::Server(error)) if aftermath.status => match conn.ping().await {
+            Ok(()) => Err(mysql_async::Error::Server(error)),
+            Err(lost) => Err(lost),
+        },
+        result => result,
+    };
+    let status = conn.last_ok_packet().map(mysql_async::OkPacket::status_flags);
+    Ending { conn, result, status, settings }
+}
+
+pub(crate) async fn close(conn: &mut Conn, doomed: Vec<Statement>) -> mysql_async::Result<()> {
+    for statement in doomed {
+        conn.close(statement).await?;
+    }
+    Ok(())
+}
+
+async fn run(conn: &mut Conn, slot: &Slot, order: &mut Order) -> mysql_async::Result<Done> {
+    close(conn, std::mem::take(&mut order.doomed)).await?;
+    let statement = match std::mem::take(&mut order.form) {
+        Form::Text(sql) => return pump(conn.query_iter(sql).await?, slot, order).await,
+        Form::Prepared(statement) => statement,
+        Form::Prepare(wire) => match conn.prep(&*wire).await {
+            Ok(statement) => {
+                slot.put_prepared(statement.clone());
+                statement
+            }
+            Err(mysql_async::Error::Server(error)) if error.code == CANNOT_PREPARE && order.params.is_empty() => {
+                return pump(conn.query_iter(wire).await?, slot, order).await;
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    let params = match std::mem::take(&mut order.params) {
+        none if none.is_empty() => Params::Empty,
+        values => Params::Positional(values),
+    };
+    pump(conn.exec_iter(statement, params).await?, slot, order).await
+}
+
+/// Hands over all that a statement gives.
+async fn pump<P: Protocol>(
+    mut result: QueryResult<'_, 'static, P>,
+    slot: &Slot,
+    order: &Order,
+) -> mysql_async::Result<Done> {
+    let mut done = Done::default();
+    loop {
+        match result.columns() {
+            // A set without columns is a statement that gives no rows, or the end of a CALL.
+            Some(columns) if columns.is_empty() => {
+                done.affected = result.affected_rows();
+                done.last_insert_id = result.last_insert_id();
+                done.records = records(&result.info());
+                done.warnings = result.warnings();
+                result.next().await?;
+            }
+            Some(columns) => {
+                if done.rows.is_some() && !slot.is_drained() {
+                    slot.hand(Event::SetEnd).await;
+                }
+                let (plan, fresh) = match &order.plan {
+                    Some(plan) if plan.fits(&columns, order.reading) => (Arc::clone(plan), false),
+                    _ => (Arc::new(Plan::new(columns, order.reading)), true),
+                };
+                if !slot.is_drained() {
+                    slot.hand(Event::Columns { plan: Arc::clone(&plan), fresh }).await;
+                }
+                let rows = pump_set(&mut result, slot, plan).await?;
+                done.rows = Some(done.rows.unwrap_or(0) + rows);
+                done.warnings = result.warnings();
+            }
+            // Nothing follows, or the error of the next set.
+            None => {
+                result.next().await?;
+                return Ok(done);
+            }
+        }
+    }
+}
+
+/// Hands over the rows of one set, and counts them.
+async fn pump_set<P: Protocol>(
+    result: &mut QueryResult<'_, 'static, P>,
+    slot: &Slot,
+    plan: Arc<Plan>,
+) -> mysql_async::Result<u64> {
+    let mut batch = Batch::new(plan);
+    let mut count = 0;
+    loop {
+        let row = {
+            let mut next = pin!(result.next());
+            poll_fn(|cx| {
+                let polled = next.as_mut().poll(cx);
+                // Nobody waits for a full batch while the server takes its time.
+                if polled.is_pending() && !batch.is_empty() {
+                    slot.put(Event::Rows(batch.take()));
+                }
+                polled
+            })
+            .await
+        };
+        match row {
+            Ok(Some(row)) => {
+                count += 1;
+                let max = slot.max.load(Ordering::Relaxed);
+                if max > 0 {
+                    batch.push(row);
+                    if batch.is_full(max) {
+                        slot.hand(Event::Rows(batch.take())).await;
+                    }
+                }
+            }
+            end => {
+                if !batch.is_empty() {
+                    slot.hand(Event::Rows(batch)).await;
+                }
+                return end.map(|_| count);
+            }
+        }
+    }
+}
+
+/// Reads the number of records out of `Records: 3  Duplicates: 1  Warnings: 0`.
+pub(crate) fn records(info: &str) -> Option<u64> {
+    info.strip_prefix("Records: ")?.split(' ').next()?.parse().ok()
+}
+
+/// Polls a future to its end and drops what it hands over.
+pub(crate) fn poll_drained(pump: &mut Pump, slot: &Slot, cx: &mut std::task::Context<'_>) -> Poll<Ending> {
+    slot.drain(true);
+    loop {
+        match pump.as_mut().poll(cx) {
+            Poll::Ready(ending) => return Poll::Ready(ending),
+            Poll::Pending if slot.take().is_some() => {}
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+}
