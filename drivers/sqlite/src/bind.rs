@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use oarlock_core::params::Arrangement;
-use oarlock_core::value::temporal::{DateText, DateTimeText, InstantText, IntervalText, TimeText};
 use oarlock_core::value::UuidText;
+use oarlock_core::value::temporal::{DateText, DateTimeText, InstantText, IntervalText, TimeText};
 use oarlock_core::{Error, ErrorKind, Result, ValueRef};
 use rusqlite::Statement;
 use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef as Stored};
@@ -21,10 +21,11 @@ pub(crate) fn bind_all(
     wide: bool,
 ) -> Result<()> {
     for (native, index) in arrangement.indexes().enumerate() {
-        let stored = stored(values[index], wide).map_err(|error| error.context(format_args!("parameter {}", index + 1)))?;
-        statement.raw_bind_parameter(native + 1, stored).map_err(|error| {
-            error::from_rusqlite(error, None).context(format_args!("parameter {}", index + 1))
-        })?;
+        let stored =
+            stored(values[index], wide).map_err(|error| error.context(format_args!("parameter {}", index + 1)))?;
+        statement
+            .raw_bind_parameter(native + 1, stored)
+            .map_err(|error| error::from_rusqlite(error, None).context(format_args!("parameter {}", index + 1)))?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use crate::arena::{Arena, Part};
 use crate::error::{from_rusqlite, lost};
 use crate::guard::Guard;
+use crate::inline;
 use crate::queue::{Feed, Queue};
 use crate::run::{Ended, OwnedParameters, gone};
 use crate::session::Session;
@@ -211,6 +212,17 @@ impl SqliteConnection {
         Ok(())
     }
 
+    /// Runs a statement here and now if it is short.
+    async fn start_here(&mut self, query: &Query<'_>) -> Result<bool> {
+        self.columns = Arc::default();
+        let session = self.recover().await?;
+        let Some(ran) = session.run_here(query)? else { return Ok(false) };
+        self.tx = session.tx_state();
+        self.columns = ran.columns;
+        self.open = Some(Open { rest: ran.rows.map(|rows| (Arc::new(rows), 0)), ended: Some(Ok(ran.outcome)) });
+        Ok(true)
+    }
+
     async fn start_on_worker(&mut self, query: Query<'_>) -> Result<()> {
         let sql: Arc<str> = query.sql.into();
         let parameters = Arc::new(OwnedParameters::of(query.params.names, query.params.values)?);
@@ -339,9 +351,12 @@ impl Connection for SqliteConnection {
 
     fn start<'a>(&'a mut self, query: Query<'a>) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            self.recover().await?;
-            self.columns = Arc::default();
-            self.start_on_worker(query).await
+            inline::pause().await;
+            if self.start_here(&query).await? {
+                return Ok(());
+            }
+            // Boxed, so that the future of a short statement stays small.
+            Box::pin(self.start_on_worker(query)).await
         })
     }
 
@@ -406,6 +421,7 @@ impl Connection for SqliteConnection {
 
     fn begin<'a>(&'a mut self, options: &'a TxOptions) -> BoxFuture<'a, ()> {
         Box::pin(async move {
+            inline::pause().await;
             let session = self.recover().await?;
             if session.tx_state() != TxState::Auto {
                 return Err(Error::interface("a transaction is open already").with_hint("set a savepoint"));
@@ -420,26 +436,39 @@ impl Connection for SqliteConnection {
             if !read_only {
                 self.take_turn().await?;
             }
+            let session = self.session()?;
+            if session.begin_here(read_only).inspect_err(|_| session.settle())? {
+                self.tx = TxState::Open;
+                return Ok(());
+            }
             self.call(move |session| session.begin(read_only)).await
         })
     }
 
     fn commit(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if self.recover().await?.tx_state() == TxState::Auto {
+            let session = self.recover().await?;
+            if session.tx_state() == TxState::Auto {
                 return Err(gone());
             }
-            self.call(Session::commit).await
+            let ended = session.end_here(Session::commit);
+            self.tx = session.tx_state();
+            match ended? {
+                true => Ok(()),
+                false => self.call(Session::commit).await,
+            }
         })
     }
 
     fn rollback(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if self.recover().await?.tx_state() == TxState::Auto {
-                self.tx = TxState::Auto;
-                return Ok(());
+            let session = self.recover().await?;
+            let ended = session.end_here(Session::rollback);
+            self.tx = session.tx_state();
+            match ended? {
+                true => Ok(()),
+                false => self.call(Session::rollback).await,
             }
-            self.call(Session::rollback).await
         })
     }
 
@@ -512,6 +541,7 @@ impl Session {
     pub(crate) fn begin(&mut self, read_only: bool) -> Result<()> {
         self.control(if read_only { "BEGIN DEFERRED" } else { "BEGIN IMMEDIATE" })?;
         self.read_only = read_only;
+        self.begun = true;
         Ok(())
     }
 

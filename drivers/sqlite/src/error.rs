@@ -125,11 +125,11 @@ impl<'m> Parts<'m> {
     fn of(kind: ErrorKind, message: &'m str) -> Self {
         let failed = message.split_once(" constraint failed: ").map(|(_, what)| what);
         match kind {
-            ErrorKind::UniqueViolation | ErrorKind::NotNullViolation => failed.map_or_else(Self::default, Self::columns),
-            ErrorKind::CheckViolation => Self { constraint: failed, ..Self::default() },
-            ErrorKind::TableNotFound => {
-                Self { table: message.strip_prefix("no such table: "), ..Self::default() }
+            ErrorKind::UniqueViolation | ErrorKind::NotNullViolation => {
+                failed.map_or_else(Self::default, Self::columns)
             }
+            ErrorKind::CheckViolation => Self { constraint: failed, ..Self::default() },
+            ErrorKind::TableNotFound => Self { table: message.strip_prefix("no such table: "), ..Self::default() },
             ErrorKind::UnknownColumn => match message.split_once(" has no column named ") {
                 Some((table, column)) => {
                     Self { table: table.strip_prefix("table "), column: Some(column), constraint: None }
@@ -176,7 +176,7 @@ mod tests {
             ("SELECT missing FROM t", ErrorKind::UnknownColumn),
             ("INSERT INTO t (c) VALUES (1)", ErrorKind::UnknownColumn),
             ("SELECT nofunction(1)", ErrorKind::ObjectNotFound),
-            ("DROP INDEX nothing", ErrorKind::ObjectNotFound),
+            ("DROP INDEX missing", ErrorKind::ObjectNotFound),
             ("CREATE TABLE t (a)", ErrorKind::AlreadyExists),
             ("ALTER TABLE t ADD COLUMN a", ErrorKind::AlreadyExists),
             ("SELEC 1", ErrorKind::Syntax),

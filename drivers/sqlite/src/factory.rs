@@ -88,7 +88,9 @@ impl SqliteConnector {
         let (target, options) = (self.target.clone(), Arc::clone(&self.options));
         let shared = self.keep()?;
         let (sender, opened) = oneshot::channel();
-        worker::spawn(move || drop(sender.send(Session::open(&target, &options).and_then(|it| Self::front(it, &target, shared)))));
+        worker::spawn(move || {
+            drop(sender.send(Session::open(&target, &options).and_then(|it| Self::front(it, &target, shared))))
+        });
         opened.await.map_err(|_| lost())?
     }
 
@@ -110,7 +112,8 @@ impl SqliteConnector {
             (Target::File(path), None) => Writers::of(path.canonicalize().unwrap_or_else(|_| path.clone())),
             _ => Writers::own(),
         };
-        let limit = session.db.limit(Limit::SQLITE_LIMIT_VARIABLE_NUMBER).map_err(|error| from_rusqlite(error, None))?;
+        let limit =
+            session.db.limit(Limit::SQLITE_LIMIT_VARIABLE_NUMBER).map_err(|error| from_rusqlite(error, None))?;
         let mut capabilities = CAPABILITIES;
         capabilities.max_parameters = usize::try_from(limit).unwrap_or(0);
         let info = DriverInfo {

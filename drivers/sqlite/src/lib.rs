@@ -8,6 +8,7 @@ mod decode;
 mod error;
 mod factory;
 mod guard;
+mod inline;
 mod options;
 mod program;
 mod queue;

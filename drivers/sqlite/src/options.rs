@@ -110,16 +110,8 @@ pub struct SqliteOptions {
     pub trusted: bool,
 }
 
-const OPTIONS: [&str; 8] = [
-    "mode",
-    "foreign_keys",
-    "busy_timeout",
-    "journal_mode",
-    "synchronous",
-    "statement_cache",
-    "inline",
-    "trusted",
-];
+const OPTIONS: [&str; 8] =
+    ["mode", "foreign_keys", "busy_timeout", "journal_mode", "synchronous", "statement_cache", "inline", "trusted"];
 
 impl SqliteOptions {
     /// Makes the default options for a database.
@@ -146,7 +138,9 @@ impl SqliteOptions {
     pub fn parse(url: &Url) -> Result<Self> {
         url.allow_options(&OPTIONS)?;
         let mut options = Self::new(location(url)?);
-        if let Some(mode) = choice(url, "mode", &[("ro", Mode::ReadOnly), ("rw", Mode::ReadWrite), ("rwc", Mode::Create)])? {
+        if let Some(mode) =
+            choice(url, "mode", &[("ro", Mode::ReadOnly), ("rw", Mode::ReadWrite), ("rwc", Mode::Create)])?
+        {
             options.mode = mode;
         }
         if let Some(on) = url.switch_option("foreign_keys")? {
@@ -241,8 +235,9 @@ mod tests {
 
     #[test]
     fn options_are_read_and_unknown_ones_refused() -> Result<()> {
-        let options =
-            parse("sqlite:a?mode=ro&busy_timeout=20ms&journal_mode=DELETE&synchronous=normal&inline=off&statement_cache=7")?;
+        let options = parse(
+            "sqlite:a?mode=ro&busy_timeout=20ms&journal_mode=DELETE&synchronous=normal&inline=off&statement_cache=7",
+        )?;
         assert_eq!(options.mode, Mode::ReadOnly);
         assert_eq!(options.busy_timeout, Duration::from_millis(20));
         assert_eq!(options.journal_mode, JournalMode::Delete);

@@ -17,6 +17,8 @@ pub(crate) enum Route {
     Read,
     /// On the caller's thread when a write transaction is open: a write of constant work.
     Write,
+    /// On the caller's thread as far as it is no work: it begins or ends a transaction or a savepoint.
+    Control,
 }
 
 /// What is known of a statement's program.
@@ -259,9 +261,8 @@ mod tests {
     #[test]
     fn a_function_that_may_be_someone_elses_goes_to_a_worker() {
         let db = Connection::open_in_memory().expect("memory");
-        let route = |trusted| {
-            Program::explain(&db, "SELECT upper(?1)", &Tables::default(), trusted).expect("explained").route
-        };
+        let route =
+            |trusted| Program::explain(&db, "SELECT upper(?1)", &Tables::default(), trusted).expect("explained").route;
         assert_eq!((route(true), route(false)), (Route::Read, Route::Worker));
     }
 

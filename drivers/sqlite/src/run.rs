@@ -205,7 +205,13 @@ impl Session {
             self.dirty |= prepared.program.temporary;
         }
         match prepared.verb() {
-            Verb::Select | Verb::Values | Verb::Insert | Verb::Update | Verb::Delete | Verb::Replace | Verb::Explain => {}
+            Verb::Select
+            | Verb::Values
+            | Verb::Insert
+            | Verb::Update
+            | Verb::Delete
+            | Verb::Replace
+            | Verb::Explain => {}
             Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint | Verb::Release | Verb::RollbackTo => {}
             Verb::Pragma | Verb::CreateTemporary | Verb::Attach | Verb::Detach => {
                 self.dirty = true;
@@ -266,7 +272,7 @@ impl Session {
 
     /// Tells whether a statement writes where others of this process may, and has to wait for its turn.
     pub(crate) fn needs_turn(&self, prepared: &Prepared) -> bool {
-        prepared.program.locks && self.turn.is_none()
+        prepared.program.locks && self.turn.is_none() && !self.is_private()
     }
 
     pub(crate) fn describe(&mut self, sql: &str) -> Result<Description> {
@@ -284,18 +290,14 @@ impl Session {
         let prepared = self.prepare(many.sql)?;
         self.admit(&prepared, many.guarded)?;
         if !matches!(self.tx_state(), TxState::Auto) || prepared.verb() == Verb::Begin {
-            return self.within("SAVEPOINT oarlock_many", "RELEASE oarlock_many", |session| session.each(&prepared, many));
+            return self
+                .within("SAVEPOINT oarlock_many", "RELEASE oarlock_many", |session| session.each(&prepared, many));
         }
         let begin = if prepared.reads { "BEGIN" } else { "BEGIN IMMEDIATE" };
         self.within(begin, "COMMIT", |session| session.each(&prepared, many))
     }
 
-    fn within(
-        &mut self,
-        begin: &str,
-        end: &str,
-        work: impl FnOnce(&mut Self) -> Result<Outcome>,
-    ) -> Result<Outcome> {
+    fn within(&mut self, begin: &str, end: &str, work: impl FnOnce(&mut Self) -> Result<Outcome>) -> Result<Outcome> {
         let outer = self.tx_state();
         self.control(begin)?;
         let result = work(self).and_then(|outcome| self.control(end).map(|()| outcome));

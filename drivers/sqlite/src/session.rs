@@ -68,6 +68,8 @@ pub(crate) struct Session {
     pub(crate) epoch: u64,
     /// Root pages that matter, as of the epoch.
     pub(crate) tables: Option<Tables>,
+    /// The open transaction was begun by [`begin`](Self::begin), and not by a savepoint.
+    pub(crate) begun: bool,
     /// The open transaction has written.
     pub(crate) wrote: bool,
     /// The open transaction has changed the schema.
@@ -98,6 +100,7 @@ impl Session {
             target: target.clone(),
             epoch: 0,
             tables: None,
+            begun: false,
             wrote: false,
             altered: false,
             read_only: false,
@@ -110,6 +113,11 @@ impl Session {
 
     pub(crate) fn tx_state(&self) -> TxState {
         if self.db.is_autocommit() { TxState::Auto } else { TxState::Open }
+    }
+
+    /// Tells whether the database is in memory and nobody else's.
+    pub(crate) fn is_private(&self) -> bool {
+        matches!(self.target, Target::Private)
     }
 
     /// Brings the callbacks back after someone had the connection in hand.
@@ -132,6 +140,7 @@ impl Session {
     /// Follows what a statement did to the transaction.
     pub(crate) fn settle(&mut self) {
         if self.db.is_autocommit() {
+            self.begun = false;
             self.wrote = false;
             self.read_only = false;
             self.turn = None;

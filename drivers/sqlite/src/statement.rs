@@ -14,7 +14,7 @@ use rusqlite::{Connection, Statement, StatementStatus};
 
 use crate::decode::Decoder;
 use crate::error::from_rusqlite;
-use crate::program::{Program, Tables};
+use crate::program::{Program, Route, Tables};
 use crate::session::Session;
 
 /// For how many runs a read that went past its budget stays on workers.
@@ -121,13 +121,18 @@ impl Session {
     fn look_at(&self, lexed: Lexed, statement: &Statement<'_>) -> Prepared {
         let columns = columns(&self.db, statement);
         let decoders = statement.columns().iter_decoders();
-        let program = match (lexed.verb(), &self.tables) {
+        let mut program = match (lexed.verb(), &self.tables) {
             // Its program would be run, in part, by being made; and what is explained already is not explained again.
             (Verb::Pragma | Verb::Explain, _) | (_, None) => Program::UNKNOWN,
             (_, Some(tables)) => {
                 Program::explain(&self.db, lexed.native(), tables, !self.shared).unwrap_or(Program::UNKNOWN)
             }
         };
+        if let Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint | Verb::Release | Verb::RollbackTo =
+            lexed.verb()
+        {
+            program.route = Route::Control;
+        }
         Prepared {
             columns,
             decoders,

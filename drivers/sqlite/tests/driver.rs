@@ -17,7 +17,8 @@ async fn memory() -> Conn {
 }
 
 /// A query that takes long and gives one row at its end.
-const LONG: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) FROM n";
+const LONG: &str =
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) FROM n";
 /// A query that gives rows for ever.
 const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
 
@@ -101,7 +102,8 @@ async fn a_slow_statement_leaves_the_runtime_alone() {
 async fn a_dropped_call_is_interrupted() {
     let conn = memory().await;
     let started = Instant::now();
-    let call = conn.require_one::<Row>("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n", ());
+    let call = conn
+        .require_one::<Row>("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n", ());
     tokio::time::timeout(Duration::from_millis(20), call).await.expect_err("it never ends");
     let (one,): (i64,) = conn.require_one("SELECT 1", ()).await.unwrap();
     assert_eq!(one, 1);

@@ -1,0 +1,176 @@
+//! Statements that are known to be short run here and now, on the caller's thread: a trip to a worker costs as much as ten
+//! point selects.
+//!
+//! What may run is told by its program ([`Program`](crate::program::Program)); that it stays short is seen to while it
+//! runs. A read has a budget of time, and no value it meets may be large; one that goes past either is stopped, run again
+//! on a worker from its start, and stays there for its next thousand runs. A write has no budget, as an interrupted one
+//! would roll back the whole transaction: it runs here only where its work is constant and the write lock is held. Nothing
+//! here waits for a lock, and nothing here waits for the disk but for a page that is not in memory.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use oarlock_core::connection::Query;
+use oarlock_core::lex::Verb;
+use oarlock_core::{Column, Outcome, Result};
+use rusqlite::Row;
+use rusqlite::limits::Limit;
+
+use crate::arena::Arena;
+use crate::bind;
+use crate::decode::Decoder;
+use crate::error::{is_busy, is_interrupt, is_too_big};
+use crate::program::Route;
+use crate::run::{Failure, Flow, Sink};
+use crate::session::Session;
+use crate::statement::Prepared;
+
+/// How long a read may take.
+const BUDGET: Duration = Duration::from_micros(100);
+
+/// The largest text or blob that a statement here may meet, in bytes.
+const LARGEST: u16 = u16::MAX;
+
+/// How long a thread may run statements before it lets other tasks run.
+const STINT: Duration = Duration::from_micros(30);
+
+/// A statement that ran to its end.
+pub(crate) struct Ran {
+    pub(crate) columns: Arc<[Column]>,
+    pub(crate) rows: Option<Arena>,
+    pub(crate) outcome: Outcome,
+}
+
+thread_local! {
+    /// How long this thread has run statements since it let other tasks run.
+    static SPENT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// Lets other tasks run, if statements have held this thread for a while.
+pub(crate) async fn pause() {
+    if SPENT.get() > STINT {
+        SPENT.set(Duration::ZERO);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Rows of a statement that runs here.
+#[derive(Default)]
+struct Buffer {
+    columns: Arc<[Column]>,
+    rows: Option<Arena>,
+}
+
+impl Sink for Buffer {
+    fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, _: bool) {
+        self.columns = Arc::clone(columns);
+        self.rows = (!columns.is_empty()).then(|| Arena::new(Arc::clone(decoders)));
+    }
+
+    #[inline]
+    fn row(&mut self, row: &Row<'_>) -> Result<Flow> {
+        if let Some(rows) = &mut self.rows {
+            rows.push(row)?;
+        }
+        Ok(Flow::More)
+    }
+}
+
+impl Session {
+    /// Runs a statement here if it is short; `None` when it has to go to a worker, where nothing of it has happened.
+    pub(crate) fn run_here(&mut self, query: &Query<'_>) -> Result<Option<Ran>> {
+        if !self.options.inline || self.touched {
+            return Ok(None);
+        }
+        let Some(prepared) = self.known(query.sql) else { return Ok(None) };
+        if !self.is_short(&prepared) || bind::largest(query.params.values) > usize::from(LARGEST) {
+            return Ok(None);
+        }
+        self.admit(&prepared, query.guarded)?;
+        let start = Instant::now();
+        let mut buffer = Buffer::default();
+        let result = match prepared.program.route {
+            Route::Read => self.run_bounded(start, query, &prepared, &mut buffer),
+            Route::Write | Route::Control | Route::Worker => {
+                let guard = Arc::clone(&self.guard);
+                let _here = guard.inline(start, None);
+                self.run(query.sql, &prepared, query.params, &mut buffer)
+            }
+        };
+        SPENT.set(SPENT.get() + start.elapsed());
+        match result {
+            Ok(outcome) => {
+                Ok(Some(Ran { columns: buffer.columns, rows: buffer.rows.filter(|rows| rows.rows() > 0), outcome }))
+            }
+            Err(Failure::Sqlite(error)) if is_busy(&error) => Ok(None),
+            Err(Failure::Sqlite(error))
+                if prepared.program.route == Route::Read && (is_interrupt(&error) || is_too_big(&error)) =>
+            {
+                prepared.banish();
+                Ok(None)
+            }
+            Err(failure) => Err(failure.into_error(&prepared)),
+        }
+    }
+
+    fn run_bounded(
+        &mut self,
+        start: Instant,
+        query: &Query<'_>,
+        prepared: &Arc<Prepared>,
+        buffer: &mut Buffer,
+    ) -> Result<Outcome, Failure> {
+        let guard = Arc::clone(&self.guard);
+        let _here = guard.inline(start, Some(BUDGET));
+        let usual = self.db.set_limit(Limit::SQLITE_LIMIT_LENGTH, LARGEST.into())?;
+        let result = self.run(query.sql, prepared, query.params, buffer);
+        self.db.set_limit(Limit::SQLITE_LIMIT_LENGTH, usual)?;
+        result
+    }
+
+    fn is_short(&self, prepared: &Prepared) -> bool {
+        // To a database in memory, a commit is no work.
+        let free = self.is_private();
+        match (prepared.program.route, prepared.verb()) {
+            (Route::Worker, _) => false,
+            (Route::Read, _) => !prepared.is_banished(),
+            (Route::Write, _) => free || (self.turn.is_some() && !self.db.is_autocommit()),
+            (Route::Control, Verb::Savepoint) => true,
+            (Route::Control, Verb::Begin) => !self.needs_turn(prepared),
+            // Within a transaction that was begun as one, releasing a savepoint commits nothing.
+            (Route::Control, Verb::Release) => free || !self.wrote || self.begun,
+            (Route::Control, _) => free || !self.wrote,
+        }
+    }
+
+    /// Begins a transaction here, unless that has to wait.
+    pub(crate) fn begin_here(&mut self, read_only: bool) -> Result<bool> {
+        self.control_here(|session| session.begin(read_only))
+    }
+
+    /// Ends a transaction here, unless that is work.
+    pub(crate) fn end_here(&mut self, end: impl FnOnce(&mut Self) -> Result<()>) -> Result<bool> {
+        match self.wrote && !self.is_private() {
+            true => Ok(false),
+            false => self.control_here(end),
+        }
+    }
+
+    fn control_here(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<bool> {
+        if !self.options.inline || self.touched {
+            return Ok(false);
+        }
+        let guard = Arc::clone(&self.guard);
+        let start = Instant::now();
+        let here = guard.inline(start, None);
+        let result = work(self);
+        drop(here);
+        SPENT.set(SPENT.get() + start.elapsed());
+        match result {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == oarlock_core::ErrorKind::LockTimeout => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
