@@ -68,11 +68,7 @@ fn decode(bytes: &[u8], element: Option<&Type>) -> Result<Vec<Value>> {
         lengths.push(usize::try_from(reader.word()?).map_err(|_| malformed())?);
         let _first_index = reader.word()?;
     }
-    if dimensions == 0 {
-        Ok(Vec::new())
-    } else {
-        reader.dimension(&lengths, &cell)
-    }
+    if dimensions == 0 { Ok(Vec::new()) } else { reader.dimension(&lengths, &cell) }
 }
 
 struct Reader<'b> {
@@ -126,9 +122,7 @@ pub(crate) fn encode(
     write: fn(ValueRef<'_>, &Type, &mut BytesMut) -> Result<()>,
 ) -> Result<()> {
     let lengths = shape(values)?;
-    let leaves = || Leaves {
-        stack: vec![values.iter()],
-    };
+    let leaves = || Leaves { stack: vec![values.iter()] };
     out.put_i32(word(lengths.len())?);
     out.put_i32(i32::from(leaves().any(|value| *value == Value::Null)));
     out.put_u32(element.oid());
@@ -143,8 +137,7 @@ pub(crate) fn encode(
         }
         let start = out.len();
         out.put_i32(0);
-        write(value.as_ref(), element, out)
-            .map_err(|error| error.context(format_args!("element {index}")))?;
+        write(value.as_ref(), element, out).map_err(|error| error.context(format_args!("element {index}")))?;
         let length = word(out.len() - start - 4)?;
         out[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }
@@ -153,11 +146,9 @@ pub(crate) fn encode(
 
 /// Tells whether an array holds text: its first element that is not NULL decides.
 pub(crate) fn holds_text(values: &[Value]) -> bool {
-    Leaves {
-        stack: vec![values.iter()],
-    }
-    .find(|value| **value != Value::Null)
-    .is_some_and(|value| matches!(value, Value::Text(_)))
+    Leaves { stack: vec![values.iter()] }
+        .find(|value| **value != Value::Null)
+        .is_some_and(|value| matches!(value, Value::Text(_)))
 }
 
 /// Writes an array of texts in the text form, for elements whose type only the server can read.
@@ -209,22 +200,14 @@ fn shape(values: &[Value]) -> Result<Vec<usize>> {
         }
     }
     if lengths.len() > MOST_DIMENSIONS {
-        return Err(Error::new(
-            ErrorKind::Conversion,
-            "an array has at most 6 dimensions",
-        ));
+        return Err(Error::new(ErrorKind::Conversion, "an array has at most 6 dimensions"));
     }
     // Arrays of empty arrays are empty.
     if level.is_empty() {
         lengths.clear();
     }
-    if lengths.is_empty() && !values.iter().all(is_hollow)
-        || !lengths.is_empty() && !is_even(values, &lengths)
-    {
-        return Err(Error::new(
-            ErrorKind::Conversion,
-            "the inner arrays differ in length or depth",
-        ));
+    if lengths.is_empty() && !values.iter().all(is_hollow) || !lengths.is_empty() && !is_even(values, &lengths) {
+        return Err(Error::new(ErrorKind::Conversion, "the inner arrays differ in length or depth"));
     }
     Ok(lengths)
 }
@@ -245,12 +228,7 @@ fn is_even(values: &[Value], lengths: &[usize]) -> bool {
 }
 
 fn word(length: usize) -> Result<i32> {
-    i32::try_from(length).map_err(|_| {
-        Error::new(
-            ErrorKind::OutOfRange,
-            "the array is longer than the protocol allows",
-        )
-    })
+    i32::try_from(length).map_err(|_| Error::new(ErrorKind::OutOfRange, "the array is longer than the protocol allows"))
 }
 
 /// The elements of an array of any depth, in order.
@@ -338,11 +316,7 @@ mod tests {
     #[test]
     fn texts_are_quoted() -> Result<()> {
         let mut out = BytesMut::new();
-        let values = [
-            Value::Text(r#"a"b\c,{}"#.into()),
-            Value::Null,
-            Value::Text(String::new()),
-        ];
+        let values = [Value::Text(r#"a"b\c,{}"#.into()), Value::Null, Value::Text(String::new())];
         encode_text(&values, &mut out)?;
         assert_eq!(&out[..], br#"{"a\"b\\c,{}",NULL,""}"#);
         Ok(())

@@ -38,9 +38,7 @@ impl RowBatch for Batch {
         match self.rows[row].try_get::<_, Raw<'_>>(column) {
             Ok(Raw(Some(bytes))) => self.plan.cells[column].read(bytes),
             Ok(Raw(None)) => Ok(ValueRef::Null),
-            Err(error) => Err(
-                Error::new(ErrorKind::Internal, "the row has no such column").with_source(error),
-            ),
+            Err(error) => Err(Error::new(ErrorKind::Internal, "the row has no such column").with_source(error)),
         }
     }
 }

@@ -7,65 +7,23 @@ use std::task::{Context as Waiting, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use futures_util::Stream;
-use oarlock_core::capabilities::DdlInTransaction;
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
-use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Many, Query, admit, busy};
-use oarlock_core::lex::{Lexed, Verb, lex, split};
-use oarlock_core::params::arrange;
+use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Many, Query, busy};
+use oarlock_core::lex::Verb;
 use oarlock_core::result::{Description, Notice};
-use oarlock_core::value::NativeType;
-use oarlock_core::{
-    Capabilities, Column, Dialect, Error, ErrorKind, Health, Isolation, Outcome, Result, RowBatch,
-    TxOptions, TxState,
-};
+use oarlock_core::{Column, Dialect, Error, Health, Outcome, Result, RowBatch, TxOptions, TxState};
 use tokio_postgres::{Client, Row, RowStream};
 
 use crate::batch::Batch;
+use crate::capabilities::CAPABILITIES;
 use crate::dial::dial;
-use crate::encode::Encoder;
 use crate::error::{self, Context};
 use crate::link::{Link, Undo};
 use crate::options::PostgresOptions;
-use crate::statement::{Prepared, Statements, changes_tables, is_direct, refuse_copy};
+use crate::run::told;
+use crate::statement::{Prepared, Statements};
 use crate::wire::Tag;
 use crate::{catalog, many, session};
-
-/// The protocol counts parameters in 16 bits.
-pub(crate) const MOST_PARAMETERS: usize = 65_535;
-
-const CAPABILITIES: Capabilities = {
-    let mut can = Capabilities::NONE;
-    can.ddl_in_transaction = DdlInTransaction::RolledBack;
-    can.isolation_levels = &[
-        Isolation::ReadUncommitted,
-        Isolation::ReadCommitted,
-        Isolation::RepeatableRead,
-        Isolation::Serializable,
-    ];
-    can.read_only_transactions = true;
-    can.deferrable_transactions = true;
-    can.failed_transaction_state = true;
-    can.savepoints = true;
-    can.deferrable_constraints = true;
-    can.insert_returning = true;
-    can.update_returning = true;
-    can.delete_returning = true;
-    can.procedures = true;
-    can.arrays = true;
-    can.intervals = true;
-    can.spans = true;
-    can.non_finite_floats = true;
-    can.permissions = true;
-    can.row_locks = true;
-    can.statement_timeout = true;
-    can.warnings = true;
-    can.partial_indexes = true;
-    can.expression_indexes = true;
-    can.column_origin = true;
-    can.schemas = true;
-    can.max_parameters = MOST_PARAMETERS;
-    can
-};
 
 /// A session of a PostgreSQL server.
 ///
@@ -79,19 +37,19 @@ const CAPABILITIES: Capabilities = {
 pub struct PostgresConnection {
     pub(crate) link: Link,
     pub(crate) statements: Statements,
-    info: DriverInfo,
+    pub(crate) info: DriverInfo,
     /// The rows of the open statement; the allocation outlives the statement.
-    stream: Pin<Box<Option<RowStream>>>,
-    open: Option<Open>,
-    columns: Arc<[Column]>,
-    no_columns: Arc<[Column]>,
+    pub(crate) stream: Pin<Box<Option<RowStream>>>,
+    pub(crate) open: Option<Open>,
+    pub(crate) columns: Arc<[Column]>,
+    pub(crate) no_columns: Arc<[Column]>,
     pub(crate) statement_timeout: Option<Duration>,
     /// What there is to give where the session is closed and has no client.
     nothing: (),
 }
 
 /// The open statement.
-struct Open {
+pub(crate) struct Open {
     /// `None` where it was sent as it stands, and is over at the server.
     prepared: Option<Arc<Prepared>>,
     /// When it was sent, where a time limit holds.
@@ -149,272 +107,17 @@ impl PostgresConnection {
             self.link.recover().await?;
         }
         self.link.wire.clear();
+        self.heed_rules();
+        Ok(())
+    }
+
+    /// Reads statements by the session's rules for strings, which a `SET standard_conforming_strings` changes.
+    pub(crate) fn heed_rules(&mut self) {
         let escapes = self.link.wire.backslash_escapes();
         if self.info.dialect.lexing.backslash_escapes != escapes {
             self.info.dialect.lexing.backslash_escapes = escapes;
             self.statements.clear();
         }
-        Ok(())
-    }
-
-    fn context<'s>(&self, lexed: &'s Lexed, started: Option<Instant>) -> Context<'s> {
-        let limit = self
-            .statement_timeout
-            .zip(started)
-            .map(|(limit, started)| (limit, started.elapsed()));
-        Context {
-            lexed: Some(lexed),
-            limit,
-        }
-    }
-
-    async fn begin_statement(&mut self, query: Query<'_>) -> Result<()> {
-        self.ready().await?;
-        let state = self.link.tx_state();
-        let found = self.statements.get(query.sql, state != TxState::Auto);
-        let mut is_fresh = found.is_none();
-        let mut prepared = match found {
-            Some(prepared) => prepared,
-            None => {
-                let lexed = lex(query.sql, &self.info.dialect)?;
-                admit(&lexed, query.guarded)?;
-                arrange(&lexed, query.params.names, query.params.values.len())?;
-                refuse_copy(query.sql, lexed.verb(), &self.info.dialect)?;
-                if is_direct(&lexed) {
-                    return self.run_direct(&lexed).await;
-                }
-                self.prepare(query.sql, lexed).await?
-            }
-        };
-        loop {
-            admit(&prepared.lexed, query.guarded)?;
-            let Err(error) = self.send(&prepared, &query).await? else {
-                return Ok(());
-            };
-            let stale = error::is_stale_plan(&error);
-            // Nothing was sent when a value did not fit; the type may have been changed since it was inferred.
-            let misfit = error.as_db_error().is_none();
-            let context = self.context(&prepared.lexed, None);
-            let error = self.link.failed(error, context).await;
-            let again =
-                !is_fresh && (misfit || stale && state == TxState::Auto) && !self.link.is_dead();
-            if stale || again {
-                self.statements.forget(query.sql);
-            }
-            if !again {
-                return Err(self.told(error, prepared.lexed.verb(), state));
-            }
-            is_fresh = true;
-            let lexed = prepared.lexed.clone();
-            prepared = self.prepare(query.sql, lexed).await?;
-        }
-    }
-
-    /// Marks the error of a lost connection where the statement may have been carried out.
-    fn told(&self, error: Error, verb: Verb, before: TxState) -> Error {
-        let reads = matches!(
-            verb,
-            Verb::Select | Verb::Values | Verb::Table | Verb::Show | Verb::Explain
-        );
-        let commits = matches!(
-            verb,
-            Verb::Commit | Verb::CommitAndChain | Verb::PrepareTransaction
-        );
-        match error.is_connection_lost() && !reads && (before == TxState::Auto || commits) {
-            true => error.with_outcome_unknown(),
-            false => error,
-        }
-    }
-
-    pub(crate) async fn prepare(&mut self, sql: &str, lexed: Lexed) -> Result<Arc<Prepared>> {
-        if lexed.slots().len() > MOST_PARAMETERS || lexed.arity() > MOST_PARAMETERS {
-            return Err(Error::new(
-                ErrorKind::Parameters,
-                format!(
-                    "a statement has at most {MOST_PARAMETERS} parameters, and this one has {}",
-                    lexed.arity()
-                ),
-            ));
-        }
-        let shown = lexed.clone();
-        self.link.client()?;
-        self.link.leave(Undo::Nothing);
-        // The client is looked at again because the borrow ends with the mark.
-        match self
-            .statements
-            .prepare(self.link.client()?, sql, lexed)
-            .await
-        {
-            Ok(prepared) => {
-                self.link.landed();
-                Ok(prepared)
-            }
-            Err(error) => {
-                let context = self.context(&shown, None);
-                Err(self.link.failed(error, context).await)
-            }
-        }
-    }
-
-    /// Sends a prepared statement; the inner result is the server's or the encoder's word.
-    async fn send(
-        &mut self,
-        prepared: &Arc<Prepared>,
-        query: &Query<'_>,
-    ) -> Result<Result<(), tokio_postgres::Error>> {
-        let params = query.params;
-        let arrangement = arrange(&prepared.lexed, params.names, params.values.len())?;
-        if arrangement.len() != prepared.statement.params().len() {
-            return Err(miscounted(
-                arrangement.len(),
-                prepared.statement.params().len(),
-            ));
-        }
-        let encoders = arrangement
-            .indexes()
-            .enumerate()
-            .map(|(native, index)| Encoder::new(params.values[index], native + 1));
-        self.link.leave(Undo::Nothing);
-        let started = self.statement_timeout.map(|_| Instant::now());
-        let stream = match self
-            .link
-            .client()?
-            .query_raw(&prepared.statement, encoders)
-            .await
-        {
-            Ok(stream) => stream,
-            Err(error) => return Ok(Err(error)),
-        };
-        self.link.landed();
-        self.stream.as_mut().set(Some(stream));
-        self.columns = Arc::clone(&prepared.plan.columns);
-        self.open = Some(Open {
-            started,
-            ..Open::new(Some(Arc::clone(prepared)))
-        });
-        Ok(Ok(()))
-    }
-
-    /// Runs a statement without parameters and rows.
-    async fn run_direct(&mut self, lexed: &Lexed) -> Result<()> {
-        self.run_text(lexed.native(), lexed.verb(), self.context(lexed, None))
-            .await?;
-        self.columns = Arc::clone(&self.no_columns);
-        self.open = Some(Open {
-            done: true,
-            ..Open::new(None)
-        });
-        Ok(())
-    }
-
-    /// Sends one statement as it stands, and looks after what its verb changes.
-    async fn run_text(&mut self, native: &str, verb: Verb, context: Context<'_>) -> Result<()> {
-        let before = self.link.tx_state();
-        let limit = self.statement_timeout.map(|limit| (limit, Duration::ZERO));
-        if let Err(error) = self
-            .link
-            .send(native, Undo::Nothing, Context { limit, ..context })
-            .await
-        {
-            return Err(self.told(error, verb, before));
-        }
-        if changes_tables(verb) {
-            self.statements.tables_changed();
-            self.link.client()?.clear_type_cache();
-        }
-        let ends = matches!(
-            verb,
-            Verb::Commit | Verb::CommitAndChain | Verb::PrepareTransaction
-        );
-        if ends && self.link.wire.tag() == Tag::Rollback {
-            return Err(rolled_back());
-        }
-        Ok(())
-    }
-
-    async fn run_script(&mut self, text: &str) -> Result<()> {
-        self.ready().await?;
-        let mut from = 0;
-        while from < text.len() {
-            // A statement may change the rules for the strings after it, so the rest is cut anew after each.
-            let rest = &text[from..];
-            let Some(span) = split(rest, &self.info.dialect).next() else {
-                break;
-            };
-            let statement = span.text(rest);
-            refuse_copy(statement, span.verb, &self.info.dialect)?;
-            let start = from + span.start;
-            if let Err(error) = self
-                .run_text(statement, span.verb, Context::default())
-                .await
-            {
-                let place = error.position().map(|position| start + position);
-                return Err(place.into_iter().fold(error, Error::with_position));
-            }
-            self.info.dialect.lexing.backslash_escapes = self.link.wire.backslash_escapes();
-            from += span.end;
-        }
-        Ok(())
-    }
-
-    async fn begin_transaction(&mut self, options: &TxOptions) -> Result<()> {
-        self.ready().await?;
-        if self.link.tx_state() != TxState::Auto {
-            return Err(Error::interface("a transaction is open already")
-                .with_hint("set a savepoint, or end it first"));
-        }
-        let mut sql = "BEGIN".to_owned();
-        if let Some(isolation) = options.isolation {
-            sql.push_str(" ISOLATION LEVEL ");
-            sql.push_str(isolation.as_sql());
-        }
-        if options.read_only {
-            sql.push_str(" READ ONLY");
-        }
-        if options.deferrable {
-            sql.push_str(" DEFERRABLE");
-        }
-        self.link.control(&sql, Undo::Transaction).await
-    }
-
-    async fn commit_transaction(&mut self) -> Result<()> {
-        self.ready().await?;
-        match self.link.tx_state() {
-            TxState::Auto => Err(Error::interface("there is no transaction to commit")),
-            TxState::Failed => {
-                self.link.control("ROLLBACK", Undo::Nothing).await?;
-                Err(rolled_back())
-            }
-            _ => {
-                self.run_text("COMMIT", Verb::Commit, Context::default())
-                    .await
-            }
-        }
-    }
-
-    async fn describe_statement(&mut self, sql: &str) -> Result<Description> {
-        self.ready().await?;
-        let prepared = match self
-            .statements
-            .get(sql, self.link.tx_state() != TxState::Auto)
-        {
-            Some(prepared) => prepared,
-            None => {
-                let lexed = lex(sql, &self.info.dialect)?;
-                self.prepare(sql, lexed).await?
-            }
-        };
-        let parameters = prepared.statement.params();
-        Ok(Description {
-            arity: prepared.lexed.arity(),
-            names: prepared.lexed.names().to_vec(),
-            native_arity: parameters.len(),
-            parameters: parameters
-                .iter()
-                .map(|of| Some(NativeType::new(of.oid(), of.name())))
-                .collect(),
-            columns: prepared.plan.columns.to_vec(),
-        })
     }
 
     /// Takes what the open statement's stream gives next; an error is kept until the reply was read to its end, so that
@@ -431,11 +134,7 @@ impl PostgresConnection {
                 Some(Ok(row)) => return Poll::Ready(Some(row)),
                 None => {
                     open.done = true;
-                    open.rows_affected = self
-                        .stream
-                        .as_ref()
-                        .as_pin_ref()
-                        .and_then(|stream| stream.rows_affected());
+                    open.rows_affected = self.stream.as_ref().as_pin_ref().and_then(|stream| stream.rows_affected());
                     self.stream.as_mut().set(None);
                 }
                 Some(Err(error)) => {
@@ -443,12 +142,10 @@ impl PostgresConnection {
                         open.done = true;
                         self.stream.as_mut().set(None);
                     }
-                    let lexed = open.prepared.as_ref().map(|prepared| &prepared.lexed);
-                    let limit = self
-                        .statement_timeout
-                        .zip(open.started)
-                        .map(|(limit, at)| (limit, at.elapsed()));
-                    let error = error::convert(error, &self.link.wire, Context { lexed, limit });
+                    let context =
+                        open.prepared.as_ref().map_or_else(Context::default, |prepared| Context::of(&prepared.lexed));
+                    let limit = self.statement_timeout.zip(open.started).map(|(limit, at)| (limit, at.elapsed()));
+                    let error = error::convert(error, &self.link.wire, Context { limit, ..context });
                     // The first is the cause; what follows it can only be that the session ended.
                     open.failure.get_or_insert(error);
                 }
@@ -458,54 +155,32 @@ impl PostgresConnection {
 
     /// Ends the open statement with its failure, if it has one and its reply was read.
     fn take_failure(&mut self) -> Option<Error> {
-        let failure = self
-            .open
-            .as_mut()
-            .filter(|open| open.done)?
-            .failure
-            .take()?;
+        let failure = self.open.as_mut().filter(|open| open.done)?.failure.take()?;
         let open = self.open.take()?;
-        let verb = open
-            .prepared
-            .map_or(Verb::Other, |prepared| prepared.lexed.verb());
-        let before = if self.link.wire.tx_state() == TxState::Auto {
-            TxState::Auto
-        } else {
-            TxState::Open
-        };
-        Some(self.told(failure, verb, before))
+        let verb = open.prepared.map_or(Verb::Other, |prepared| prepared.lexed.verb());
+        let before = if self.link.wire.tx_state() == TxState::Auto { TxState::Auto } else { TxState::Open };
+        Some(told(failure, verb, before))
     }
 }
 
 impl Open {
-    fn new(prepared: Option<Arc<Prepared>>) -> Self {
+    /// A statement whose reply is coming in.
+    pub(crate) fn coming(prepared: Arc<Prepared>, started: Option<Instant>) -> Self {
+        Self { prepared: Some(prepared), started, done: false, ..Self::over() }
+    }
+
+    /// A statement without rows that has been carried out.
+    pub(crate) fn over() -> Self {
         Self {
-            prepared,
+            prepared: None,
             started: None,
-            done: false,
+            done: true,
             skips: false,
             failure: None,
             rows_affected: None,
             last_fill: 0,
         }
     }
-}
-
-#[cold]
-fn rolled_back() -> Error {
-    Error::new(
-        ErrorKind::TransactionFailed,
-        "the transaction had failed and was rolled back instead of committed",
-    )
-    .with_sqlstate("25P02")
-}
-
-#[cold]
-pub(crate) fn miscounted(ours: usize, theirs: usize) -> Error {
-    Error::new(
-        ErrorKind::Internal,
-        format!("the statement was read to have {ours} parameters, but the server counts {theirs}"),
-    )
 }
 
 impl Connection for PostgresConnection {
@@ -532,18 +207,10 @@ impl Connection for PostgresConnection {
     }
 
     fn columns(&self) -> &Arc<[Column]> {
-        if self.open.is_some() {
-            &self.columns
-        } else {
-            &self.no_columns
-        }
+        if self.open.is_some() { &self.columns } else { &self.no_columns }
     }
 
-    fn poll_fill(
-        &mut self,
-        cx: &mut Waiting<'_>,
-        max: usize,
-    ) -> Poll<Result<Option<Arc<dyn RowBatch>>>> {
+    fn poll_fill(&mut self, cx: &mut Waiting<'_>, max: usize) -> Poll<Result<Option<Arc<dyn RowBatch>>>> {
         let Some(open) = &self.open else {
             return Poll::Ready(Ok(None));
         };
@@ -561,9 +228,8 @@ impl Connection for PostgresConnection {
                     }
                     rows.push(row);
                 }
-                Poll::Ready(None) => break,
                 Poll::Pending if rows.is_empty() => return Poll::Pending,
-                Poll::Pending => break,
+                Poll::Ready(None) | Poll::Pending => break,
             }
         }
         if rows.is_empty() {
@@ -573,13 +239,8 @@ impl Connection for PostgresConnection {
             return Poll::Ready(Ok(None));
         };
         open.last_fill = rows.len();
-        let plan = open
-            .prepared
-            .as_ref()
-            .map(|prepared| Arc::clone(&prepared.plan));
-        Poll::Ready(Ok(
-            plan.map(|plan| Arc::new(Batch::new(plan, rows)) as Arc<dyn RowBatch>)
-        ))
+        let plan = open.prepared.as_ref().map(|prepared| Arc::clone(&prepared.plan));
+        Poll::Ready(Ok(plan.map(|plan| Arc::new(Batch::new(plan, rows)) as Arc<dyn RowBatch>)))
     }
 
     /// Marks the rows as unwanted: a statement of PostgreSQL has one result set. They are dropped when it is finished.
@@ -599,8 +260,8 @@ impl Connection for PostgresConnection {
             return Poll::Ready(Ok(Outcome::default()));
         };
         let counted = self.link.wire.tag() == Tag::Counted;
-        let outcome = Outcome::rows(open.rows_affected.filter(|_| counted))
-            .with_warnings(self.link.wire.notice_count());
+        let outcome =
+            Outcome::rows(open.rows_affected.filter(|_| counted)).with_warnings(self.link.wire.notice_count());
         Poll::Ready(Ok(outcome))
     }
 
@@ -650,18 +311,14 @@ impl Connection for PostgresConnection {
     fn savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             self.ready().await?;
-            self.link
-                .control(&format!("SAVEPOINT {name}"), Undo::Nothing)
-                .await
+            self.link.control(&format!("SAVEPOINT {name}"), Undo::Nothing).await
         })
     }
 
     fn release_savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             self.ready().await?;
-            self.link
-                .control(&format!("RELEASE SAVEPOINT {name}"), Undo::Nothing)
-                .await
+            self.link.control(&format!("RELEASE SAVEPOINT {name}"), Undo::Nothing).await
         })
     }
 

@@ -30,22 +30,13 @@ impl CellType {
         let base = base(of);
         let native = NativeType::new(of.oid(), of.name());
         let array = match base.kind() {
-            Kind::Array(element) => array::decoder(element).map(|decode| NativeArray {
-                native: native.clone(),
-                decode,
-            }),
+            Kind::Array(element) => {
+                array::decoder(element).map(|decode| NativeArray { native: native.clone(), decode })
+            }
             _ => None,
         };
-        let decode = if array.is_some() {
-            cell_array
-        } else {
-            decoder(base)
-        };
-        Self {
-            native,
-            array,
-            decode,
-        }
+        let decode = if array.is_some() { cell_array } else { decoder(base) };
+        Self { native, array, decode }
     }
 
     /// Reads a cell that is not NULL.
@@ -69,13 +60,7 @@ pub(crate) fn is_textual(of: &Type) -> bool {
         || matches!(of.kind(), Kind::Enum(_))
         || matches!(
             *of,
-            Type::TEXT
-                | Type::VARCHAR
-                | Type::BPCHAR
-                | Type::NAME
-                | Type::UNKNOWN
-                | Type::CSTRING
-                | Type::REFCURSOR
+            Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN | Type::CSTRING | Type::REFCURSOR
         )
 }
 
@@ -86,12 +71,8 @@ pub(crate) fn decoder(of: &Type) -> Decode {
     }
     match *of {
         Type::BOOL => |_, bytes| fixed(bytes).map(|[byte]| ValueRef::Bool(byte != 0)),
-        Type::INT2 => {
-            |_, bytes| fixed(bytes).map(|bytes| ValueRef::I64(i16::from_be_bytes(bytes).into()))
-        }
-        Type::INT4 => {
-            |_, bytes| fixed(bytes).map(|bytes| ValueRef::I64(i32::from_be_bytes(bytes).into()))
-        }
+        Type::INT2 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::I64(i16::from_be_bytes(bytes).into())),
+        Type::INT4 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::I64(i32::from_be_bytes(bytes).into())),
         Type::INT8 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::I64(i64::from_be_bytes(bytes))),
         Type::OID
         | Type::XID
@@ -105,16 +86,10 @@ pub(crate) fn decoder(of: &Type) -> Decode {
         | Type::REGNAMESPACE
         | Type::REGROLE
         | Type::REGCONFIG
-        | Type::REGDICTIONARY => {
-            |_, bytes| fixed(bytes).map(|bytes| ValueRef::I64(u32::from_be_bytes(bytes).into()))
-        }
+        | Type::REGDICTIONARY => |_, bytes| fixed(bytes).map(|bytes| ValueRef::I64(u32::from_be_bytes(bytes).into())),
         Type::XID8 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::U64(u64::from_be_bytes(bytes))),
-        Type::FLOAT4 => {
-            |_, bytes| fixed(bytes).map(|bytes| ValueRef::F32(f32::from_be_bytes(bytes)))
-        }
-        Type::FLOAT8 => {
-            |_, bytes| fixed(bytes).map(|bytes| ValueRef::F64(f64::from_be_bytes(bytes)))
-        }
+        Type::FLOAT4 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::F32(f32::from_be_bytes(bytes))),
+        Type::FLOAT8 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::F64(f64::from_be_bytes(bytes))),
         Type::NUMERIC => decimal,
         Type::BYTEA => |_, bytes| Ok(ValueRef::Bytes(bytes)),
         Type::JSON => |_, bytes| utf8(bytes).map(ValueRef::Json),
@@ -127,9 +102,7 @@ pub(crate) fn decoder(of: &Type) -> Decode {
         Type::CHAR => character,
         Type::UUID => |_, bytes| fixed(bytes).map(ValueRef::Uuid),
         Type::DATE => date,
-        Type::TIME => {
-            |_, bytes| fixed(bytes).map(|bytes| ValueRef::Time(i64::from_be_bytes(bytes)))
-        }
+        Type::TIME => |_, bytes| fixed(bytes).map(|bytes| ValueRef::Time(i64::from_be_bytes(bytes))),
         Type::TIMESTAMP => |cell, bytes| moment(cell, bytes, ValueRef::DateTime),
         Type::TIMESTAMPTZ => |cell, bytes| moment(cell, bytes, ValueRef::Instant),
         Type::INTERVAL => interval,
@@ -137,6 +110,7 @@ pub(crate) fn decoder(of: &Type) -> Decode {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is one of the decoders, which all can fail but this")]
 fn typed<'c>(cell: &'c CellType, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
     Ok(ValueRef::Typed(&cell.native, bytes))
 }
@@ -172,50 +146,33 @@ fn decimal<'c>(cell: &'c CellType, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
 fn date<'c>(cell: &'c CellType, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
     match i32::from_be_bytes(fixed(bytes)?) {
         i32::MIN | i32::MAX => typed(cell, bytes),
-        days => Ok(days
-            .checked_add(EPOCH_DAYS)
-            .map_or(ValueRef::Typed(&cell.native, bytes), ValueRef::Date)),
+        days => Ok(days.checked_add(EPOCH_DAYS).map_or(ValueRef::Typed(&cell.native, bytes), ValueRef::Date)),
     }
 }
 
-fn moment<'c>(
-    cell: &'c CellType,
-    bytes: &'c [u8],
-    value: fn(i64) -> ValueRef<'c>,
-) -> Result<ValueRef<'c>> {
+fn moment<'c>(cell: &'c CellType, bytes: &'c [u8], value: fn(i64) -> ValueRef<'c>) -> Result<ValueRef<'c>> {
     match i64::from_be_bytes(fixed(bytes)?) {
         i64::MIN | i64::MAX => typed(cell, bytes),
-        micros => Ok(micros
-            .checked_add(EPOCH_MICROS)
-            .map_or(ValueRef::Typed(&cell.native, bytes), value)),
+        micros => Ok(micros.checked_add(EPOCH_MICROS).map_or(ValueRef::Typed(&cell.native, bytes), value)),
     }
 }
 
 fn interval<'c>(cell: &'c CellType, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
-    let [a, b, c, d, e, f, g, h, day @ .., m, n, o, p] = fixed::<16>(bytes)?;
-    let micros = i64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    let days = i32::from_be_bytes(day);
-    let months = i32::from_be_bytes([m, n, o, p]);
+    let (micros, rest) = bytes.split_at_checked(8).ok_or_else(malformed)?;
+    let (days, months) = rest.split_at_checked(4).ok_or_else(malformed)?;
+    let micros = i64::from_be_bytes(fixed(micros)?);
+    let (days, months) = (i32::from_be_bytes(fixed(days)?), i32::from_be_bytes(fixed(months)?));
     // PostgreSQL 17 has infinite intervals: all three parts at their end.
     match (months, days, micros) {
         (i32::MIN, i32::MIN, i64::MIN) | (i32::MAX, i32::MAX, i64::MAX) => typed(cell, bytes),
-        _ => Ok(ValueRef::Interval(Interval {
-            months,
-            days,
-            micros,
-        })),
+        _ => Ok(ValueRef::Interval(Interval { months, days, micros })),
     }
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|_| {
-        Error::new(
-            ErrorKind::Conversion,
-            "expected text in UTF-8, found other bytes",
-        )
-        .with_hint(
-            "the database's encoding is SQL_ASCII, or the session's client_encoding was changed",
-        )
+        Error::new(ErrorKind::Conversion, "expected text in UTF-8, found other bytes")
+            .with_hint("the database's encoding is SQL_ASCII, or the session's client_encoding was changed")
     })
 }
 
@@ -225,10 +182,7 @@ fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
 
 #[cold]
 pub(crate) fn malformed() -> Error {
-    Error::new(
-        ErrorKind::Conversion,
-        "the server's bytes do not form a value of the column's type",
-    )
+    Error::new(ErrorKind::Conversion, "the server's bytes do not form a value of the column's type")
 }
 
 #[cfg(test)]
@@ -255,38 +209,21 @@ mod tests {
             (Type::NUMERIC, &[0, 0, 0, 0, 0xC0, 0, 0, 0]),
         ] {
             let native = NativeType::new(of.oid(), of.name());
-            assert_eq!(
-                read(&of, bytes),
-                Value::Typed(native, bytes.to_vec()),
-                "{of}"
-            );
+            assert_eq!(read(&of, bytes), Value::Typed(native, bytes.to_vec()), "{of}");
         }
     }
 
     #[test]
     fn the_calendar_begins_in_1970() {
-        assert_eq!(
-            read(&Type::DATE, &0_i32.to_be_bytes()),
-            Value::Date(EPOCH_DAYS)
-        );
-        assert_eq!(
-            read(&Type::TIMESTAMP, &(-EPOCH_MICROS).to_be_bytes()),
-            Value::DateTime(0)
-        );
+        assert_eq!(read(&Type::DATE, &0_i32.to_be_bytes()), Value::Date(EPOCH_DAYS));
+        assert_eq!(read(&Type::TIMESTAMP, &(-EPOCH_MICROS).to_be_bytes()), Value::DateTime(0));
     }
 
     #[test]
     fn short_bytes_are_an_error() {
-        for of in [
-            Type::BOOL,
-            Type::INT4,
-            Type::INT8,
-            Type::FLOAT8,
-            Type::UUID,
-            Type::INTERVAL,
-            Type::JSONB,
-            Type::NUMERIC,
-        ] {
+        for of in
+            [Type::BOOL, Type::INT4, Type::INT8, Type::FLOAT8, Type::UUID, Type::INTERVAL, Type::JSONB, Type::NUMERIC]
+        {
             let error = CellType::new(&of).read(&[]).expect_err("no bytes");
             assert_eq!(error.kind(), ErrorKind::Conversion, "{of}");
         }

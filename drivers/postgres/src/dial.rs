@@ -42,48 +42,32 @@ async fn dial_any(options: &PostgresOptions, target: Target) -> Result<Dialed> {
     for endpoint in &options.endpoints {
         let attempt = dial_one(options, endpoint, target);
         let result = match options.connect_timeout {
-            Some(limit) => tokio::time::timeout(limit, attempt)
-                .await
-                .unwrap_or_else(|_| Err(no_answer(limit))),
+            Some(limit) => tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| Err(no_answer(limit))),
             None => attempt.await,
         };
         match result {
             Ok(dialed) => return Ok(dialed),
             // As in libpq: a server that was reached and refused the login has the last word.
             Err(error) if !is_next_worth_trying(&error) => return Err(error),
-            Err(error) => {
-                last = Some(error.context(format_args!("{}:{}", endpoint.host, endpoint.port)))
-            }
+            Err(error) => last = Some(error.context(format_args!("{}:{}", endpoint.host, endpoint.port))),
         }
     }
     Err(last.unwrap_or_else(|| Error::new(ErrorKind::Configuration, "no server is named")))
 }
 
 fn is_next_worth_trying(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionLost | ErrorKind::TooManyConnections
-    )
+    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionLost | ErrorKind::TooManyConnections)
 }
 
 fn no_answer(limit: std::time::Duration) -> Error {
-    Error::new(
-        ErrorKind::ConnectionRefused,
-        format!("the server let nobody in within {limit:?}"),
-    )
+    Error::new(ErrorKind::ConnectionRefused, format!("the server let nobody in within {limit:?}"))
 }
 
-async fn dial_one(
-    options: &PostgresOptions,
-    endpoint: &Endpoint,
-    target: Target,
-) -> Result<Dialed> {
-    let dialed = match endpoint.host.strip_prefix(['/', '@']) {
-        Some(_) => dial_socket(options, endpoint).await?,
-        None => {
-            let stream = connect_tcp(options, endpoint).await?;
-            enter(stream, options, endpoint).await?
-        }
+async fn dial_one(options: &PostgresOptions, endpoint: &Endpoint, target: Target) -> Result<Dialed> {
+    let dialed = if endpoint.host.starts_with(['/', '@']) {
+        dial_socket(options, endpoint).await?
+    } else {
+        enter(connect_tcp(options, endpoint).await?, options, endpoint).await?
     };
     if target != Target::Any {
         check_target(&dialed, target).await?;
@@ -99,9 +83,7 @@ async fn dial_socket(options: &PostgresOptions, endpoint: &Endpoint) -> Result<D
         Some(rest) => format!("\0{rest}"),
         None => name,
     };
-    let stream = tokio::net::UnixStream::connect(path)
-        .await
-        .map_err(unreachable)?;
+    let stream = tokio::net::UnixStream::connect(path).await.map_err(unreachable)?;
     enter(stream, options, endpoint).await
 }
 
@@ -112,10 +94,7 @@ async fn dial_socket(_: &PostgresOptions, _: &Endpoint) -> Result<Dialed> {
 
 async fn connect_tcp(options: &PostgresOptions, endpoint: &Endpoint) -> Result<TcpStream> {
     let mut last = None;
-    for address in tokio::net::lookup_host((&*endpoint.host, endpoint.port))
-        .await
-        .map_err(unreachable)?
-    {
+    for address in tokio::net::lookup_host((&*endpoint.host, endpoint.port)).await.map_err(unreachable)? {
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 tune(&stream, options).map_err(unreachable)?;
@@ -124,9 +103,7 @@ async fn connect_tcp(options: &PostgresOptions, endpoint: &Endpoint) -> Result<T
             Err(error) => last = Some(error),
         }
     }
-    Err(unreachable(last.unwrap_or_else(|| {
-        io::Error::new(io::ErrorKind::NotFound, "the host has no address")
-    })))
+    Err(unreachable(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))))
 }
 
 fn tune(stream: &TcpStream, options: &PostgresOptions) -> io::Result<()> {
@@ -153,11 +130,7 @@ fn tune(stream: &TcpStream, options: &PostgresOptions) -> io::Result<()> {
 }
 
 fn unreachable(error: io::Error) -> Error {
-    Error::new(
-        ErrorKind::ConnectionRefused,
-        format!("the server cannot be reached: {error}"),
-    )
-    .with_source(error)
+    Error::new(ErrorKind::ConnectionRefused, format!("the server cannot be reached: {error}")).with_source(error)
 }
 
 /// Logs in on a stream to the server.
@@ -169,9 +142,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut config = Config::new();
-    config
-        .ssl_mode(NativeSslMode::Disable)
-        .options(options.startup_options());
+    config.ssl_mode(NativeSslMode::Disable).options(options.startup_options());
     if let Some(user) = &options.user {
         config.user(user);
     }
@@ -186,25 +157,16 @@ where
     }
     let wire = Arc::new(Wire::default());
     let tap = Tap::new(stream, Arc::clone(&wire));
-    let (client, connection) = config
-        .connect_raw(tap, NoTls)
-        .await
-        .map_err(|error| refused(error, endpoint, &wire))?;
+    let (client, connection) = config.connect_raw(tap, NoTls).await.map_err(|error| refused(error, endpoint, &wire))?;
     let task = tokio::spawn(drive(connection, Arc::clone(&wire)));
     Ok(Dialed { client, wire, task })
 }
 
 fn refused(error: tokio_postgres::Error, endpoint: &Endpoint, wire: &Wire) -> Error {
-    let own = error
-        .source()
-        .is_some_and(|source| !source.is::<io::Error>());
+    let own = error.source().is_some_and(|source| !source.is::<io::Error>());
     if error.as_db_error().is_none() && own {
         // What is left are the client's own objections to how the server wants us to log in.
-        let error = Error::new(
-            ErrorKind::Authentication,
-            "the login could not be completed",
-        )
-        .with_source(error);
+        let error = Error::new(ErrorKind::Authentication, "the login could not be completed").with_source(error);
         return match endpoint.password {
             None => error.with_hint("no password was given; the server may ask for one"),
             Some(_) => error,
@@ -212,11 +174,10 @@ fn refused(error: tokio_postgres::Error, endpoint: &Endpoint, wire: &Wire) -> Er
     }
     let error = error::convert(error, wire, Context::default());
     match error.kind() {
-        ErrorKind::ConnectionLost if error.sqlstate().is_none() => Error::new(
-            ErrorKind::ConnectionRefused,
-            "the server closed the connection during the login",
-        )
-        .with_source(error),
+        ErrorKind::ConnectionLost if error.sqlstate().is_none() => {
+            Error::new(ErrorKind::ConnectionRefused, "the server closed the connection during the login")
+                .with_source(error)
+        }
         _ => error,
     }
 }
@@ -258,13 +219,11 @@ async fn check_target(dialed: &Dialed, target: Target) -> Result<()> {
         Target::Standby | Target::PreferStandby => (standby, "is a standby"),
         Target::Any => (true, "is there"),
     };
-    match fits {
-        true => Ok(()),
-        false => Err(Error::new(
-            ErrorKind::ConnectionRefused,
-            format!(
-                "target_session_attrs asks for a server that {wanted}, which this one does not meet"
-            ),
-        )),
+    if fits {
+        return Ok(());
     }
+    Err(Error::new(
+        ErrorKind::ConnectionRefused,
+        format!("target_session_attrs asks for a server that {wanted}, which this one does not meet"),
+    ))
 }

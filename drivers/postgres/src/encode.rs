@@ -50,11 +50,7 @@ impl fmt::Debug for Encoder<'_> {
 }
 
 impl ToSql for Encoder<'_> {
-    fn to_sql(
-        &self,
-        of: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+    fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
         self.write(of, out).map_err(Into::into)
     }
 
@@ -62,11 +58,7 @@ impl ToSql for Encoder<'_> {
         true
     }
 
-    fn to_sql_checked(
-        &self,
-        of: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+    fn to_sql_checked(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
         self.to_sql(of, out)
     }
 
@@ -82,11 +74,7 @@ impl ToSql for Encoder<'_> {
             },
             _ => false,
         };
-        if as_text {
-            Format::Text
-        } else {
-            Format::Binary
-        }
+        if as_text { Format::Text } else { Format::Binary }
     }
 }
 
@@ -99,11 +87,7 @@ fn write_text(value: ValueRef<'_>, of: &Type, out: &mut BytesMut) -> Result<()> 
         ValueRef::F64(number) => put_text(&number.to_string(), out),
         ValueRef::Array(ArrayRef::Values(values)) => {
             array::encode_text(values, out)?;
-            if out.contains(&0) && values.iter().any(has_nul) {
-                Err(nul())
-            } else {
-                Ok(())
-            }
+            if out.contains(&0) && values.iter().any(has_nul) { Err(nul()) } else { Ok(()) }
         }
         _ => Err(misfit(value, of)),
     }
@@ -127,17 +111,13 @@ fn put_text(text: &str, out: &mut BytesMut) -> Result<()> {
 
 #[cold]
 fn nul() -> Error {
-    Error::new(
-        ErrorKind::Conversion,
-        "text for PostgreSQL cannot hold the NUL character",
-    )
+    Error::new(ErrorKind::NotSupported, "text of PostgreSQL cannot hold the NUL character")
 }
 
 /// Writes a value in the binary form of a type.
 fn write_binary(value: ValueRef<'_>, of: &Type, out: &mut BytesMut) -> Result<()> {
     let under = base(of);
     match value {
-        ValueRef::Null => return Err(misfit(value, of)),
         ValueRef::Bool(truth) if *under == Type::BOOL => out.put_u8(u8::from(truth)),
         ValueRef::I64(number) => return write_integer(number.into(), value, under, of, out),
         ValueRef::U64(number) => return write_integer(number.into(), value, under, of, out),
@@ -170,18 +150,11 @@ fn write_binary(value: ValueRef<'_>, of: &Type, out: &mut BytesMut) -> Result<()
         ValueRef::Bytes(bytes) if *under == Type::BYTEA => out.extend_from_slice(bytes),
         ValueRef::Uuid(uuid) if *under == Type::UUID => out.extend_from_slice(&uuid),
         ValueRef::Date(days) if *under == Type::DATE => {
-            out.put_i32(
-                days.checked_sub(EPOCH_DAYS)
-                    .ok_or_else(|| out_of_range(value, of))?,
-            );
+            out.put_i32(days.checked_sub(EPOCH_DAYS).ok_or_else(|| out_of_range(value, of))?);
         }
         ValueRef::Time(micros) if *under == Type::TIME => out.put_i64(micros),
-        ValueRef::DateTime(micros) if *under == Type::TIMESTAMP => {
-            out.put_i64(since_2000(micros, value, of)?)
-        }
-        ValueRef::Instant(micros) if *under == Type::TIMESTAMPTZ => {
-            out.put_i64(since_2000(micros, value, of)?)
-        }
+        ValueRef::DateTime(micros) if *under == Type::TIMESTAMP => out.put_i64(since_2000(micros, value, of)?),
+        ValueRef::Instant(micros) if *under == Type::TIMESTAMPTZ => out.put_i64(since_2000(micros, value, of)?),
         ValueRef::Span(micros) if *under == Type::INTERVAL => {
             out.put_i64(micros);
             out.put_i64(0);
@@ -192,9 +165,7 @@ fn write_binary(value: ValueRef<'_>, of: &Type, out: &mut BytesMut) -> Result<()
             out.put_i32(interval.months);
         }
         ValueRef::Array(array) => return write_array(array, value, under, of, out),
-        ValueRef::Typed(native, bytes)
-            if array::is_same(native, of) || array::is_same(native, under) =>
-        {
+        ValueRef::Typed(native, bytes) if array::is_same(native, of) || array::is_same(native, under) => {
             out.extend_from_slice(bytes);
         }
         _ => return Err(misfit(value, of)),
@@ -202,46 +173,25 @@ fn write_binary(value: ValueRef<'_>, of: &Type, out: &mut BytesMut) -> Result<()
     Ok(())
 }
 
-fn write_integer(
-    number: i128,
-    value: ValueRef<'_>,
-    under: &Type,
-    of: &Type,
-    out: &mut BytesMut,
-) -> Result<()> {
+fn write_integer(number: i128, value: ValueRef<'_>, under: &Type, of: &Type, out: &mut BytesMut) -> Result<()> {
     let beyond = |_| out_of_range(value, of);
     match *under {
         Type::INT2 => out.put_i16(i16::try_from(number).map_err(beyond)?),
         Type::INT4 => out.put_i32(i32::try_from(number).map_err(beyond)?),
         Type::INT8 => out.put_i64(i64::try_from(number).map_err(beyond)?),
-        Type::OID
-        | Type::REGCLASS
-        | Type::REGTYPE
-        | Type::REGPROC
-        | Type::REGROLE
-        | Type::REGNAMESPACE => {
+        Type::OID | Type::REGCLASS | Type::REGTYPE | Type::REGPROC | Type::REGROLE | Type::REGNAMESPACE => {
             out.put_u32(u32::try_from(number).map_err(beyond)?);
         }
         Type::XID8 => out.put_u64(u64::try_from(number).map_err(beyond)?),
         Type::NUMERIC => numeric::encode(Decimal::new(number, 0)?, out),
         Type::FLOAT8 => out.put_f64(to_f64(number).ok_or_else(|| inexact(value, of))?),
-        Type::FLOAT4 => out.put_f32(
-            to_f64(number)
-                .and_then(narrow)
-                .ok_or_else(|| inexact(value, of))?,
-        ),
+        Type::FLOAT4 => out.put_f32(to_f64(number).and_then(narrow).ok_or_else(|| inexact(value, of))?),
         _ => return Err(misfit(value, of)),
     }
     Ok(())
 }
 
-fn write_array(
-    array: ArrayRef<'_>,
-    value: ValueRef<'_>,
-    under: &Type,
-    of: &Type,
-    out: &mut BytesMut,
-) -> Result<()> {
+fn write_array(array: ArrayRef<'_>, value: ValueRef<'_>, under: &Type, of: &Type, out: &mut BytesMut) -> Result<()> {
     let Kind::Array(element) = under.kind() else {
         return Err(misfit(value, of));
     };
@@ -256,9 +206,7 @@ fn write_array(
 }
 
 fn since_2000(micros: i64, value: ValueRef<'_>, of: &Type) -> Result<i64> {
-    micros
-        .checked_sub(EPOCH_MICROS)
-        .ok_or_else(|| out_of_range(value, of))
+    micros.checked_sub(EPOCH_MICROS).ok_or_else(|| out_of_range(value, of))
 }
 
 /// Gives an integer as a float where that is the same number.
@@ -273,10 +221,7 @@ fn to_f64(number: i128) -> Option<f64> {
 }
 
 /// Gives a float in single precision where that is the same number.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the way back shows whether it is exact"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "the way back shows whether it is exact")]
 fn narrow(number: f64) -> Option<f32> {
     let narrow = number as f32;
     (number.is_nan() || f64::from(narrow).to_bits() == number.to_bits()).then_some(narrow)
@@ -286,24 +231,17 @@ fn narrow(number: f64) -> Option<f32> {
 fn misfit(value: ValueRef<'_>, of: &Type) -> Error {
     let error = Error::new(
         ErrorKind::Conversion,
-        format!(
-            "the server expects {}, but {} was given",
-            of.name(),
-            value.kind_name()
-        ),
+        format!("the server expects {}, but {} was given", of.name(), value.kind_name()),
     );
     match (value, base(of)) {
         // What is inferred where nothing in the statement tells.
-        (_, under) if is_textual(under) => error
-            .with_hint("the statement makes it text; write CAST(? AS …) to give it another type"),
+        (_, under) if is_textual(under) => {
+            error.with_hint("the statement makes it text; write CAST(? AS …) to give it another type")
+        }
         (ValueRef::DateTime(_), &Type::TIMESTAMPTZ) | (ValueRef::Instant(_), &Type::TIMESTAMP) => {
-            error.with_hint(
-                "a datetime without a zone is no instant; convert it to the other in your code",
-            )
+            error.with_hint("a datetime without a zone is no instant; convert it to the other in your code")
         }
-        (ValueRef::Typed(..), _) => {
-            error.with_hint("a value in a database's own form goes into its own type only")
-        }
+        (ValueRef::Typed(..), _) => error.with_hint("a value in a database's own form goes into its own type only"),
         _ => error,
     }
 }
@@ -312,11 +250,7 @@ fn misfit(value: ValueRef<'_>, of: &Type) -> Error {
 fn out_of_range(value: ValueRef<'_>, of: &Type) -> Error {
     Error::new(
         ErrorKind::OutOfRange,
-        format!(
-            "the server expects {}, which cannot hold this {}",
-            of.name(),
-            value.kind_name()
-        ),
+        format!("the server expects {}, which cannot hold this {}", of.name(), value.kind_name()),
     )
 }
 
@@ -324,11 +258,7 @@ fn out_of_range(value: ValueRef<'_>, of: &Type) -> Error {
 fn inexact(value: ValueRef<'_>, of: &Type) -> Error {
     Error::new(
         ErrorKind::OutOfRange,
-        format!(
-            "the server expects {}, which cannot hold this {} exactly",
-            of.name(),
-            value.kind_name()
-        ),
+        format!("the server expects {}, which cannot hold this {} exactly", of.name(), value.kind_name()),
     )
 }
 
@@ -352,61 +282,25 @@ mod tests {
 
     #[test]
     fn integers_are_checked_into_the_inferred_type() -> Result<()> {
-        assert_eq!(
-            write(ValueRef::I64(-2), &Type::INT2)?,
-            (-2_i16).to_be_bytes()
-        );
+        assert_eq!(write(ValueRef::I64(-2), &Type::INT2)?, (-2_i16).to_be_bytes());
         assert_eq!(write(ValueRef::U64(7), &Type::INT4)?, 7_i32.to_be_bytes());
-        assert_eq!(
-            write(ValueRef::U64(4_000_000_000), &Type::OID)?,
-            4_000_000_000_u32.to_be_bytes()
-        );
+        assert_eq!(write(ValueRef::U64(4_000_000_000), &Type::OID)?, 4_000_000_000_u32.to_be_bytes());
         let expected = "parameter 3: the server expects int2, which cannot hold this i64";
-        assert_eq!(
-            refusal(ValueRef::I64(70_000), &Type::INT2),
-            (ErrorKind::OutOfRange, expected.to_owned())
-        );
-        assert_eq!(
-            refusal(ValueRef::U64(u64::MAX), &Type::INT8).0,
-            ErrorKind::OutOfRange
-        );
-        assert_eq!(
-            refusal(ValueRef::I64(-1), &Type::OID).0,
-            ErrorKind::OutOfRange
-        );
+        assert_eq!(refusal(ValueRef::I64(70_000), &Type::INT2), (ErrorKind::OutOfRange, expected.to_owned()));
+        assert_eq!(refusal(ValueRef::U64(u64::MAX), &Type::INT8).0, ErrorKind::OutOfRange);
+        assert_eq!(refusal(ValueRef::I64(-1), &Type::OID).0, ErrorKind::OutOfRange);
         Ok(())
     }
 
     #[test]
     fn numbers_change_their_type_only_where_nothing_is_lost() -> Result<()> {
-        assert_eq!(
-            write(ValueRef::I64(1 << 53), &Type::FLOAT8)?,
-            9_007_199_254_740_992_f64.to_be_bytes()
-        );
-        assert_eq!(
-            refusal(ValueRef::I64((1 << 53) + 1), &Type::FLOAT8).0,
-            ErrorKind::OutOfRange
-        );
-        assert_eq!(
-            write(ValueRef::F64(0.5), &Type::FLOAT4)?,
-            0.5_f32.to_be_bytes()
-        );
-        assert_eq!(
-            refusal(ValueRef::F64(0.1), &Type::FLOAT4).0,
-            ErrorKind::OutOfRange
-        );
-        assert_eq!(
-            write(ValueRef::F64(f64::INFINITY), &Type::FLOAT4)?,
-            f32::INFINITY.to_be_bytes()
-        );
-        assert_eq!(
-            write(ValueRef::Decimal(Decimal::from(5)), &Type::INT4)?,
-            5_i32.to_be_bytes()
-        );
-        assert_eq!(
-            refusal(ValueRef::Decimal(Decimal::new(15, 1)?), &Type::INT4).0,
-            ErrorKind::OutOfRange
-        );
+        assert_eq!(write(ValueRef::I64(1 << 53), &Type::FLOAT8)?, 9_007_199_254_740_992_f64.to_be_bytes());
+        assert_eq!(refusal(ValueRef::I64((1 << 53) + 1), &Type::FLOAT8).0, ErrorKind::OutOfRange);
+        assert_eq!(write(ValueRef::F64(0.5), &Type::FLOAT4)?, 0.5_f32.to_be_bytes());
+        assert_eq!(refusal(ValueRef::F64(0.1), &Type::FLOAT4).0, ErrorKind::OutOfRange);
+        assert_eq!(write(ValueRef::F64(f64::INFINITY), &Type::FLOAT4)?, f32::INFINITY.to_be_bytes());
+        assert_eq!(write(ValueRef::Decimal(Decimal::from(5)), &Type::INT4)?, 5_i32.to_be_bytes());
+        assert_eq!(refusal(ValueRef::Decimal(Decimal::new(15, 1)?), &Type::INT4).0, ErrorKind::OutOfRange);
         assert_eq!(write(ValueRef::F64(19.9), &Type::NUMERIC)?, b"19.9");
         assert_eq!(write(ValueRef::F64(1e-7), &Type::NUMERIC)?, b"0.0000001");
         Ok(())
@@ -415,10 +309,7 @@ mod tests {
     #[test]
     fn wrong_kinds_are_named_by_number_and_type() {
         let expected = "parameter 3: the server expects int4, but bytes was given";
-        assert_eq!(
-            refusal(ValueRef::Bytes(b"secret"), &Type::INT4),
-            (ErrorKind::Conversion, expected.to_owned())
-        );
+        assert_eq!(refusal(ValueRef::Bytes(b"secret"), &Type::INT4), (ErrorKind::Conversion, expected.to_owned()));
         for (value, of) in [
             (ValueRef::Text("x"), Type::BYTEA),
             (ValueRef::Bool(true), Type::TEXT),
@@ -429,17 +320,9 @@ mod tests {
             (ValueRef::Instant(0), Type::TIMESTAMP),
             (ValueRef::Date(0), Type::TIMESTAMP),
             (ValueRef::Array(ArrayRef::Values(&[])), Type::INT4),
-            (
-                ValueRef::Typed(&NativeType::new(869, "inet"), b""),
-                Type::CIDR,
-            ),
+            (ValueRef::Typed(&NativeType::new(869, "inet"), b""), Type::CIDR),
         ] {
-            assert_eq!(
-                refusal(value, &of).0,
-                ErrorKind::Conversion,
-                "{} into {of}",
-                value.kind_name()
-            );
+            assert_eq!(refusal(value, &of).0, ErrorKind::Conversion, "{} into {of}", value.kind_name());
         }
     }
 
@@ -448,10 +331,7 @@ mod tests {
         let text = Encoder::new(ValueRef::Text("127.0.0.1"), 1);
         assert!(matches!(text.encode_format(&Type::INET), Format::Text));
         assert!(matches!(text.encode_format(&Type::VARCHAR), Format::Binary));
-        assert_eq!(
-            write(ValueRef::Text("127.0.0.1"), &Type::INET)?,
-            b"127.0.0.1"
-        );
+        assert_eq!(write(ValueRef::Text("127.0.0.1"), &Type::INET)?, b"127.0.0.1");
         assert_eq!(write(ValueRef::Json("{}"), &Type::JSONB)?, b"\x01{}");
         assert_eq!(write(ValueRef::Json("{}"), &Type::TEXT)?, b"{}");
         let values = [Value::Text("10.0.0.0/8".into()), Value::Null];
@@ -469,29 +349,19 @@ mod tests {
             (ValueRef::Array(ArrayRef::Values(&values)), Type::TEXT_ARRAY),
             (ValueRef::Array(ArrayRef::Values(&values)), Type::INET_ARRAY),
         ] {
-            assert_eq!(refusal(value, &of).0, ErrorKind::Conversion, "{of}");
+            assert_eq!(refusal(value, &of).0, ErrorKind::NotSupported, "{of}");
         }
     }
 
     #[test]
     fn spans_are_intervals() -> Result<()> {
-        let interval = Interval {
-            months: 0,
-            days: 0,
-            micros: -5,
-        };
-        assert_eq!(
-            write(ValueRef::Span(-5), &Type::INTERVAL)?,
-            write(ValueRef::Interval(interval), &Type::INTERVAL)?
-        );
+        let interval = Interval { months: 0, days: 0, micros: -5 };
+        assert_eq!(write(ValueRef::Span(-5), &Type::INTERVAL)?, write(ValueRef::Interval(interval), &Type::INTERVAL)?);
         Ok(())
     }
 
     #[test]
     fn a_value_is_never_in_the_log() {
-        assert_eq!(
-            format!("{:?}", Encoder::new(ValueRef::Text("secret"), 1)),
-            "text"
-        );
+        assert_eq!(format!("{:?}", Encoder::new(ValueRef::Text("secret"), 1)), "text");
     }
 }

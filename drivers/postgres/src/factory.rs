@@ -20,9 +20,7 @@ impl DriverFactory for PostgresFactory {
 
     /// Reads the URL, the `PG*` variables and the password file; nothing is opened.
     fn connector(&self, url: &Url, _: Purpose) -> Result<Arc<dyn Connector>> {
-        Ok(Arc::new(PostgresConnector {
-            options: PostgresOptions::parse(url)?,
-        }))
+        Ok(Arc::new(PostgresConnector { options: PostgresOptions::parse(url)? }))
     }
 }
 

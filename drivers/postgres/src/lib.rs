@@ -47,6 +47,7 @@
 
 mod array;
 mod batch;
+mod capabilities;
 mod catalog;
 mod connection;
 mod decode;
@@ -59,6 +60,7 @@ mod many;
 mod numeric;
 mod options;
 mod passfile;
+mod run;
 mod session;
 mod statement;
 mod tap;

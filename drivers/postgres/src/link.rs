@@ -51,13 +51,7 @@ impl std::fmt::Debug for Dialed {
 
 impl Link {
     pub(crate) fn new(dialed: Dialed) -> Self {
-        Self {
-            client: Some(dialed.client),
-            wire: dialed.wire,
-            task: dialed.task,
-            dead: false,
-            flight: None,
-        }
+        Self { client: Some(dialed.client), wire: dialed.wire, task: dialed.task, dead: false, flight: None }
     }
 
     /// Gives the client for a request of the session's own.
@@ -84,11 +78,7 @@ impl Link {
     }
 
     pub(crate) fn tx_state(&self) -> TxState {
-        if self.is_dead() {
-            TxState::Auto
-        } else {
-            self.wire.tx_state()
-        }
+        if self.is_dead() { TxState::Auto } else { self.wire.tx_state() }
     }
 
     /// Marks that a request leaves; [`landed`](Self::landed) or [`failed`](Self::failed) take the mark away.
@@ -109,11 +99,7 @@ impl Link {
 
     /// Takes the error of a request whose reply was not read to its end: waits for that end, after which the state of the
     /// transaction is known.
-    pub(crate) async fn failed(
-        &mut self,
-        error: tokio_postgres::Error,
-        context: Context<'_>,
-    ) -> Error {
+    pub(crate) async fn failed(&mut self, error: tokio_postgres::Error, context: Context<'_>) -> Error {
         if self.notes_fatal(&error) {
             return error::convert(error, &self.wire, context);
         }
@@ -184,17 +170,12 @@ impl Link {
         match undo {
             Undo::Session => {
                 self.kill();
-                return Err(Error::new(
-                    ErrorKind::ConnectionLost,
-                    "the session was dropped while it was being reset",
-                ));
+                return Err(Error::new(ErrorKind::ConnectionLost, "the session was dropped while it was being reset"));
             }
             Undo::Transaction if state != TxState::Auto => self.control("ROLLBACK", undo).await?,
             Undo::Batch if state != TxState::Auto => {
                 // Where the savepoint was never set, this fails the transaction, which is the honest end of it.
-                let sql = format!(
-                    "ROLLBACK TO SAVEPOINT {BATCH_SAVEPOINT}; RELEASE SAVEPOINT {BATCH_SAVEPOINT}"
-                );
+                let sql = format!("ROLLBACK TO SAVEPOINT {BATCH_SAVEPOINT}; RELEASE SAVEPOINT {BATCH_SAVEPOINT}");
                 if let Err(error) = self.control(&sql, undo).await
                     && self.is_dead()
                 {

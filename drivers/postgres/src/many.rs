@@ -9,10 +9,11 @@ use oarlock_core::lex::lex;
 use oarlock_core::params::arrange;
 use oarlock_core::{Error, Outcome, Result, TxState};
 
-use crate::connection::{PostgresConnection, miscounted};
+use crate::connection::PostgresConnection;
 use crate::encode::Encoder;
 use crate::error::{self, Context};
 use crate::link::{BATCH_SAVEPOINT, Undo};
+use crate::run::miscounted;
 use crate::statement::{Prepared, refuse_copy};
 use crate::wire::Tag;
 
@@ -29,35 +30,23 @@ struct Failure {
 }
 
 /// Runs a batch, all or nothing.
-pub(crate) async fn execute(
-    connection: &mut PostgresConnection,
-    many: Many<'_>,
-) -> Result<Outcome> {
+pub(crate) async fn execute(connection: &mut PostgresConnection, many: Many<'_>) -> Result<Outcome> {
     connection.ready().await?;
     if many.rows == 0 {
         return Ok(Outcome::rows(Some(0)));
     }
     let state = connection.link.tx_state();
-    let mut found = connection.statements.get(many.sql, state != TxState::Auto);
+    let mut found = connection.statements.get(many.sql);
     loop {
         let is_fresh = found.is_none();
-        let prepared = match found.take() {
-            Some(prepared) => prepared,
-            None => {
-                let lexed = lex(
-                    many.sql,
-                    &oarlock_core::Connection::info(connection).dialect,
-                )?;
-                // A batch is one transaction, whoever began it.
-                admit(&lexed, true)?;
-                arrange(&lexed, many.names, many.width)?;
-                refuse_copy(
-                    many.sql,
-                    lexed.verb(),
-                    &oarlock_core::Connection::info(connection).dialect,
-                )?;
-                connection.prepare(many.sql, lexed).await?
-            }
+        let prepared = if let Some(prepared) = found.take() {
+            prepared
+        } else {
+            let lexed = lex(many.sql, &connection.info.dialect)?;
+            admit(&lexed, true)?;
+            arrange(&lexed, many.names, many.width)?;
+            refuse_copy(many.sql, lexed.verb(), &connection.info.dialect)?;
+            connection.prepare(many.sql, lexed).await?
         };
         let (open, undo) = match state {
             TxState::Auto => ("BEGIN".to_owned(), Undo::Transaction),
@@ -72,11 +61,7 @@ pub(crate) async fn execute(
                     _ => format!("RELEASE SAVEPOINT {BATCH_SAVEPOINT}"),
                 };
                 let warnings = connection.link.wire.notice_count();
-                connection
-                    .link
-                    .control(&close, undo)
-                    .await
-                    .map_err(|error| lost_commit(error, undo))?;
+                connection.link.control(&close, undo).await.map_err(|error| lost_commit(error, undo))?;
                 return Ok(Outcome::rows(counted.then_some(total)).with_warnings(warnings));
             }
             Err(failure) => failure,
@@ -97,10 +82,8 @@ pub(crate) async fn execute(
 }
 
 fn lost_commit(error: Error, undo: Undo) -> Error {
-    match error.is_connection_lost() && undo == Undo::Transaction {
-        true => error.with_outcome_unknown(),
-        false => error,
-    }
+    let unknown = error.is_connection_lost() && undo == Undo::Transaction;
+    if unknown { error.with_outcome_unknown() } else { error }
 }
 
 /// Executes all rows and gives the sum of their counts.
@@ -110,16 +93,10 @@ async fn run(
     many: Many<'_>,
     undo: Undo,
 ) -> Result<u64, Failure> {
-    let firm = |error| Failure {
-        error,
-        stale: false,
-    };
+    let firm = |error| Failure { error, stale: false };
     let arrangement = arrange(&prepared.lexed, many.names, many.width).map_err(firm)?;
     if arrangement.len() != prepared.statement.params().len() {
-        return Err(firm(miscounted(
-            arrangement.len(),
-            prepared.statement.params().len(),
-        )));
+        return Err(firm(miscounted(arrangement.len(), prepared.statement.params().len())));
     }
     let mut total = 0_u64;
     for first in (0..many.rows).step_by(CHUNK) {
@@ -129,17 +106,11 @@ async fn run(
         let mut sent = Ok(());
         for row in first..many.rows.min(first + CHUNK) {
             let values = many.row(row).values;
-            let encoders = arrangement
-                .indexes()
-                .enumerate()
-                .map(|(native, index)| Encoder::new(values[index], native + 1));
-            let mut execution: Execution<'_> =
-                Box::pin(client.execute_raw(&prepared.statement, encoders));
+            let encoders =
+                arrangement.indexes().enumerate().map(|(native, index)| Encoder::new(values[index], native + 1));
+            let mut execution: Execution<'_> = Box::pin(client.execute_raw(&prepared.statement, encoders));
             // The first poll encodes and sends; the reply is awaited below, in the same order.
-            match execution
-                .as_mut()
-                .poll(&mut Waiting::from_waker(Waker::noop()))
-            {
+            match execution.as_mut().poll(&mut Waiting::from_waker(Waker::noop())) {
                 Poll::Pending => executions.push(Some(execution)),
                 Poll::Ready(Ok(count)) => {
                     total += count;
@@ -166,18 +137,8 @@ async fn run(
             let misfit = error.as_db_error().is_none();
             let stale = error::is_stale_plan(&error) && undo == Undo::Transaction;
             let fatal = connection.link.notes_fatal(&error);
-            let error = error::convert(
-                error,
-                &connection.link.wire,
-                Context {
-                    lexed: Some(&prepared.lexed),
-                    limit: None,
-                },
-            );
-            return Err(Failure {
-                error: error.with_batch_index(row),
-                stale: !fatal && (misfit || stale),
-            });
+            let error = error::convert(error, &connection.link.wire, Context::of(&prepared.lexed));
+            return Err(Failure { error: error.with_batch_index(row), stale: !fatal && (misfit || stale) });
         }
         connection.link.landed();
     }

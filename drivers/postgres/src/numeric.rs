@@ -21,14 +21,8 @@ const BASE: i128 = 10_000;
 
 /// Reads a number.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Decimal, Refusal> {
-    let word = |index: usize| {
-        Some(u16::from_be_bytes([
-            *bytes.get(2 * index)?,
-            *bytes.get(2 * index + 1)?,
-        ]))
-    };
-    let (Some(count), Some(weight), Some(sign), Some(scale)) = (word(0), word(1), word(2), word(3))
-    else {
+    let word = |index: usize| Some(u16::from_be_bytes([*bytes.get(2 * index)?, *bytes.get(2 * index + 1)?]));
+    let (Some(count), Some(weight), Some(sign), Some(scale)) = (word(0), word(1), word(2), word(3)) else {
         return Err(Refusal::Malformed);
     };
     if bytes.len() != 8 + 2 * usize::from(count) {
@@ -44,15 +38,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decimal, Refusal> {
     let count = usize::from(count);
     let mut coefficient = 0_i128;
     for index in 0..count {
-        let group = word(4 + index)
-            .map(i128::from)
-            .filter(|group| *group < BASE)
-            .ok_or(Refusal::Malformed)?;
+        let group = word(4 + index).map(i128::from).filter(|group| *group < BASE).ok_or(Refusal::Malformed)?;
         // Zeros fill the last group past the scale; pushing them too could overflow.
         let filling = match u32::try_from(-shift) {
-            Ok(digits) if index + 1 == count => {
-                10_i128.checked_pow(digits).ok_or(Refusal::Malformed)?
-            }
+            Ok(digits) if index + 1 == count => 10_i128.checked_pow(digits).ok_or(Refusal::Malformed)?,
             _ => 1,
         };
         if group % filling != 0 || filling > BASE {
@@ -66,19 +55,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decimal, Refusal> {
         }
         coefficient = push(coefficient, 10, 0)?;
     }
-    let coefficient = if sign & NEGATIVE == 0 {
-        coefficient
-    } else {
-        -coefficient
-    };
+    let coefficient = if sign & NEGATIVE == 0 { coefficient } else { -coefficient };
     Decimal::new(coefficient, scale).map_err(|_| Refusal::Beyond)
 }
 
 fn push(number: i128, times: i128, plus: i128) -> Result<i128, Refusal> {
-    number
-        .checked_mul(times)
-        .and_then(|product| product.checked_add(plus))
-        .ok_or(Refusal::Beyond)
+    number.checked_mul(times).and_then(|product| product.checked_add(plus)).ok_or(Refusal::Beyond)
 }
 
 /// Writes a number, keeping its scale.
@@ -104,10 +86,7 @@ pub(crate) fn encode(number: Decimal, out: &mut BytesMut) {
     }
     let fraction = (scale + fill) / GROUP;
     let whole = i32::try_from(count).unwrap_or_default() - fraction;
-    let trimmed = groups[..count]
-        .iter()
-        .take_while(|group| **group == 0)
-        .count();
+    let trimmed = groups[..count].iter().take_while(|group| **group == 0).count();
     let kept = &groups[trimmed..count];
     let (weight, sign) = match kept {
         [] => (0, 0),
@@ -128,19 +107,12 @@ mod tests {
 
     fn bytes(text: &str) -> Vec<u8> {
         let mut out = BytesMut::new();
-        encode(
-            text.parse()
-                .unwrap_or_else(|error| panic!("{text}: {error}")),
-            &mut out,
-        );
+        encode(text.parse().unwrap_or_else(|error| panic!("{text}: {error}")), &mut out);
         out.to_vec()
     }
 
     fn words(bytes: &[u8]) -> Vec<u16> {
-        bytes
-            .chunks(2)
-            .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
-            .collect()
+        bytes.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
     }
 
     #[test]
@@ -167,43 +139,20 @@ mod tests {
         let finest = format!("-0.{}", "9".repeat(38));
         let small = format!("0.{}1", "0".repeat(37));
         let middle = "12345678901234567890123456789012345.678";
-        for text in [
-            "0",
-            "0.000",
-            "100",
-            "-12.50",
-            "10000.0001",
-            "99999999",
-            &widest,
-            &finest,
-            &small,
-            middle,
-            "1000000000000",
-        ] {
-            assert_eq!(
-                decode(&bytes(text)).map(|number| number.to_string()),
-                Ok(text.to_owned())
-            );
+        for text in
+            ["0", "0.000", "100", "-12.50", "10000.0001", "99999999", &widest, &finest, &small, middle, "1000000000000"]
+        {
+            assert_eq!(decode(&bytes(text)).map(|number| number.to_string()), Ok(text.to_owned()));
         }
     }
 
     #[test]
     fn what_a_decimal_cannot_hold_is_beyond() {
-        let of = |words: &[u16]| {
-            decode(
-                &words
-                    .iter()
-                    .flat_map(|word| word.to_be_bytes())
-                    .collect::<Vec<_>>(),
-            )
-        };
+        let of = |words: &[u16]| decode(&words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>());
         assert_eq!(of(&[0, 0, 0xC000, 0]), Err(Refusal::Beyond));
         assert_eq!(of(&[0, 0, 0xD000, 0]), Err(Refusal::Beyond));
         assert_eq!(of(&[1, 9, 0, 0, 100]), Err(Refusal::Beyond));
-        assert_eq!(
-            of(&[1, 9, 0, 0, 99]).map(|number| number.to_string()),
-            Ok(format!("99{}", "0".repeat(36)))
-        );
+        assert_eq!(of(&[1, 9, 0, 0, 99]).map(|number| number.to_string()), Ok(format!("99{}", "0".repeat(36))));
         assert_eq!(of(&[0, 0, 0, 39]), Err(Refusal::Beyond));
         assert_eq!(of(&[1, 0, 0, 0, 10_000]), Err(Refusal::Malformed));
         assert_eq!(of(&[2, 0, 0, 0, 1]), Err(Refusal::Malformed));

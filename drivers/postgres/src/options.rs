@@ -146,68 +146,34 @@ impl PostgresOptions {
     /// `Configuration` for an unknown option or a value that cannot be read, `NotSupported` for a mode of encryption that
     /// this build cannot honour.
     pub fn parse(url: &Url) -> Result<Self> {
-        Self::parse_in(url, &|name| {
-            std::env::var(name).ok().filter(|value| !value.is_empty())
-        })
+        Self::parse_in(url, &|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
     fn parse_in(url: &Url, env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         url.allow_options(&KNOWN)?;
-        let given = |option: &str, variable: &str| {
-            url.option(option)
-                .map(str::to_owned)
-                .or_else(|| env(variable))
-        };
-        let ssl_mode = given("sslmode", "PGSSLMODE")
-            .map_or(Ok(SslMode::default()), |mode| read_ssl_mode(&mode))?;
-        if !matches!(
-            ssl_mode,
-            SslMode::Disable | SslMode::Allow | SslMode::Prefer
-        ) {
-            return Err(Error::not_supported("this build has no TLS, so no connection can be encrypted as sslmode demands")
-                .with_hint("use sslmode=prefer or sslmode=disable on a network that you trust, or a Unix socket"));
+        let given = |option: &str, variable: &str| url.option(option).map(str::to_owned).or_else(|| env(variable));
+        let ssl_mode = given("sslmode", "PGSSLMODE").map_or(Ok(SslMode::default()), |mode| read_ssl_mode(&mode))?;
+        if !matches!(ssl_mode, SslMode::Disable | SslMode::Allow | SslMode::Prefer) {
+            return Err(Error::not_supported(
+                "this build has no TLS, so no connection can be encrypted as sslmode demands",
+            )
+            .with_hint("use sslmode=prefer or sslmode=disable on a network that you trust, or a Unix socket"));
         }
         if let Some(mode) = given("gssencmode", "PGGSSENCMODE").filter(|mode| mode == "require") {
             return Err(Error::not_supported(format!(
                 "gssencmode={mode} is not supported: there is no GSSAPI encryption"
             )));
         }
-        let user = url
-            .user()
-            .map(str::to_owned)
-            .or_else(|| given("user", "PGUSER"));
-        let database = url
-            .database()
-            .map(str::to_owned)
-            .or_else(|| given("dbname", "PGDATABASE"));
-        let password = url
-            .password()
-            .map(str::to_owned)
-            .or_else(|| given("password", "PGPASSWORD"));
+        let user = url.user().map(str::to_owned).or_else(|| given("user", "PGUSER"));
+        let database = url.database().map(str::to_owned).or_else(|| given("dbname", "PGDATABASE"));
+        let password = url.password().map(str::to_owned).or_else(|| given("password", "PGPASSWORD"));
         let mut endpoints = read_endpoints(url, env)?;
-        match password {
-            Some(password) => endpoints
-                .iter_mut()
-                .for_each(|endpoint| endpoint.password = Some(password.clone())),
-            None => {
-                let path = given("passfile", "PGPASSFILE")
-                    .map(Into::into)
-                    .or_else(|| PassFile::default_path(env));
-                let known = user
-                    .clone()
-                    .or_else(|| env("USER"))
-                    .or_else(|| env("LOGNAME"));
-                let name = database.as_deref().or(known.as_deref()).unwrap_or_default();
-                let file = path.map(|path| PassFile::read(&path)).unwrap_or_default();
-                for endpoint in &mut endpoints {
-                    endpoint.password = file.find(
-                        &endpoint.host,
-                        endpoint.port,
-                        name,
-                        known.as_deref().unwrap_or_default(),
-                    );
-                }
-            }
+        let file = password.is_none().then(|| PassFile::find_file(url.option("passfile"), env)).flatten();
+        let login = user.clone().or_else(|| env("USER")).or_else(|| env("LOGNAME")).unwrap_or_default();
+        let name = database.as_deref().unwrap_or(&login);
+        for endpoint in &mut endpoints {
+            let found = || file.as_ref()?.find(&endpoint.host, endpoint.port, name, &login);
+            endpoint.password = password.clone().or_else(found);
         }
         let keepalive = Keepalive {
             idle: url.duration_option("keepalives_idle")?,
@@ -225,18 +191,14 @@ impl PostgresOptions {
             target: given("target_session_attrs", "PGTARGETSESSIONATTRS")
                 .map_or(Ok(Target::default()), |target| read_target(&target))?,
             connect_timeout: connect_timeout(url, env)?,
-            keepalive: url
-                .switch_option("keepalives")?
-                .unwrap_or(true)
-                .then_some(keepalive),
+            keepalive: url.switch_option("keepalives")?.unwrap_or(true).then_some(keepalive),
             tcp_user_timeout: url.duration_option("tcp_user_timeout")?,
             statement_cache: url
                 .parse_option("statement_cache", "a number of statements")?
                 .unwrap_or(StatementCache::<()>::DEFAULT_CAPACITY),
             statement_timeout: url.duration_option("statement_timeout")?,
             lock_timeout: url.duration_option("lock_timeout")?,
-            idle_in_transaction_timeout: url
-                .duration_option("idle_in_transaction_session_timeout")?,
+            idle_in_transaction_timeout: url.duration_option("idle_in_transaction_session_timeout")?,
             column_origin: url.switch_option("column_origin")?.unwrap_or(true),
         })
     }
@@ -248,13 +210,10 @@ impl PostgresOptions {
         for (name, limit) in [
             ("statement_timeout", self.statement_timeout),
             ("lock_timeout", self.lock_timeout),
-            (
-                "idle_in_transaction_session_timeout",
-                self.idle_in_transaction_timeout,
-            ),
+            ("idle_in_transaction_session_timeout", self.idle_in_transaction_timeout),
         ] {
             if let Some(limit) = limit {
-                all.push_str(&format!(" -c {name}={}", limit.as_millis()));
+                all.extend([" -c ", name, "=", &limit.as_millis().to_string()]);
             }
         }
         if let Some(options) = &self.options {
@@ -266,10 +225,7 @@ impl PostgresOptions {
 }
 
 fn read_endpoints(url: &Url, env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Endpoint>> {
-    let port = url
-        .option("port")
-        .map(str::to_owned)
-        .or_else(|| env("PGPORT"));
+    let port = url.option("port").map(str::to_owned).or_else(|| env("PGPORT"));
     let ports: Vec<u16> = port
         .iter()
         .flat_map(|list| list.split(','))
@@ -277,84 +233,43 @@ fn read_endpoints(url: &Url, env: &dyn Fn(&str) -> Option<String>) -> Result<Vec
             if port.is_empty() {
                 Ok(DEFAULT_PORT)
             } else {
-                port.parse()
-                    .map_err(|_| invalid("port", "numbers from 1 to 65535"))
+                port.parse().map_err(|_| invalid("port", "numbers from 1 to 65535"))
             }
         })
         .collect::<Result<_>>()?;
     let named: Vec<(String, Option<u16>)> = match url.hosts() {
         [] => {
-            let list = url
-                .option("host")
-                .map(str::to_owned)
-                .or_else(|| env("PGHOST"));
-            list.iter()
-                .flat_map(|list| list.split(','))
-                .map(|host| (host.to_owned(), None))
-                .collect()
+            let list = url.option("host").map(str::to_owned).or_else(|| env("PGHOST"));
+            list.iter().flat_map(|list| list.split(',')).map(|host| (host.to_owned(), None)).collect()
         }
-        hosts => hosts
-            .iter()
-            .map(|host| (host.name.clone(), host.port))
-            .collect(),
+        hosts => hosts.iter().map(|host| (host.name.clone(), host.port)).collect(),
     };
-    let named = if named.is_empty() {
-        vec![(String::new(), None)]
-    } else {
-        named
-    };
+    let named = if named.is_empty() { vec![(String::new(), None)] } else { named };
     if ports.len() > 1 && ports.len() != named.len() {
         return Err(Error::new(
             ErrorKind::Configuration,
-            format!(
-                "the option port gives {} ports for {} hosts",
-                ports.len(),
-                named.len()
-            ),
+            format!("the option port gives {} ports for {} hosts", ports.len(), named.len()),
         ));
     }
     let endpoint = |(index, (host, port)): (usize, (String, Option<u16>))| {
-        let port = port
-            .or_else(|| ports.get(index).or_else(|| ports.first()).copied())
-            .unwrap_or(DEFAULT_PORT);
-        let host = if host.is_empty() {
-            default_host(port)
-        } else {
-            host
-        };
-        Endpoint {
-            host,
-            port,
-            password: None,
-        }
+        let port = port.or_else(|| ports.get(index).or_else(|| ports.first()).copied()).unwrap_or(DEFAULT_PORT);
+        let host = if host.is_empty() { default_host(port) } else { host };
+        Endpoint { host, port, password: None }
     };
     Ok(named.into_iter().enumerate().map(endpoint).collect())
 }
 
 /// Gives the local server's socket, where there is one, or else its address.
 fn default_host(port: u16) -> String {
-    let has_socket = |directory: &&str| {
-        std::path::Path::new(directory)
-            .join(format!(".s.PGSQL.{port}"))
-            .exists()
-    };
-    SOCKET_DIRECTORIES
-        .iter()
-        .find(|directory| cfg!(unix) && has_socket(directory))
-        .unwrap_or(&"localhost")
-        .to_string()
+    let has_socket = |directory: &&str| std::path::Path::new(directory).join(format!(".s.PGSQL.{port}")).exists();
+    SOCKET_DIRECTORIES.iter().find(|directory| cfg!(unix) && has_socket(directory)).unwrap_or(&"localhost").to_string()
 }
 
 fn connect_timeout(url: &Url, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Duration>> {
-    let limit = match (
-        url.duration_option("connect_timeout")?,
-        env("PGCONNECT_TIMEOUT"),
-    ) {
+    let limit = match (url.duration_option("connect_timeout")?, env("PGCONNECT_TIMEOUT")) {
         (Some(limit), _) => Some(limit),
         (None, Some(seconds)) => {
-            let seconds = seconds
-                .parse()
-                .map_err(|_| invalid("PGCONNECT_TIMEOUT", "a number of seconds"))?;
+            let seconds = seconds.parse().map_err(|_| invalid("PGCONNECT_TIMEOUT", "a number of seconds"))?;
             Some(Duration::from_secs(seconds))
         }
         (None, None) => None,
@@ -371,10 +286,7 @@ fn read_ssl_mode(mode: &str) -> Result<SslMode> {
         "verify-ca" => SslMode::VerifyCa,
         "verify-full" => SslMode::VerifyFull,
         _ => {
-            return Err(invalid(
-                "sslmode",
-                "disable, allow, prefer, require, verify-ca or verify-full",
-            ));
+            return Err(invalid("sslmode", "disable, allow, prefer, require, verify-ca or verify-full"));
         }
     })
 }
@@ -395,10 +307,7 @@ fn read_target(target: &str) -> Result<Target> {
 }
 
 fn invalid(option: &str, takes: &str) -> Error {
-    Error::new(
-        ErrorKind::Configuration,
-        format!("the option {option} takes {takes}"),
-    )
+    Error::new(ErrorKind::Configuration, format!("the option {option} takes {takes}"))
 }
 
 impl fmt::Debug for PostgresOptions {
@@ -431,36 +340,19 @@ mod tests {
     use super::*;
 
     fn parse(url: &str, env: &[(&str, &str)]) -> Result<PostgresOptions> {
-        let look = |name: &str| {
-            env.iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
+        let look = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         PostgresOptions::parse_in(&Url::parse(url)?, &look)
     }
 
     fn places(options: &PostgresOptions) -> Vec<(&str, u16)> {
-        options
-            .endpoints
-            .iter()
-            .map(|endpoint| (&*endpoint.host, endpoint.port))
-            .collect()
+        options.endpoints.iter().map(|endpoint| (&*endpoint.host, endpoint.port)).collect()
     }
 
     #[test]
     fn hosts_ports_and_sockets_are_read() -> Result<()> {
-        let options = parse(
-            "postgres://ada@h1,h2:5433,%2Frun%2Fpg/shop",
-            &[("PGPORT", "6000")],
-        )?;
-        assert_eq!(
-            places(&options),
-            [("h1", 6000), ("h2", 5433), ("/run/pg", 6000)]
-        );
-        assert_eq!(
-            (options.user.as_deref(), options.database.as_deref()),
-            (Some("ada"), Some("shop"))
-        );
+        let options = parse("postgres://ada@h1,h2:5433,%2Frun%2Fpg/shop", &[("PGPORT", "6000")])?;
+        assert_eq!(places(&options), [("h1", 6000), ("h2", 5433), ("/run/pg", 6000)]);
+        assert_eq!((options.user.as_deref(), options.database.as_deref()), (Some("ada"), Some("shop")));
         let options = parse("postgresql:?host=a,b&port=1,2&user=u&dbname=d", &[])?;
         assert_eq!(places(&options), [("a", 1), ("b", 2)]);
         let error = parse("postgres:?host=a,b,c&port=1,2", &[]).expect_err("too few ports");
@@ -482,16 +374,10 @@ mod tests {
         let options = parse("postgres:", &env)?;
         assert_eq!(places(&options), [("db", 5432)]);
         assert_eq!(options.endpoints[0].password.as_deref(), Some("s3cret"));
-        assert_eq!(
-            (options.application_name.as_deref(), options.target),
-            (Some("till"), Target::Primary)
-        );
+        assert_eq!((options.application_name.as_deref(), options.target), (Some("till"), Target::Primary));
         assert_eq!(options.connect_timeout, Some(Duration::from_secs(3)));
         let options = parse("postgres://bob:pw@other/x?application_name=me", &env)?;
-        assert_eq!(
-            (options.user.as_deref(), options.application_name.as_deref()),
-            (Some("bob"), Some("me"))
-        );
+        assert_eq!((options.user.as_deref(), options.application_name.as_deref()), (Some("bob"), Some("me")));
         Ok(())
     }
 
@@ -501,39 +387,21 @@ mod tests {
         for mode in ["require", "verify-ca", "verify-full"] {
             let error = parse(&format!("postgres://h?sslmode={mode}"), &[]).expect_err(mode);
             assert_eq!(error.kind(), ErrorKind::NotSupported);
-            assert_eq!(
-                parse("postgres://h", &[("PGSSLMODE", mode)])
-                    .expect_err(mode)
-                    .kind(),
-                ErrorKind::NotSupported
-            );
+            assert_eq!(parse("postgres://h", &[("PGSSLMODE", mode)]).expect_err(mode).kind(), ErrorKind::NotSupported);
         }
-        assert_eq!(
-            parse("postgres://h?sslmode=yes", &[])
-                .expect_err("yes")
-                .kind(),
-            ErrorKind::Configuration
-        );
+        assert_eq!(parse("postgres://h?sslmode=yes", &[]).expect_err("yes").kind(), ErrorKind::Configuration);
         Ok(())
     }
 
     #[test]
     fn unknown_options_are_refused() {
         let error = parse("postgres://h?ssl=on", &[]).expect_err("unknown");
-        assert!(
-            error
-                .to_string()
-                .starts_with("postgres has no option ssl (it knows host, "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("postgres has no option ssl (it knows host, "), "{error}");
     }
 
     #[test]
     fn limits_and_settings_come_with_the_first_message() -> Result<()> {
-        let options = parse(
-            "postgres://h?statement_timeout=2s&lock_timeout=50ms&options=-c%20geqo%3Doff",
-            &[],
-        )?;
+        let options = parse("postgres://h?statement_timeout=2s&lock_timeout=50ms&options=-c%20geqo%3Doff", &[])?;
         assert_eq!(
             options.startup_options(),
             "-c TimeZone=UTC -c statement_timeout=2000 -c lock_timeout=50 -c geqo=off"
@@ -544,7 +412,7 @@ mod tests {
     #[test]
     fn the_password_is_never_shown() -> Result<()> {
         let options = parse("postgres://ada:hunter2@h", &[])?;
-        assert!(!format!("{options:?} {:#?}", options).contains("hunter2"));
+        assert!(!format!("{options:?} {options:#?}").contains("hunter2"));
         Ok(())
     }
 }

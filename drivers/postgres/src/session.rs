@@ -27,15 +27,13 @@ pub(crate) async fn reset(link: &mut Link) -> Result<()> {
     let named: Vec<&str> = messages
         .iter()
         .filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => {
-                row.get(0).filter(|text| text.starts_with("DEALLOCATE "))
-            }
+            SimpleQueryMessage::Row(row) => row.get(0).filter(|text| text.starts_with("DEALLOCATE ")),
             _ => None,
         })
         .collect();
     link.landed();
-    match named.is_empty() {
-        true => Ok(()),
-        false => link.control(&named.join("; "), Undo::Session).await,
+    if named.is_empty() {
+        return Ok(());
     }
+    link.control(&named.join("; "), Undo::Session).await
 }

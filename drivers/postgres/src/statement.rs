@@ -34,28 +34,26 @@ pub(crate) struct Statements {
 
 impl Statements {
     pub(crate) fn new(capacity: usize, column_origin: bool) -> Self {
-        Self {
-            cache: StatementCache::new(capacity),
-            epoch: 0,
-            origins: column_origin.then(Origins::default),
-        }
+        Self { cache: StatementCache::new(capacity), epoch: 0, origins: column_origin.then(Origins::default) }
     }
 
-    /// Finds a statement. In a transaction a plan that a changed table has made stale cannot be tried without failing the
-    /// transaction, so what is older than the last change is not given then.
-    pub(crate) fn get(&mut self, sql: &str, in_transaction: bool) -> Option<Arc<Prepared>> {
+    /// Finds a statement that was prepared since this connection last changed tables. An older one would fail where its
+    /// columns are others now, and with it the transaction; and the types that were inferred for its parameters may be wrong.
+    pub(crate) fn get(&mut self, sql: &str) -> Option<Arc<Prepared>> {
         let epoch = self.epoch;
-        let found = self.cache.get(sql)?;
-        (!in_transaction || found.epoch == epoch).then(|| Arc::clone(found))
+        self.cache.get(sql).filter(|found| found.epoch == epoch).map(|found| Arc::clone(found))
     }
 
     pub(crate) fn forget(&mut self, sql: &str) {
         self.cache.remove(sql);
     }
 
-    /// Forgets all statements: they were read by rules that no longer hold.
+    /// Forgets all statements: they were read by rules that no longer hold, or the server has dropped them.
     pub(crate) fn clear(&mut self) {
         self.cache.drain().for_each(drop);
+        if let Some(origins) = &mut self.origins {
+            origins.query = None;
+        }
     }
 
     /// Notes that this connection may have changed tables or types.
@@ -77,37 +75,18 @@ impl Statements {
         if let Some(origins) = &mut self.origins {
             origins.learn(client, &statement).await?;
         }
-        let cells: Box<[CellType]> = statement
-            .columns()
-            .iter()
-            .map(|column| CellType::new(column.type_()))
-            .collect();
-        let columns = statement
-            .columns()
-            .iter()
-            .zip(&cells)
-            .map(|(column, cell)| {
-                let known = self
-                    .origins
-                    .as_ref()
-                    .and_then(|origins| origins.find(column));
-                Column {
-                    origin: known.map(|(origin, _)| origin.clone()),
-                    // A column that cannot be NULL in its table still is in the rows that an outer join adds.
-                    nullable: known.and_then(|(_, nullable)| nullable.then_some(true)),
-                    ..Column::new(column.name(), cell.native.clone())
-                }
-            });
-        let plan = Arc::new(Plan {
-            columns: columns.collect(),
-            cells,
+        let cells: Box<[CellType]> = statement.columns().iter().map(|column| CellType::new(column.type_())).collect();
+        let columns = statement.columns().iter().zip(&cells).map(|(column, cell)| {
+            let known = self.origins.as_ref().and_then(|origins| origins.find(column));
+            Column {
+                origin: known.map(|(origin, _)| origin.clone()),
+                // A column that cannot be NULL in its table still is in the rows that an outer join adds.
+                nullable: known.and_then(|(_, nullable)| nullable.then_some(true)),
+                ..Column::new(column.name(), cell.native.clone())
+            }
         });
-        let prepared = Arc::new(Prepared {
-            lexed,
-            statement,
-            plan,
-            epoch: self.epoch,
-        });
+        let plan = Arc::new(Plan { columns: columns.collect(), cells });
+        let prepared = Arc::new(Prepared { lexed, statement, plan, epoch: self.epoch });
         drop(self.cache.insert(sql, Arc::clone(&prepared)));
         Ok(prepared)
     }
@@ -126,16 +105,8 @@ const ORIGINS: &str = "SELECT a.attrelid, a.attnum, c.relname::text, a.attname::
 
 impl Origins {
     /// Asks for the names of the tables that are new to this connection.
-    async fn learn(
-        &mut self,
-        client: &Client,
-        statement: &Statement,
-    ) -> Result<(), tokio_postgres::Error> {
-        let mut unknown: Vec<u32> = statement
-            .columns()
-            .iter()
-            .filter_map(tokio_postgres::Column::table_oid)
-            .collect();
+    async fn learn(&mut self, client: &Client, statement: &Statement) -> Result<(), tokio_postgres::Error> {
+        let mut unknown: Vec<u32> = statement.columns().iter().filter_map(tokio_postgres::Column::table_oid).collect();
         unknown.sort_unstable();
         unknown.dedup();
         unknown.retain(|table| !self.tables.contains_key(table));
@@ -146,32 +117,21 @@ impl Origins {
             Some(query) => query.clone(),
             None => self.query.insert(client.prepare(ORIGINS).await?).clone(),
         };
-        let rows = client
-            .query(&query, &[&unknown as &(dyn ToSql + Sync)])
-            .await?;
+        let rows = client.query(&query, &[&unknown as &(dyn ToSql + Sync)]).await?;
         for table in unknown {
             self.tables.insert(table, HashMap::new());
         }
         for row in rows {
             let (table, column): (u32, i16) = (row.try_get(0)?, row.try_get(1)?);
-            let origin = Origin {
-                table: row.try_get::<_, &str>(2)?.into(),
-                column: row.try_get::<_, &str>(3)?.into(),
-            };
+            let origin = Origin { table: row.try_get::<_, &str>(2)?.into(), column: row.try_get::<_, &str>(3)?.into() };
             let nullable = row.try_get(4)?;
-            self.tables
-                .entry(table)
-                .or_default()
-                .insert(column, (origin, nullable));
+            self.tables.entry(table).or_default().insert(column, (origin, nullable));
         }
         Ok(())
     }
 
     fn find(&self, column: &tokio_postgres::Column) -> Option<(&Origin, bool)> {
-        let (origin, nullable) = self
-            .tables
-            .get(&column.table_oid()?)?
-            .get(&column.column_id()?)?;
+        let (origin, nullable) = self.tables.get(&column.table_oid()?)?.get(&column.column_id()?)?;
         Some((origin, *nullable))
     }
 }
@@ -221,24 +181,16 @@ pub(crate) fn is_direct(lexed: &Lexed) -> bool {
 
 /// Tells whether a statement may change tables or types, or what they mean to statements that were prepared before.
 pub(crate) fn changes_tables(verb: Verb) -> bool {
-    matches!(
-        verb,
-        Verb::Create | Verb::CreateTemporary | Verb::Alter | Verb::Drop | Verb::Do | Verb::Discard
-    )
+    matches!(verb, Verb::Create | Verb::CreateTemporary | Verb::Alter | Verb::Drop | Verb::Do | Verb::Discard)
 }
 
 /// Refuses a COPY from or to the client: its data would come on a road of its own, and the server would wait for it.
 pub(crate) fn refuse_copy(sql: &str, verb: Verb, dialect: &Dialect) -> Result<()> {
-    let streams =
-        |word: &str| word.eq_ignore_ascii_case("STDIN") || word.eq_ignore_ascii_case("STDOUT");
+    let streams = |word: &str| word.eq_ignore_ascii_case("STDIN") || word.eq_ignore_ascii_case("STDOUT");
     let mut tokens = Tokens::new(sql, dialect.lexing);
-    if verb == Verb::Copy
-        && tokens.any(|token| token.kind == TokenKind::Word && streams(token.text(sql)))
-    {
-        return Err(Error::not_supported(
-            "COPY from STDIN or to STDOUT is no statement with a result",
-        )
-        .with_hint("use the driver's own client: tokio_postgres::Client::copy_in and copy_out"));
+    if verb == Verb::Copy && tokens.any(|token| token.kind == TokenKind::Word && streams(token.text(sql))) {
+        return Err(Error::not_supported("COPY from STDIN or to STDOUT is no statement with a result")
+            .with_hint("use the driver's own client: tokio_postgres::Client::copy_in and copy_out"));
     }
     Ok(())
 }

@@ -24,20 +24,12 @@ pub(crate) struct Tap<S> {
 impl<S> Tap<S> {
     /// Listens on a stream whose next byte from the server begins a message.
     pub(crate) fn new(stream: S, wire: Arc<Wire>) -> Self {
-        Self {
-            stream,
-            frames: Frames::default(),
-            wire,
-        }
+        Self { stream, frames: Frames::default(), wire }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
@@ -47,11 +39,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -105,15 +93,12 @@ impl Frames {
                     return;
                 }
                 let [_, length @ ..] = self.header;
-                self.left = usize::try_from(u32::from_be_bytes(length))
-                    .unwrap_or(usize::MAX)
-                    .saturating_sub(4);
+                self.left = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX).saturating_sub(4);
                 self.body.clear();
             }
             let (here, rest) = bytes.split_at(self.left.min(bytes.len()));
             if keeps(self.header[0]) {
-                self.body
-                    .extend_from_slice(&here[..here.len().min(MOST_KEPT - self.body.len())]);
+                self.body.extend_from_slice(&here[..here.len().min(MOST_KEPT - self.body.len())]);
             }
             self.left -= here.len();
             bytes = rest;
@@ -155,11 +140,7 @@ mod tests {
             for chunk in stream.chunks(size) {
                 frames.read(chunk, &wire);
             }
-            assert_eq!(
-                (wire.tx_state(), wire.tag()),
-                (TxState::Open, Tag::Counted),
-                "chunks of {size}"
-            );
+            assert_eq!((wire.tx_state(), wire.tag()), (TxState::Open, Tag::Counted), "chunks of {size}");
         }
     }
 }

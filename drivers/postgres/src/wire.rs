@@ -49,9 +49,7 @@ impl Wire {
     /// Takes one message of the server; only the kinds that [`keeps`] names arrive with their body.
     pub(crate) fn take(&self, kind: u8, body: &[u8]) {
         match kind {
-            b'Z' => self
-                .status
-                .store(body.first().copied().unwrap_or_default(), Ordering::Release),
+            b'Z' => self.status.store(body.first().copied().unwrap_or_default(), Ordering::Release),
             b'C' => self.tag.store(read_tag(body) as u8, Ordering::Release),
             b'G' | b'W' => self.copying.store(true, Ordering::Release),
             b'S' => self.take_parameter(body),
@@ -60,9 +58,7 @@ impl Wire {
     }
 
     fn take_parameter(&self, body: &[u8]) {
-        let mut parts = body
-            .split(|byte| *byte == 0)
-            .map(|part| std::str::from_utf8(part).unwrap_or_default());
+        let mut parts = body.split(|byte| *byte == 0).map(|part| std::str::from_utf8(part).unwrap_or_default());
         let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
             return;
         };
@@ -149,15 +145,11 @@ impl Wire {
     /// Makes the error of a session that has ended, with the server's words where it said any.
     pub(crate) fn lost(&self) -> Error {
         match &self.told().ending {
-            Some(ending) => Error::new(
-                ErrorKind::ConnectionLost,
-                format!("the server ended the session: {}", ending.message()),
-            )
-            .with_sqlstate(ending.code().code()),
-            None => Error::new(
-                ErrorKind::ConnectionLost,
-                "the connection to the server was lost",
-            ),
+            Some(ending) => {
+                Error::new(ErrorKind::ConnectionLost, format!("the server ended the session: {}", ending.message()))
+                    .with_sqlstate(ending.code().code())
+            }
+            None => Error::new(ErrorKind::ConnectionLost, "the connection to the server was lost"),
         }
     }
 }
@@ -173,8 +165,7 @@ fn read_tag(body: &[u8]) -> Tag {
         return Tag::Rollback;
     }
     let number = tag.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    let counted =
-        number.len() < tag.len() && !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    let counted = number.len() < tag.len() && !number.is_empty() && number.iter().all(u8::is_ascii_digit);
     if counted { Tag::Counted } else { Tag::Plain }
 }
 
@@ -201,11 +192,7 @@ mod tests {
     fn the_status_byte_is_the_transaction_state() {
         let wire = Wire::default();
         assert_eq!(wire.tx_state(), TxState::Auto);
-        for (status, state) in [
-            (b"T", TxState::Open),
-            (b"E", TxState::Failed),
-            (b"I", TxState::Auto),
-        ] {
+        for (status, state) in [(b"T", TxState::Open), (b"E", TxState::Failed), (b"I", TxState::Auto)] {
             wire.take(b'Z', status);
             assert_eq!(wire.tx_state(), state);
         }

@@ -31,11 +31,7 @@ const COLUMNS: &str = concat!(
 );
 
 /// Adds the columns to the tables.
-pub(super) async fn read(
-    client: &Client,
-    scope: Scope<'_>,
-    found: &mut Found,
-) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn read(client: &Client, scope: Scope<'_>, found: &mut Found) -> Result<(), tokio_postgres::Error> {
     for row in scope.query(client, COLUMNS).await? {
         if let Some(table) = found.get_mut(&row.try_get(0)?) {
             table.columns.push(column(&row)?);
@@ -59,11 +55,7 @@ fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {
         "a" => Some(Auto::Always),
         "d" => Some(Auto::ByDefault),
         // A sequence of the column's own that its default asks is what `serial` makes.
-        _ if owns_sequence
-            && expression
-                .as_deref()
-                .is_some_and(|sql| sql.starts_with("nextval(")) =>
-        {
+        _ if owns_sequence && expression.as_deref().is_some_and(|sql| sql.starts_with("nextval(")) => {
             Some(Auto::Serial)
         }
         _ => None,

@@ -1,8 +1,6 @@
 //! Keys and checks.
 
-use oarlock_core::schema::{
-    Action, Check, Deferrable, ForeignKey, PrimaryKey, QualifiedName, Unique,
-};
+use oarlock_core::schema::{Action, Check, Deferrable, ForeignKey, PrimaryKey, QualifiedName, Unique};
 use tokio_postgres::{Client, Row};
 
 use super::tables::Found;
@@ -27,11 +25,7 @@ const CONSTRAINTS: &str = concat!(
 );
 
 /// Adds the keys and checks to the tables.
-pub(super) async fn read(
-    client: &Client,
-    scope: Scope<'_>,
-    found: &mut Found,
-) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn read(client: &Client, scope: Scope<'_>, found: &mut Found) -> Result<(), tokio_postgres::Error> {
     for row in scope.query(client, CONSTRAINTS).await? {
         let Some(table) = found.get_mut(&row.try_get(0)?) else {
             continue;
@@ -41,36 +35,20 @@ pub(super) async fn read(
         match row.try_get(2)? {
             "p" => table.primary_key = Some(PrimaryKey::new(columns).named(name)),
             "u" => {
-                let unique = Unique::new(columns)
-                    .named(name)
-                    .deferrable(deferrable(&row)?);
-                table.uniques.push(if row.try_get(12)? {
-                    unique.nulls_not_distinct()
-                } else {
-                    unique
-                });
+                let unique = Unique::new(columns).named(name).deferrable(deferrable(&row)?);
+                table.uniques.push(if row.try_get(12)? { unique.nulls_not_distinct() } else { unique });
             }
-            "f" => table
-                .foreign_keys
-                .push(foreign_key(&row, columns)?.named(name)),
-            _ => table
-                .checks
-                .push(Check::new(row.try_get::<_, &str>(11)?).named(name)),
+            "f" => table.foreign_keys.push(foreign_key(&row, columns)?.named(name)),
+            _ => table.checks.push(Check::new(row.try_get::<_, &str>(11)?).named(name)),
         }
     }
     Ok(())
 }
 
 fn foreign_key(row: &Row, columns: Vec<String>) -> Result<ForeignKey, tokio_postgres::Error> {
-    let references = QualifiedName {
-        schema: row.try_get(6)?,
-        name: row.try_get(7)?,
-    };
+    let references = QualifiedName { schema: row.try_get(6)?, name: row.try_get(7)? };
     let key = ForeignKey::new(columns, references, row.try_get::<_, Vec<String>>(8)?);
-    Ok(key
-        .on_delete(action(row.try_get(9)?))
-        .on_update(action(row.try_get(10)?))
-        .deferrable(deferrable(row)?))
+    Ok(key.on_delete(action(row.try_get(9)?)).on_update(action(row.try_get(10)?)).deferrable(deferrable(row)?))
 }
 
 fn action(code: &str) -> Action {

@@ -34,11 +34,7 @@ const DESCENDING: i16 = 1;
 const NULLS_FIRST: i16 = 2;
 
 /// Adds the indexes to the tables.
-pub(super) async fn read(
-    client: &Client,
-    scope: Scope<'_>,
-    found: &mut Found,
-) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn read(client: &Client, scope: Scope<'_>, found: &mut Found) -> Result<(), tokio_postgres::Error> {
     for row in scope.query(client, INDEXES).await? {
         let Some(table) = found.get_mut(&row.try_get(0)?) else {
             continue;
@@ -49,9 +45,10 @@ pub(super) async fn read(
         let Some(index) = table.indexes.last_mut() else {
             continue;
         };
-        match row.try_get(7)? {
-            true => index.include.extend(row.try_get::<_, Option<String>>(8)?),
-            false => index.parts.push(part(&row)?),
+        if row.try_get(7)? {
+            index.include.extend(row.try_get::<_, Option<String>>(8)?);
+        } else {
+            index.parts.push(part(&row)?);
         }
     }
     Ok(())
@@ -62,11 +59,7 @@ fn index(row: &Row) -> Result<Index, tokio_postgres::Error> {
     index.unique = row.try_get(2)?;
     index.predicate = row.try_get(3)?;
     index.method = row.try_get(4)?;
-    Ok(if row.try_get(5)? {
-        index.nulls_not_distinct()
-    } else {
-        index
-    })
+    Ok(if row.try_get(5)? { index.nulls_not_distinct() } else { index })
 }
 
 fn part(row: &Row) -> Result<IndexPart, tokio_postgres::Error> {

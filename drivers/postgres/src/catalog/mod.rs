@@ -68,33 +68,14 @@ pub(crate) async fn read(
 ) -> Result<Result<CatalogReply>, tokio_postgres::Error> {
     Ok(Ok(match query {
         CatalogQuery::Schemas => CatalogReply::Names(names(&client.query(SCHEMAS, &[]).await?)?),
-        CatalogQuery::TableNames { schema } => CatalogReply::Names(names(
-            &Scope {
-                schema,
-                table: None,
-            }
-            .query(client, TABLE_NAMES)
-            .await?,
-        )?),
-        CatalogQuery::Tables { schema } => CatalogReply::Tables(
-            tables::read(
-                client,
-                Scope {
-                    schema,
-                    table: None,
-                },
-            )
-            .await?,
-        ),
+        CatalogQuery::TableNames { schema } => {
+            CatalogReply::Names(names(&Scope { schema, table: None }.query(client, TABLE_NAMES).await?)?)
+        }
+        CatalogQuery::Tables { schema } => {
+            CatalogReply::Tables(tables::read(client, Scope { schema, table: None }).await?)
+        }
         CatalogQuery::Table { schema, name } => {
-            let tables = tables::read(
-                client,
-                Scope {
-                    schema,
-                    table: Some(name),
-                },
-            )
-            .await?;
+            let tables = tables::read(client, Scope { schema, table: Some(name) }).await?;
             if tables.is_empty() {
                 return Ok(Err(no_table(schema, name)));
             }
@@ -102,9 +83,7 @@ pub(crate) async fn read(
         }
         CatalogQuery::Views { schema } => CatalogReply::Views(views(client, schema).await?),
         _ => {
-            return Ok(Err(Error::not_supported(
-                "the driver does not know this question to the catalog",
-            )));
+            return Ok(Err(Error::not_supported("the driver does not know this question to the catalog")));
         }
     }))
 }
@@ -114,18 +93,10 @@ fn names(rows: &[Row]) -> Result<Vec<String>, tokio_postgres::Error> {
 }
 
 async fn views(client: &Client, schema: Option<&str>) -> Result<Vec<View>, tokio_postgres::Error> {
-    let rows = Scope {
-        schema,
-        table: None,
-    }
-    .query(client, VIEWS)
-    .await?;
+    let rows = Scope { schema, table: None }.query(client, VIEWS).await?;
     let read = |row: &Row| {
         let definition: &str = row.try_get(1)?;
-        let mut view = View::new(
-            row.try_get::<_, &str>(0)?,
-            definition.trim().trim_end_matches(';'),
-        );
+        let mut view = View::new(row.try_get::<_, &str>(0)?, definition.trim().trim_end_matches(';'));
         view.schema = schema.map(str::to_owned);
         view.materialized = row.try_get(2)?;
         view.comment = row.try_get(3)?;

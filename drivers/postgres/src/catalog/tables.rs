@@ -19,10 +19,7 @@ const TABLES: &str = concat!(
 pub(super) type Found = BTreeMap<u32, Table>;
 
 /// Reads all tables of a scope, sorted by name.
-pub(super) async fn read(
-    client: &Client,
-    scope: Scope<'_>,
-) -> Result<Vec<Table>, tokio_postgres::Error> {
+pub(super) async fn read(client: &Client, scope: Scope<'_>) -> Result<Vec<Table>, tokio_postgres::Error> {
     let mut found = Found::new();
     for row in scope.query(client, TABLES).await? {
         let mut table = Table::new(row.try_get::<_, &str>(1)?);
@@ -37,9 +34,9 @@ pub(super) async fn read(
         indexes::read(client, scope, &mut found).await?;
     }
     let mut tables: Vec<Table> = found.into_values().collect();
-    tables
-        .iter_mut()
-        .for_each(|table| settle(table, &Dialect::POSTGRES));
+    for table in &mut tables {
+        settle(table, &Dialect::POSTGRES);
+    }
     tables.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(tables)
 }
