@@ -54,15 +54,12 @@ impl Bench {
 
     /// Opens a connection with an option in the URL.
     pub(crate) async fn conn_with(&self, option: &str, value: &str) -> Result<Conn> {
-        self.conn_to(&self.shared.url.clone().with_option(option, value))
-            .await
+        self.conn_to(&self.shared.url.clone().with_option(option, value)).await
     }
 
     /// Opens a connection by a URL of one's own.
     pub(crate) async fn conn_to(&self, url: &Url) -> Result<Conn> {
-        open(&*self.shared.setup, self.shared.way, url)
-            .await
-            .map(Conn::new)
+        open(&*self.shared.setup, self.shared.way, url).await.map(Conn::new)
     }
 
     pub(crate) fn setup(&self) -> &dyn Setup {
@@ -103,11 +100,7 @@ impl Bench {
 
     /// Runs a statement once the rule is over, however it ends: for what a database does not hold, such as a user.
     pub(crate) fn afterwards(&self, sql: impl Into<String>) {
-        self.shared
-            .cleanup
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(sql.into());
+        self.shared.cleanup.lock().unwrap_or_else(PoisonError::into_inner).push(sql.into());
     }
 }
 
@@ -116,8 +109,8 @@ async fn open(setup: &dyn Setup, way: Way, url: &Url) -> Result<Box<dyn Connecti
         Way::Direct => setup.connect(url).await,
         Way::Dynamic => {
             register(setup.factory());
-            let factory = find(url.scheme())
-                .expect("the factory was registered in the line above, and has the URL's scheme");
+            let factory =
+                find(url.scheme()).expect("the factory was registered in the line above, and has the URL's scheme");
             factory.connector(url, Purpose::Single)?.connect().await
         }
     }
@@ -134,11 +127,8 @@ pub fn run<F>(setup: impl Setup, way: Way, rule: &str, body: fn(Bench) -> F)
 where
     F: Future<Output = Verdict> + Send + 'static,
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime starts");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts");
     runtime.block_on(async {
         let Some(bench) = prepare(Box::new(setup), way, rule).await else {
             return;
@@ -164,11 +154,7 @@ async fn prepare(setup: Box<dyn Setup>, way: Way, rule: &str) -> Option<Bench> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = rule.split('_').next().unwrap_or(rule);
     let letter = if way == Way::Direct { 'd' } else { 'y' };
-    let name = format!(
-        "oarlock_{number}{letter}_{}_{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    );
+    let name = format!("oarlock_{number}{letter}_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let place = match setup.open(&name).await {
         Ok(place) => place?,
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
@@ -183,34 +169,16 @@ async fn prepare(setup: Box<dyn Setup>, way: Way, rule: &str) -> Option<Bench> {
         let info = connection.info().clone();
         connection.close().await.map(|()| info)
     };
-    let info = probe
-        .await
-        .unwrap_or_else(|error| panic!("no connection to {url}: {error:?}"));
+    let info = probe.await.unwrap_or_else(|error| panic!("no connection to {url}: {error:?}"));
     let fragments = setup.fragments(&info);
-    let shared = Shared {
-        setup,
-        way,
-        place,
-        url,
-        info,
-        fragments,
-        cleanup: Mutex::default(),
-    };
-    Some(Bench {
-        shared: Arc::new(shared),
-    })
+    let shared = Shared { setup, way, place, url, info, fragments, cleanup: Mutex::default() };
+    Some(Bench { shared: Arc::new(shared) })
 }
 
 /// Removes what the rule made, and lists what it left behind.
 async fn clean(bench: &Bench) -> Vec<String> {
     let mut left = Vec::new();
-    let statements = std::mem::take(
-        &mut *bench
-            .shared
-            .cleanup
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner),
-    );
+    let statements = std::mem::take(&mut *bench.shared.cleanup.lock().unwrap_or_else(PoisonError::into_inner));
     if !statements.is_empty() {
         match bench.conn().await {
             Ok(conn) => {
@@ -220,9 +188,7 @@ async fn clean(bench: &Bench) -> Vec<String> {
                     }
                 }
             }
-            Err(error) => left.push(format!(
-                "everything, for nothing connects any more ({error})"
-            )),
+            Err(error) => left.push(format!("everything, for nothing connects any more ({error})")),
         }
     }
     match bench.setup().close(bench.place()).await {
@@ -245,10 +211,7 @@ pub fn require_server(variable: &str) -> Option<String> {
     url
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "a test's report to whoever runs it, captured and shown by the harness"
-)]
+#[expect(clippy::print_stderr, reason = "a test's report to whoever runs it, captured and shown by the harness")]
 fn absent(why: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
     eprintln!("skipped: {why}");
@@ -279,9 +242,6 @@ where
 
 impl fmt::Debug for Bench {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bench")
-            .field("way", &self.shared.way)
-            .field("url", &self.shared.url)
-            .finish_non_exhaustive()
+        f.debug_struct("Bench").field("way", &self.shared.way).field("url", &self.shared.url).finish_non_exhaustive()
     }
 }

@@ -19,10 +19,7 @@ pub async fn r56_warnings_can_be_read(bench: Bench) -> Verdict {
         return Ok(());
     }
     assert_eq!(cursor.warnings().await?, []);
-    let warning = bench
-        .fragments()
-        .warning
-        .expect("warnings are declared: the fragments need a statement that warns");
+    let warning = bench.fragments().warning.expect("warnings are declared: the fragments need a statement that warns");
     cursor.execute(warning, ()).await?;
     assert_eq!(cursor.finish().await?.warnings, 1);
     let warnings = cursor.warnings().await?;
@@ -32,11 +29,7 @@ pub async fn r56_warnings_can_be_read(bench: Bench) -> Verdict {
     assert!(warnings[0].code.is_some(), "{warnings:?}");
     cursor.execute("SELECT 1", ()).await?;
     assert_eq!(cursor.finish().await?.warnings, 0);
-    assert_eq!(
-        cursor.warnings().await?,
-        [],
-        "the next statement has none of them"
-    );
+    assert_eq!(cursor.warnings().await?, [], "the next statement has none of them");
     Ok(())
 }
 
@@ -51,16 +44,9 @@ pub async fn r59_the_driver_declares_what_is_required(bench: Bench) -> Verdict {
         info.name
     );
     assert!(!info.name.is_empty());
-    assert!(
-        info.server.chars().any(|c| c.is_ascii_digit()),
-        "{:?} tells no version",
-        info.server
-    );
+    assert!(info.server.chars().any(|c| c.is_ascii_digit()), "{:?} tells no version", info.server);
     let conn = bench.conn().await?;
-    assert_eq!(
-        (conn.info().name, &conn.info().capabilities),
-        (info.name, &info.capabilities)
-    );
+    assert_eq!((conn.info().name, &conn.info().capabilities), (info.name, &info.capabilities));
     Ok(())
 }
 
@@ -68,16 +54,10 @@ pub async fn r59_the_driver_declares_what_is_required(bench: Bench) -> Verdict {
 pub async fn r59_indexes_are_as_declared(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     items(&bench, &conn, 3).await?;
-    let partial = Index::new(["n"])
-        .named("item_partial")
-        .unique()
-        .only_where("n > 100");
+    let partial = Index::new(["n"]).named("item_partial").unique().only_where("n > 100");
     let expression = Index::new([IndexPart::expression("lower(name)")]).named("item_expression");
     let c = bench.capabilities();
-    for (index, declared) in [
-        (partial, c.partial_indexes),
-        (expression, c.expression_indexes),
-    ] {
+    for (index, declared) in [(partial, c.partial_indexes), (expression, c.expression_indexes)] {
         let sql = render::create_index(&item(), &index, bench.dialect());
         if declared {
             conn.execute(&sql?, ()).await?;
@@ -88,11 +68,7 @@ pub async fn r59_indexes_are_as_declared(bench: Bench) -> Verdict {
     conn.execute("UPDATE item SET n = 1", ()).await?;
     if c.partial_indexes {
         let twice = conn.execute("UPDATE item SET n = 101", ()).await;
-        refused(
-            twice,
-            ErrorKind::UniqueViolation,
-            "a value twice where the partial index looks",
-        );
+        refused(twice, ErrorKind::UniqueViolation, "a value twice where the partial index looks");
     }
     assert_eq!(count(&conn).await?, 3);
     Ok(())
@@ -102,27 +78,16 @@ pub async fn r59_indexes_are_as_declared(bench: Bench) -> Verdict {
 pub async fn r59_procedures_are_as_declared(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     if !bench.capabilities().procedures {
-        refused(
-            conn.call_procedure("add_one", (1,)).await,
-            ErrorKind::NotSupported,
-            "a procedure",
-        );
+        refused(conn.call_procedure("add_one", (1,)).await, ErrorKind::NotSupported, "a procedure");
         return Ok(());
     }
-    let procedure = bench
-        .fragments()
-        .procedure
-        .expect("procedures are declared: the fragments need one");
+    let procedure = bench.fragments().procedure.expect("procedures are declared: the fragments need one");
     conn.execute(procedure, ()).await?;
     let mut cursor = conn.call_procedure("add_one", (41,)).await?;
     let rows: Vec<(i64,)> = cursor.fetch_all().await?;
     assert_eq!(rows.last(), Some(&(42,)));
     drop(cursor);
-    refused(
-        conn.call_procedure("no_such", ()).await,
-        ErrorKind::ObjectNotFound,
-        "a procedure that is not there",
-    );
+    refused(conn.call_procedure("no_such", ()).await, ErrorKind::ObjectNotFound, "a procedure that is not there");
     Ok(())
 }
 
@@ -133,35 +98,19 @@ pub async fn r59_undeclared_values_are_not_supported(bench: Bench) -> Verdict {
     let c = bench.capabilities();
     for (value, declared, what) in [
         (Value::Array(vec![Value::I64(1)]), c.arrays, "an array"),
-        (
-            Value::Interval(Interval {
-                months: 1,
-                days: 2,
-                micros: 3,
-            }),
-            c.intervals,
-            "an interval",
-        ),
+        (Value::Interval(Interval { months: 1, days: 2, micros: 3 }), c.intervals, "an interval"),
         (Value::Span(1_000_000), c.spans, "a span"),
         (Value::F64(f64::NAN), c.non_finite_floats, "NaN"),
         (Value::Text("a\0b".to_owned()), c.nul_in_text, "NUL in text"),
     ] {
         if !declared {
-            let bound = conn
-                .execute("UPDATE item SET name = ? WHERE id = 1", (&value,))
-                .await;
+            let bound = conn.execute("UPDATE item SET name = ? WHERE id = 1", (&value,)).await;
             refused(bound, ErrorKind::NotSupported, what);
-            let batch = conn
-                .execute_many("UPDATE item SET name = ? WHERE id = 1", [(&value,)])
-                .await;
+            let batch = conn.execute_many("UPDATE item SET name = ? WHERE id = 1", [(&value,)]).await;
             refused(batch, ErrorKind::NotSupported, what);
         }
     }
-    assert_eq!(
-        conn.fetch_value::<String>("SELECT name FROM item", ())
-            .await?,
-        "item 1"
-    );
+    assert_eq!(conn.fetch_value::<String>("SELECT name FROM item", ()).await?, "item 1");
     Ok(())
 }
 
@@ -171,16 +120,14 @@ pub async fn r59_schemas_are_as_declared(bench: Bench) -> Verdict {
     if !bench.capabilities().schemas {
         return Ok(());
     }
-    conn.execute("CREATE SCHEMA harbour", ()).await?;
-    bench.create(&conn, &item().in_schema("harbour")).await?;
-    conn.execute("INSERT INTO harbour.item (id) VALUES (1)", ())
-        .await?;
-    assert_eq!(conn.table_names(Some("harbour")).await?, ["item"]);
-    assert!(conn.schemas().await?.contains(&"harbour".to_owned()));
-    assert_eq!(
-        conn.table_names(None).await?,
-        Vec::<String>::new(),
-        "the current schema has no tables"
-    );
+    let name = format!("{}_harbour", bench.place().name);
+    bench.afterwards(format!("DROP SCHEMA {name}"));
+    conn.execute(&format!("CREATE SCHEMA {name}"), ()).await?;
+    bench.afterwards(format!("DROP TABLE {name}.item"));
+    bench.create(&conn, &item().in_schema(&name)).await?;
+    conn.execute(&format!("INSERT INTO {name}.item (id) VALUES (1)"), ()).await?;
+    assert_eq!(conn.table_names(Some(&name)).await?, ["item"]);
+    assert!(conn.schemas().await?.contains(&name));
+    assert_eq!(conn.table_names(None).await?, Vec::<String>::new(), "the current schema has no tables");
     Ok(())
 }

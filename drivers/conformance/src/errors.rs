@@ -24,55 +24,26 @@ async fn with_part(bench: &Bench) -> Result<Conn> {
     let conn = bench.conn().await?;
     items(bench, &conn, 3).await?;
     bench.create(&conn, &part()).await?;
-    conn.execute(
-        "INSERT INTO part (id, code, item_id, size) VALUES (1, 'a', 1, 1)",
-        (),
-    )
-    .await?;
+    conn.execute("INSERT INTO part (id, code, item_id, size) VALUES (1, 'a', 1, 1)", ()).await?;
     Ok(conn)
 }
 
 /// Requires of a statement, given with and without parameters, an integrity error of a kind.
-async fn violates(
-    conn: &Conn,
-    sql: &str,
-    value: Option<i64>,
-    kind: ErrorKind,
-) -> Result<oarlock_core::Error> {
-    let literal = sql.replace(
-        '?',
-        &value.map_or("NULL".to_owned(), |value| value.to_string()),
-    );
+async fn violates(conn: &Conn, sql: &str, value: Option<i64>, kind: ErrorKind) -> Result<oarlock_core::Error> {
+    let literal = sql.replace('?', &value.map_or("NULL".to_owned(), |value| value.to_string()));
     refused(conn.execute(&literal, ()).await, kind, &literal);
     let error = refused(conn.execute(sql, (value,)).await, kind, sql);
     assert_eq!(error.category(), ErrorCategory::Integrity);
     assert!(!error.is_retryable() && !error.outcome_unknown());
-    assert_eq!(
-        conn.fetch_value::<i64>("SELECT count(*) FROM part", ())
-            .await?,
-        1,
-        "the connection goes on"
-    );
+    assert_eq!(conn.fetch_value::<i64>("SELECT count(*) FROM part", ()).await?, 1, "the connection goes on");
     Ok(error)
 }
 
 /// A key that is there twice is a unique violation.
 pub async fn r50_unique_violation(bench: Bench) -> Verdict {
     let conn = with_part(&bench).await?;
-    violates(
-        &conn,
-        "INSERT INTO part (id, code) VALUES (?, 'b')",
-        Some(1),
-        ErrorKind::UniqueViolation,
-    )
-    .await?;
-    violates(
-        &conn,
-        "INSERT INTO part (id, code) VALUES (?, 'a')",
-        Some(2),
-        ErrorKind::UniqueViolation,
-    )
-    .await?;
+    violates(&conn, "INSERT INTO part (id, code) VALUES (?, 'b')", Some(1), ErrorKind::UniqueViolation).await?;
+    violates(&conn, "INSERT INTO part (id, code) VALUES (?, 'a')", Some(2), ErrorKind::UniqueViolation).await?;
     Ok(())
 }
 
@@ -80,13 +51,7 @@ pub async fn r50_unique_violation(bench: Bench) -> Verdict {
 pub async fn r50_foreign_key_violation(bench: Bench) -> Verdict {
     let conn = with_part(&bench).await?;
     let kind = ErrorKind::ForeignKeyViolation;
-    violates(
-        &conn,
-        "INSERT INTO part (id, code, item_id) VALUES (2, 'b', ?)",
-        Some(99),
-        kind,
-    )
-    .await?;
+    violates(&conn, "INSERT INTO part (id, code, item_id) VALUES (2, 'b', ?)", Some(99), kind).await?;
     violates(&conn, "DELETE FROM item WHERE id = ?", Some(1), kind).await?;
     violates(&conn, "UPDATE item SET id = 50 WHERE id = ?", Some(1), kind).await?;
     Ok(())
@@ -95,24 +60,9 @@ pub async fn r50_foreign_key_violation(bench: Bench) -> Verdict {
 /// NULL where it is forbidden is a not null violation.
 pub async fn r50_not_null_violation(bench: Bench) -> Verdict {
     let conn = with_part(&bench).await?;
-    let error = violates(
-        &conn,
-        "INSERT INTO part (id, code) VALUES (2, ?)",
-        None,
-        ErrorKind::NotNullViolation,
-    )
-    .await?;
-    assert!(
-        error.column().is_none_or(|column| column == "code"),
-        "{error:?}"
-    );
-    violates(
-        &conn,
-        "UPDATE part SET code = ?",
-        None,
-        ErrorKind::NotNullViolation,
-    )
-    .await?;
+    let error = violates(&conn, "INSERT INTO part (id, code) VALUES (2, ?)", None, ErrorKind::NotNullViolation).await?;
+    assert!(error.column().is_none_or(|column| column == "code"), "{error:?}");
+    violates(&conn, "UPDATE part SET code = ?", None, ErrorKind::NotNullViolation).await?;
     Ok(())
 }
 
@@ -120,19 +70,8 @@ pub async fn r50_not_null_violation(bench: Bench) -> Verdict {
 pub async fn r50_check_violation(bench: Bench) -> Verdict {
     let conn = with_part(&bench).await?;
     let kind = ErrorKind::CheckViolation;
-    let error = violates(
-        &conn,
-        "INSERT INTO part (id, code, size) VALUES (2, 'b', ?)",
-        Some(-1),
-        kind,
-    )
-    .await?;
-    assert!(
-        error
-            .constraint()
-            .is_none_or(|name| name == "part_size_positive"),
-        "{error:?}"
-    );
+    let error = violates(&conn, "INSERT INTO part (id, code, size) VALUES (2, 'b', ?)", Some(-1), kind).await?;
+    assert!(error.constraint().is_none_or(|name| name == "part_size_positive"), "{error:?}");
     violates(&conn, "UPDATE part SET size = ?", Some(0), kind).await?;
     Ok(())
 }
@@ -143,30 +82,13 @@ pub async fn r50_syntax(bench: Bench) -> Verdict {
     for sql in ["SELEC 1", "SELECT * FORM item", "SELECT 1 +", "INSERT INTO"] {
         let error = refused(conn.execute(sql, ()).await, ErrorKind::Syntax, sql);
         assert_eq!(error.category(), ErrorCategory::Programming);
-        assert!(
-            error
-                .position()
-                .is_none_or(|position| position <= sql.len()),
-            "{error:?}"
-        );
+        assert!(error.position().is_none_or(|position| position <= sql.len()), "{error:?}");
         refused(conn.describe(sql).await, ErrorKind::Syntax, sql);
     }
-    refused(
-        conn.execute("SELEC ?", (1,)).await,
-        ErrorKind::Syntax,
-        "with a parameter",
-    );
-    let error = refused(
-        conn.execute("SELECT 'open", ()).await,
-        ErrorKind::Syntax,
-        "a string that is not closed",
-    );
+    refused(conn.execute("SELEC ?", (1,)).await, ErrorKind::Syntax, "with a parameter");
+    let error = refused(conn.execute("SELECT 'open", ()).await, ErrorKind::Syntax, "a string that is not closed");
     assert_eq!(error.position(), Some(7));
-    refused(
-        conn.script("SELECT 1; SELEC 2").await,
-        ErrorKind::Syntax,
-        "in a script",
-    );
+    refused(conn.script("SELECT 1; SELEC 2").await, ErrorKind::Syntax, "in a script");
     assert_eq!(conn.fetch_value::<i64>("SELECT 42", ()).await?, 42);
     Ok(())
 }
@@ -174,19 +96,11 @@ pub async fn r50_syntax(bench: Bench) -> Verdict {
 /// A table that is not there is its own kind.
 pub async fn r50_missing_table(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
-    for sql in [
-        "SELECT 1 FROM nowhere",
-        "INSERT INTO nowhere VALUES (1)",
-        "DELETE FROM nowhere",
-        "DROP TABLE nowhere",
-    ] {
+    for sql in ["SELECT 1 FROM nowhere", "INSERT INTO nowhere VALUES (1)", "DELETE FROM nowhere", "DROP TABLE nowhere"]
+    {
         refused(conn.execute(sql, ()).await, ErrorKind::TableNotFound, sql);
     }
-    refused(
-        conn.execute("DELETE FROM nowhere WHERE id = ?", (1,)).await,
-        ErrorKind::TableNotFound,
-        "with a parameter",
-    );
+    refused(conn.execute("DELETE FROM nowhere WHERE id = ?", (1,)).await, ErrorKind::TableNotFound, "with a parameter");
     Ok(())
 }
 
@@ -194,16 +108,11 @@ pub async fn r50_missing_table(bench: Bench) -> Verdict {
 pub async fn r50_missing_column(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     items(&bench, &conn, 1).await?;
-    for sql in [
-        "SELECT no_such FROM item",
-        "INSERT INTO item (no_such) VALUES (1)",
-        "UPDATE item SET no_such = 1",
-    ] {
+    for sql in ["SELECT no_such FROM item", "INSERT INTO item (no_such) VALUES (1)", "UPDATE item SET no_such = 1"] {
         refused(conn.execute(sql, ()).await, ErrorKind::UnknownColumn, sql);
     }
     refused(
-        conn.execute("DELETE FROM item WHERE no_such = ?", (1,))
-            .await,
+        conn.execute("DELETE FROM item WHERE no_such = ?", (1,)).await,
         ErrorKind::UnknownColumn,
         "with a parameter",
     );
@@ -214,11 +123,7 @@ pub async fn r50_missing_column(bench: Bench) -> Verdict {
 pub async fn r50_object_that_exists(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     items(&bench, &conn, 1).await?;
-    refused(
-        conn.execute("CREATE TABLE item (id int)", ()).await,
-        ErrorKind::AlreadyExists,
-        "a table of the same name",
-    );
+    refused(conn.execute("CREATE TABLE item (id int)", ()).await, ErrorKind::AlreadyExists, "a table of the same name");
     refused(
         conn.execute("ALTER TABLE item ADD n int", ()).await,
         ErrorKind::AlreadyExists,
@@ -238,35 +143,15 @@ pub async fn r50_out_of_range(bench: Bench) -> Verdict {
     bench.create(&conn, &table).await?;
     // Where the engine itself has no such range, a check of the table stands in for it.
     let kinds = [ErrorKind::OutOfRange, ErrorKind::CheckViolation];
+    refused_as(conn.execute("INSERT INTO narrow (id, small) VALUES (1, 70000)", ()).await, &kinds, "70000 as int2");
+    refused_as(conn.execute("INSERT INTO narrow (id, small) VALUES (1, ?)", (70_000,)).await, &kinds, "70000 bound");
     refused_as(
-        conn.execute("INSERT INTO narrow (id, small) VALUES (1, 70000)", ())
-            .await,
-        &kinds,
-        "70000 as int2",
-    );
-    refused_as(
-        conn.execute("INSERT INTO narrow (id, small) VALUES (1, ?)", (70_000,))
-            .await,
-        &kinds,
-        "70000 bound",
-    );
-    refused_as(
-        conn.execute("INSERT INTO narrow (id, short) VALUES (1, 'long')", ())
-            .await,
+        conn.execute("INSERT INTO narrow (id, short) VALUES (1, 'long')", ()).await,
         &kinds,
         "four characters of three",
     );
-    refused_as(
-        conn.execute("INSERT INTO narrow (id, short) VALUES (1, ?)", ("long",))
-            .await,
-        &kinds,
-        "four bound",
-    );
-    assert_eq!(
-        conn.fetch_value::<i64>("SELECT count(*) FROM narrow", ())
-            .await?,
-        0
-    );
+    refused_as(conn.execute("INSERT INTO narrow (id, short) VALUES (1, ?)", ("long",)).await, &kinds, "four bound");
+    assert_eq!(conn.fetch_value::<i64>("SELECT count(*) FROM narrow", ()).await?, 0);
     Ok(())
 }
 
@@ -302,18 +187,9 @@ pub async fn r50_deadlock(bench: Bench) -> Verdict {
     };
     assert_eq!(victim.kind(), ErrorKind::Deadlock, "{victim:?}");
     assert!(victim.is_retryable());
-    let expected = if bench.capabilities().failed_transaction_state {
-        TxState::Failed
-    } else {
-        TxState::Auto
-    };
+    let expected = if bench.capabilities().failed_transaction_state { TxState::Failed } else { TxState::Auto };
     assert_eq!(state, expected, "the victim's transaction");
-    assert_eq!(
-        one.fetch_value::<i64>("SELECT sum(n) FROM item", ())
-            .await
-            .map_err(|e| e.context("sum"))?,
-        30
-    );
+    assert_eq!(one.fetch_value::<i64>("SELECT sum(n) FROM item", ()).await.map_err(|e| e.context("sum"))?, 30);
     Ok(())
 }
 
@@ -350,21 +226,15 @@ pub async fn r50_lock_timeout(bench: Bench) -> Verdict {
     let a = one.begin().await?;
     a.execute("UPDATE item SET n = 1 WHERE id = 1", ()).await?;
     let error = refused(
-        two.execute("UPDATE item SET n = n + 1 WHERE id = 1", ())
-            .await,
+        two.execute("UPDATE item SET n = n + 1 WHERE id = 1", ()).await,
         ErrorKind::LockTimeout,
         "a locked row",
     );
     assert_eq!(error.category(), ErrorCategory::Operational);
     assert_eq!(tx_state(&two).await?, TxState::Auto);
     a.commit().await?;
-    two.execute("UPDATE item SET n = n + 1 WHERE id = 1", ())
-        .await?;
-    assert_eq!(
-        one.fetch_value::<i64>("SELECT n FROM item WHERE id = 1", ())
-            .await?,
-        2
-    );
+    two.execute("UPDATE item SET n = n + 1 WHERE id = 1", ()).await?;
+    assert_eq!(one.fetch_value::<i64>("SELECT n FROM item WHERE id = 1", ()).await?, 2);
     Ok(())
 }
 
@@ -372,23 +242,14 @@ pub async fn r50_lock_timeout(bench: Bench) -> Verdict {
 pub async fn r50_statement_timeout(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     let Some((set, slow)) = bench.fragments().statement_timeout else {
-        assert!(
-            !bench.capabilities().statement_timeout,
-            "a statement timeout is declared: the fragments need one"
-        );
+        assert!(!bench.capabilities().statement_timeout, "a statement timeout is declared: the fragments need one");
         return Ok(());
     };
-    assert!(
-        bench.capabilities().statement_timeout,
-        "the fragments have a statement timeout, which is not declared"
-    );
+    assert!(bench.capabilities().statement_timeout, "the fragments have a statement timeout, which is not declared");
     conn.execute(set, ()).await?;
-    refused(
-        conn.execute(slow, ()).await,
-        ErrorKind::StatementTimeout,
-        slow,
-    );
+    refused(conn.execute(slow, ()).await, ErrorKind::StatementTimeout, slow);
     assert_eq!(conn.fetch_value::<i64>("SELECT 42", ()).await?, 42);
+    conn.ping().await?;
     assert_eq!(conn.lease().await?.connection().health(), Health::Ready);
     Ok(())
 }
@@ -398,35 +259,17 @@ pub async fn r50_permission(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     items(&bench, &conn, 1).await?;
     let Some(stranger) = bench.setup().stranger(bench.place()) else {
-        assert!(
-            !bench.capabilities().permissions,
-            "permissions are declared: the setup needs a user without rights"
-        );
+        assert!(!bench.capabilities().permissions, "permissions are declared: the setup needs a user without rights");
         return Ok(());
     };
-    assert!(
-        bench.capabilities().permissions,
-        "the setup has a user without rights, which is not declared"
-    );
-    stranger
-        .drop
-        .iter()
-        .rev()
-        .for_each(|statement| bench.afterwards(statement.as_str()));
+    assert!(bench.capabilities().permissions, "the setup has a user without rights, which is not declared");
+    stranger.drop.iter().rev().for_each(|statement| bench.afterwards(statement.as_str()));
     for statement in &stranger.create {
         conn.execute(statement, ()).await?;
     }
     let outsider = bench.conn_to(&stranger.url).await?;
-    for sql in [
-        "SELECT id FROM item",
-        "INSERT INTO item (id) VALUES (2)",
-        "DROP TABLE item",
-    ] {
-        refused(
-            outsider.execute(sql, ()).await,
-            ErrorKind::PermissionDenied,
-            sql,
-        );
+    for sql in ["SELECT id FROM item", "INSERT INTO item (id) VALUES (2)", "DROP TABLE item"] {
+        refused(outsider.execute(sql, ()).await, ErrorKind::PermissionDenied, sql);
     }
     assert_eq!(count(&conn).await?, 1);
     Ok(())

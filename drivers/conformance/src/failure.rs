@@ -14,11 +14,7 @@ pub struct Failure(String);
 impl From<Error> for Failure {
     #[track_caller]
     fn from(error: Error) -> Self {
-        Self(format!(
-            "{}: unexpected {} error: {error:?}",
-            Location::caller(),
-            error.kind()
-        ))
+        Self(format!("{}: unexpected {} error: {error:?}", Location::caller(), error.kind()))
     }
 }
 
@@ -38,10 +34,7 @@ pub(crate) fn refused_as<T>(result: Result<T, Error>, kinds: &[ErrorKind], what:
     match result {
         Ok(_) => panic!("{what}: expected an error of {kinds:?}, but it was accepted"),
         Err(error) => {
-            assert!(
-                kinds.contains(&error.kind()),
-                "{what}: expected an error of {kinds:?}, found {error:?}"
-            );
+            assert!(kinds.contains(&error.kind()), "{what}: expected an error of {kinds:?}, found {error:?}");
             error
         }
     }

@@ -67,41 +67,21 @@ impl Fragments {
 fn postgres() -> Fragments {
     Fragments {
         marks: vec![
-            mark(
-                "a session variable",
-                "SET work_mem = '5MB'",
-                "SELECT current_setting('work_mem')",
-            ),
-            mark(
-                "the search path",
-                "SET search_path = pg_catalog",
-                "SELECT current_setting('search_path')",
-            ),
-            mark(
-                "the role",
-                "SET ROLE pg_monitor",
-                "SELECT CAST(current_user AS text)",
-            ),
+            mark("a session variable", "SET work_mem = '5MB'", "SELECT current_setting('work_mem')"),
+            mark("the search path", "SET search_path = pg_catalog", "SELECT current_setting('search_path')"),
+            mark("the role", "SET ROLE pg_monitor", "SELECT CAST(current_user AS text)"),
             mark(
                 "the default isolation level",
                 "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
                 "SELECT current_setting('default_transaction_isolation')",
             ),
-            mark(
-                "the time zone",
-                "SET TIME ZONE 'Asia/Tokyo'",
-                "SELECT current_setting('TimeZone')",
-            ),
+            mark("the time zone", "SET TIME ZONE 'Asia/Tokyo'", "SELECT current_setting('TimeZone')"),
             mark(
                 "an advisory lock",
                 "SELECT pg_advisory_lock(4711)",
                 "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()",
             ),
-            mark(
-                "a subscription",
-                "LISTEN oars",
-                "SELECT count(*) FROM pg_listening_channels()",
-            ),
+            mark("a subscription", "LISTEN oars", "SELECT count(*) FROM pg_listening_channels()"),
             mark(
                 "a cursor that outlives its transaction",
                 "DECLARE oars CURSOR WITH HOLD FOR SELECT 1",
@@ -114,10 +94,7 @@ fn postgres() -> Fragments {
             ),
         ],
         isolation_level: Some("SELECT lower(current_setting('transaction_isolation'))"),
-        late_failure: (
-            "SELECT id, 10 / (5 - id) FROM item ORDER BY id",
-            &[ErrorKind::OutOfRange],
-        ),
+        late_failure: ("SELECT id, 10 / (5 - id) FROM item ORDER BY id", &[ErrorKind::OutOfRange]),
         ends_transaction: None,
         lock_timeout: &["SET lock_timeout = '100ms'"],
         statement_timeout: Some(("SET statement_timeout = '100ms'", "SELECT pg_sleep(30)")),
@@ -154,37 +131,13 @@ fn mysql(mariadb: bool) -> Fragments {
     };
     Fragments {
         marks: vec![
-            mark(
-                "a user variable",
-                "SET @oar = 'port'",
-                "SELECT COALESCE(@oar, 'none')",
-            ),
-            mark(
-                "a session variable",
-                "SET SESSION innodb_lock_wait_timeout = 7",
-                "SELECT @@innodb_lock_wait_timeout",
-            ),
-            mark(
-                "the current database",
-                "USE information_schema",
-                "SELECT DATABASE()",
-            ),
-            mark(
-                "the isolation level",
-                "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE",
-                isolation,
-            ),
-            mark(
-                "the time zone",
-                "SET time_zone = '+09:00'",
-                "SELECT @@time_zone",
-            ),
+            mark("a user variable", "SET @oar = 'port'", "SELECT COALESCE(@oar, 'none')"),
+            mark("a session variable", "SET SESSION innodb_lock_wait_timeout = 7", "SELECT @@innodb_lock_wait_timeout"),
+            mark("the current database", "USE information_schema", "SELECT DATABASE()"),
+            mark("the isolation level", "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE", isolation),
+            mark("the time zone", "SET time_zone = '+09:00'", "SELECT @@time_zone"),
             mark("autocommit", "SET autocommit = 0", "SELECT @@autocommit"),
-            mark(
-                "the mode of SQL",
-                "SET SESSION sql_mode = 'PIPES_AS_CONCAT'",
-                "SELECT @@sql_mode",
-            ),
+            mark("the mode of SQL", "SET SESSION sql_mode = 'PIPES_AS_CONCAT'", "SELECT @@sql_mode"),
             mark(
                 "a lock",
                 "SELECT GET_LOCK(CONCAT(LEFT(DATABASE(), 50), '_oar'), 0)",
@@ -207,33 +160,18 @@ fn mysql(mariadb: bool) -> Fragments {
         ),
         prepared: Some(prepared),
         largest_value: Some("SELECT @@max_allowed_packet"),
-        negative_zero: true,
+        // InnoDB's rows hold no negative nought.
+        negative_zero: false,
     }
 }
 
 fn sqlite() -> Fragments {
     Fragments {
         marks: vec![
-            mark(
-                "protection from writes",
-                "PRAGMA query_only = ON",
-                "PRAGMA query_only",
-            ),
-            mark(
-                "the check of foreign keys",
-                "PRAGMA foreign_keys = OFF",
-                "PRAGMA foreign_keys",
-            ),
-            mark(
-                "the wait for locks",
-                "PRAGMA busy_timeout = 3",
-                "PRAGMA busy_timeout",
-            ),
-            mark(
-                "the isolation level",
-                "PRAGMA read_uncommitted = ON",
-                "PRAGMA read_uncommitted",
-            ),
+            mark("protection from writes", "PRAGMA query_only = ON", "PRAGMA query_only"),
+            mark("the check of foreign keys", "PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys"),
+            mark("the wait for locks", "PRAGMA busy_timeout = 3", "PRAGMA busy_timeout"),
+            mark("the isolation level", "PRAGMA read_uncommitted = ON", "PRAGMA read_uncommitted"),
             mark(
                 "an attached database",
                 "ATTACH DATABASE ':memory:' AS side",

@@ -9,9 +9,7 @@ use crate::tables::{count, insert, items};
 /// Statements that fall out of the cache are closed on the server.
 pub async fn r60_statements_out_of_the_cache_are_closed(bench: Bench) -> Verdict {
     const CAPACITY: i64 = 4;
-    let conn = bench
-        .conn_with("statement_cache", &CAPACITY.to_string())
-        .await?;
+    let conn = bench.conn_with("statement_cache", &CAPACITY.to_string()).await?;
     items(&bench, &conn, 3).await?;
     for round in 0..40 {
         let sql = format!("SELECT id + {round} FROM item WHERE id = ?");
@@ -22,10 +20,7 @@ pub async fn r60_statements_out_of_the_cache_are_closed(bench: Bench) -> Verdict
     if let Some(probe) = bench.fragments().prepared {
         // The question itself may be prepared, and one statement may be closed with the next call only.
         let held: i64 = conn.fetch_value(probe, ()).await?;
-        assert!(
-            held <= CAPACITY + 2,
-            "{held} statements are prepared where the cache holds {CAPACITY}"
-        );
+        assert!(held <= CAPACITY + 2, "{held} statements are prepared where the cache holds {CAPACITY}");
     }
     Ok(())
 }
@@ -35,12 +30,7 @@ pub async fn r60_without_a_cache_nothing_stays_prepared(bench: Bench) -> Verdict
     let conn = bench.conn_with("statement_cache", "0").await?;
     items(&bench, &conn, 3).await?;
     for round in 0..10 {
-        assert_eq!(
-            conn.fetch_value::<i64>("SELECT id FROM item WHERE id = ?", (1,))
-                .await?,
-            1,
-            "round {round}"
-        );
+        assert_eq!(conn.fetch_value::<i64>("SELECT id FROM item WHERE id = ?", (1,)).await?, 1, "round {round}");
         insert(&conn, 100 + round).await?;
     }
     if let Some(probe) = bench.fragments().prepared {
@@ -64,12 +54,26 @@ pub async fn r60_a_cached_statement_survives_a_changed_table(bench: Bench) -> Ve
     assert_eq!(width().await?, 3);
     conn.execute("ALTER TABLE item ADD extra int", ()).await?;
     assert_eq!(width().await?, 4);
-    bench
-        .conn()
-        .await?
-        .execute("ALTER TABLE item ADD another int", ())
-        .await?;
+    bench.conn().await?.execute("ALTER TABLE item ADD another int", ()).await?;
     assert_eq!(width().await?, 5, "changed by another connection");
+    Ok(())
+}
+
+/// A statement keeps working when its table is made anew with columns of other types.
+pub async fn r60_a_cached_statement_survives_a_table_made_anew(bench: Bench) -> Verdict {
+    let conn = bench.conn().await?;
+    let insert = "INSERT INTO held (id, v) VALUES (?, ?)";
+    let select = "SELECT v FROM held WHERE id = ?";
+    for round in 0..2 {
+        conn.execute("CREATE TABLE held (id int, v int)", ()).await?;
+        conn.execute(insert, (1, 7)).await?;
+        assert_eq!(conn.fetch_value::<i64>(select, (1,)).await?, 7, "round {round}");
+        conn.execute("DROP TABLE held", ()).await?;
+        conn.execute("CREATE TABLE held (id int, v varchar(20))", ()).await?;
+        conn.execute(insert, (1, "seven")).await?;
+        assert_eq!(conn.fetch_value::<String>(select, (1,)).await?, "seven", "round {round}");
+        conn.execute("DROP TABLE held", ()).await?;
+    }
     Ok(())
 }
 
@@ -80,24 +84,13 @@ pub async fn r60_a_dropped_connection_frees_its_locks(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     let tx = conn.begin().await?;
     tx.execute("UPDATE item SET n = 0 WHERE id = 1", ()).await?;
-    let mut cursor = tx
-        .query(
-            "SELECT a.id FROM item a CROSS JOIN (SELECT id FROM item WHERE id < 9) b",
-            (),
-        )
-        .await?;
+    let mut cursor = tx.query("SELECT a.id FROM item a CROSS JOIN (SELECT id FROM item WHERE id < 9) b", ()).await?;
     cursor.fetch_one::<(i64,)>().await?;
     drop((cursor, tx, conn));
     for statement in bench.fragments().lock_timeout {
         witness.execute(statement, ()).await?;
     }
-    let freed = until(async || {
-        Ok(witness
-            .execute("UPDATE item SET n = 1 WHERE id = 1", ())
-            .await
-            .is_ok())
-    })
-    .await?;
+    let freed = until(async || Ok(witness.execute("UPDATE item SET n = 1 WHERE id = 1", ()).await.is_ok())).await?;
     assert!(freed, "the dropped session still holds its locks");
     assert_eq!(count(&witness).await?, 2000);
     witness.lease().await?.connection().ping().await?;

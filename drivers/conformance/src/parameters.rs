@@ -24,40 +24,13 @@ pub async fn r33_wrong_arity_is_an_error_before_anything_runs(bench: Bench) -> V
     refused(tx.execute(QUESTION, (1,)).await, wrong, "one of two");
     refused(tx.execute(QUESTION, (1, 2, 3)).await, wrong, "three of two");
     refused(tx.execute("SELECT 1", (1,)).await, wrong, "one of none");
-    refused(
-        tx.execute("INSERT INTO item (id, n) VALUES ($1, $2)", (1,))
-            .await,
-        wrong,
-        "one of $1 and $2",
-    );
+    refused(tx.execute("INSERT INTO item (id, n) VALUES ($1, $2)", (1,)).await, wrong, "one of $1 and $2");
     refused(tx.execute(NAMED, (1, 2)).await, wrong, "names by position");
-    refused(
-        tx.execute(NAMED, named! { id: 1 }).await,
-        wrong,
-        "a name that is not given",
-    );
-    refused(
-        tx.execute(NAMED, named! { id: 1, n: 2, m: 3 }).await,
-        wrong,
-        "a name too much",
-    );
-    refused(
-        tx.execute(QUESTION, named! { id: 1, n: 2 }).await,
-        wrong,
-        "names where the statement has none",
-    );
-    refused(
-        tx.execute("INSERT INTO item (id, n) VALUES (?, :n)", (1, 2))
-            .await,
-        wrong,
-        "two styles",
-    );
-    refused(
-        tx.execute("INSERT INTO item (id, n) VALUES ($1, $3)", (1, 2, 3))
-            .await,
-        wrong,
-        "a number left out",
-    );
+    refused(tx.execute(NAMED, named! { id: 1 }).await, wrong, "a name that is not given");
+    refused(tx.execute(NAMED, named! { id: 1, n: 2, m: 3 }).await, wrong, "a name too much");
+    refused(tx.execute(QUESTION, named! { id: 1, n: 2 }).await, wrong, "names where the statement has none");
+    refused(tx.execute("INSERT INTO item (id, n) VALUES (?, :n)", (1, 2)).await, wrong, "two styles");
+    refused(tx.execute("INSERT INTO item (id, n) VALUES ($1, $3)", (1, 2, 3)).await, wrong, "a number left out");
 
     // The cursor's own checks aside: a driver that is called by others checks too.
     let mut lease = tx.lease().await?;
@@ -65,26 +38,11 @@ pub async fn r33_wrong_arity_is_an_error_before_anything_runs(bench: Bench) -> V
     let one = [ValueRef::I64(1)];
     let query = Query::new(QUESTION).params(Parameters::positional(&one));
     refused(raw.start(query).await, wrong, "one of two, by start");
-    let many = Many {
-        sql: QUESTION,
-        names: None,
-        width: 1,
-        rows: 1,
-        values: &one,
-        guarded: true,
-    };
-    refused(
-        raw.execute_many(many).await,
-        wrong,
-        "one of two, by execute_many",
-    );
+    let many = Many { sql: QUESTION, names: None, width: 1, rows: 1, values: &one, guarded: true };
+    refused(raw.execute_many(many).await, wrong, "one of two, by execute_many");
     drop(lease);
 
-    assert_eq!(
-        tx_state(&tx).await?,
-        TxState::Open,
-        "the server has seen nothing of it"
-    );
+    assert_eq!(tx_state(&tx).await?, TxState::Open, "the server has seen nothing of it");
     tx.execute(QUESTION, (1, 2)).await?;
     tx.commit().await?;
     assert_eq!(ids(&conn).await?, [1]);
@@ -96,20 +54,10 @@ pub async fn r34_the_largest_number_of_parameters_works(bench: Bench) -> Verdict
     let conn = bench.conn().await?;
     items(&bench, &conn, 5).await?;
     let max = bench.capabilities().max_parameters;
-    let sql = |count: usize| {
-        format!(
-            "SELECT count(*) FROM item WHERE id IN (?{})",
-            ", ?".repeat(count - 1)
-        )
-    };
-    let values =
-        |count: usize| -> Vec<i64> { (0..).take(count).map(|value: i64| value + 3).collect() };
+    let sql = |count: usize| format!("SELECT count(*) FROM item WHERE id IN (?{})", ", ?".repeat(count - 1));
+    let values = |count: usize| -> Vec<i64> { (0..).take(count).map(|value: i64| value + 3).collect() };
     assert_eq!(conn.fetch_value::<i64>(&sql(max), values(max)).await?, 3);
-    refused(
-        conn.execute(&sql(max + 1), values(max + 1)).await,
-        ErrorKind::Parameters,
-        "one parameter too many",
-    );
+    refused(conn.execute(&sql(max + 1), values(max + 1)).await, ErrorKind::Parameters, "one parameter too many");
     assert_eq!(count(&conn).await?, 5, "the connection goes on");
     Ok(())
 }
@@ -118,36 +66,14 @@ pub async fn r34_the_largest_number_of_parameters_works(bench: Bench) -> Verdict
 pub async fn r35_a_name_used_twice_takes_one_value(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     items(&bench, &conn, 0).await?;
-    conn.execute("INSERT INTO item (id, n) VALUES (:a, :a)", named! { a: 1 })
-        .await?;
-    conn.execute("INSERT INTO item (id, n) VALUES ($1, $1)", (2,))
-        .await?;
-    conn.execute("INSERT INTO item (n, id) VALUES ($2, $1)", (3, 33))
-        .await?;
-    conn.execute(
-        "INSERT INTO item (id, name, n) VALUES (:b, :a, :b)",
-        named! { a: "x", b: 4 },
-    )
-    .await?;
-    let rows: Vec<(i64, Option<String>, i64)> = conn
-        .fetch_all("SELECT id, name, n FROM item ORDER BY id", ())
-        .await?;
-    assert_eq!(
-        rows,
-        [
-            (1, None, 1),
-            (2, None, 2),
-            (3, None, 33),
-            (4, Some("x".to_owned()), 4)
-        ]
-    );
-    let description = conn
-        .describe("SELECT n FROM item WHERE id = :a OR n = :a OR name = :b")
-        .await?;
-    assert_eq!(
-        (description.arity, description.names),
-        (2, vec!["a".to_owned(), "b".to_owned()])
-    );
+    conn.execute("INSERT INTO item (id, n) VALUES (:a, :a)", named! { a: 1 }).await?;
+    conn.execute("INSERT INTO item (id, n) VALUES ($1, $1)", (2,)).await?;
+    conn.execute("INSERT INTO item (n, id) VALUES ($2, $1)", (3, 33)).await?;
+    conn.execute("INSERT INTO item (id, name, n) VALUES (:b, :a, :b)", named! { a: "x", b: 4 }).await?;
+    let rows: Vec<(i64, Option<String>, i64)> = conn.fetch_all("SELECT id, name, n FROM item ORDER BY id", ()).await?;
+    assert_eq!(rows, [(1, None, 1), (2, None, 2), (3, None, 33), (4, Some("x".to_owned()), 4)]);
+    let description = conn.describe("SELECT n FROM item WHERE id = :a OR n = :a OR name = :b").await?;
+    assert_eq!((description.arity, description.names), (2, vec!["a".to_owned(), "b".to_owned()]));
     Ok(())
 }
 
@@ -155,14 +81,10 @@ pub async fn r35_a_name_used_twice_takes_one_value(bench: Bench) -> Verdict {
 pub async fn r36_placeholders_in_strings_are_untouched(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     let quoted = bench.dialect().quote_identifier("a ? :b $1");
-    let sql =
-        format!("SELECT '? :x $1' AS {quoted}, /* ? :y */ 'it''s ?' AS c, ? AS d -- ? :z $9\n");
+    let sql = format!("SELECT '? :x $1' AS {quoted}, /* ? :y */ 'it''s ?' AS c, ? AS d -- ? :z $9\n");
     let row: Row = conn.require_one(&sql, ("mine",)).await?;
     assert_eq!(&*row.columns()[0].name, "a ? :b $1");
-    assert_eq!(
-        row.read::<(String, String, String)>()?,
-        ("? :x $1".to_owned(), "it's ?".to_owned(), "mine".to_owned())
-    );
+    assert_eq!(row.read::<(String, String, String)>()?, ("? :x $1".to_owned(), "it's ?".to_owned(), "mine".to_owned()));
     let tagged = match bench.flavor() {
         Flavor::Postgres => "SELECT $q$ ? :x $1 $q$ || ?",
         Flavor::MySql => r#"SELECT CONCAT(" ? \' :x $1 ", ?)"#,
@@ -177,43 +99,20 @@ pub async fn r36_placeholders_in_strings_are_untouched(bench: Bench) -> Verdict 
 ///
 /// The number of statements is 60, or what `OARLOCK_CONFORMANCE_CASES` says.
 pub async fn r36_random_statements_give_what_they_say(bench: Bench) -> Verdict {
-    let cases = std::env::var("OARLOCK_CONFORMANCE_CASES")
-        .ok()
-        .and_then(|cases| cases.parse().ok())
-        .unwrap_or(60);
+    let cases = std::env::var("OARLOCK_CONFORMANCE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(60);
     let conn = bench.conn().await?;
     for statement in random_statements(&bench, cases) {
-        let description = conn
-            .describe(&statement.sql)
-            .await
-            .map_err(|error| error.context(&statement.sql))?;
-        assert_eq!(
-            description.native_arity,
-            statement.slots.len(),
-            "{}",
-            statement.sql
-        );
-        assert_eq!(
-            description.arity,
-            statement.params.len(),
-            "{}",
-            statement.sql
-        );
+        let description = conn.describe(&statement.sql).await.map_err(|error| error.context(&statement.sql))?;
+        assert_eq!(description.native_arity, statement.slots.len(), "{}", statement.sql);
+        assert_eq!(description.arity, statement.params.len(), "{}", statement.sql);
         assert_eq!(description.names, statement.names, "{}", statement.sql);
-        let row = run(&conn, &statement)
-            .await
-            .map_err(|error| error.context(&statement.sql))?;
+        let row = run(&conn, &statement).await.map_err(|error| error.context(&statement.sql))?;
         assert_eq!(row.len(), statement.columns.len(), "{}", statement.sql);
         for (index, column) in statement.columns.iter().enumerate() {
             if let Some(name) = &column.name {
                 assert_eq!(&*row.columns()[index].name, name, "{}", statement.sql);
             }
-            assert_eq!(
-                row.get::<String>(index)?,
-                column.value,
-                "column {index} of {}",
-                statement.sql
-            );
+            assert_eq!(row.get::<String>(index)?, column.value, "column {index} of {}", statement.sql);
         }
     }
     Ok(())
@@ -222,14 +121,7 @@ pub async fn r36_random_statements_give_what_they_say(bench: Bench) -> Verdict {
 fn random_statements(bench: &Bench, cases: usize) -> Vec<Statement> {
     let strategy = statements(bench.dialect());
     let mut runner = TestRunner::default();
-    (0..cases)
-        .map(|_| {
-            strategy
-                .new_tree(&mut runner)
-                .expect("the generator gives a statement")
-                .current()
-        })
-        .collect()
+    (0..cases).map(|_| strategy.new_tree(&mut runner).expect("the generator gives a statement").current()).collect()
 }
 
 async fn run(conn: &Conn, statement: &Statement) -> Result<Row> {
@@ -250,22 +142,11 @@ pub async fn r37_a_doubled_question_mark_is_one(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     if bench.flavor() == Flavor::Postgres {
         let sql = "SELECT CAST('{\"a\": 1}' AS jsonb) ?? 'a', CAST('{\"a\": 1}' AS jsonb) ?? ?";
-        assert_eq!(
-            conn.require_one::<(bool, bool)>(sql, ("b",)).await?,
-            (true, false)
-        );
+        assert_eq!(conn.require_one::<(bool, bool)>(sql, ("b",)).await?, (true, false));
     } else {
-        refused(
-            conn.execute("SELECT 1 ?? 2", ()).await,
-            ErrorKind::Syntax,
-            "??",
-        );
+        refused(conn.execute("SELECT 1 ?? 2", ()).await, ErrorKind::Syntax, "??");
     }
-    assert_eq!(
-        conn.fetch_value::<String>("SELECT '??'", ()).await?,
-        "??",
-        "in a string both stand"
-    );
+    assert_eq!(conn.fetch_value::<String>("SELECT '??'", ()).await?, "??", "in a string both stand");
     Ok(())
 }
 
@@ -274,21 +155,9 @@ pub async fn r38_several_statements_are_for_script(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     items(&bench, &conn, 0).await?;
     let two = "INSERT INTO item (id) VALUES (1); INSERT INTO item (id) VALUES (2)";
-    refused(
-        conn.execute(two, ()).await,
-        ErrorKind::Interface,
-        "two statements in execute",
-    );
-    refused(
-        conn.describe(two).await,
-        ErrorKind::Interface,
-        "two statements in describe",
-    );
-    refused(
-        conn.execute_many(two, [()]).await,
-        ErrorKind::Interface,
-        "two statements in execute_many",
-    );
+    refused(conn.execute(two, ()).await, ErrorKind::Interface, "two statements in execute");
+    refused(conn.describe(two).await, ErrorKind::Interface, "two statements in describe");
+    refused(conn.execute_many(two, [()]).await, ErrorKind::Interface, "two statements in execute_many");
     assert_eq!(count(&conn).await?, 0, "neither has run");
     conn.script(two).await?;
     assert_eq!(ids(&conn).await?, [1, 2]);
@@ -296,34 +165,20 @@ pub async fn r38_several_statements_are_for_script(bench: Bench) -> Verdict {
     let script = "-- the third; not yet\nINSERT INTO item (id, name) VALUES (3, 'a;b''?');\n\n;SELECT id FROM item;\n\
                   /* ; */ UPDATE item SET n = 5 WHERE id = 3;";
     conn.script(script).await?;
-    let row: (String, i64) = conn
-        .require_one("SELECT name, n FROM item WHERE id = 3", ())
-        .await?;
+    let row: (String, i64) = conn.require_one("SELECT name, n FROM item WHERE id = 3", ()).await?;
     assert_eq!(row, ("a;b'?".to_owned(), 5));
     conn.script("").await?;
     conn.script(" ; -- nothing\n ;").await?;
 
-    let failing = "INSERT INTO item (id) VALUES (4); INSERT INTO item (id) VALUES (1); INSERT INTO item (id) VALUES (5)";
-    refused(
-        conn.script(failing).await,
-        ErrorKind::UniqueViolation,
-        "a script whose second statement fails",
-    );
-    assert_eq!(
-        ids(&conn).await?,
-        [1, 2, 3, 4],
-        "what ran before stays, what comes after does not run"
-    );
+    let failing =
+        "INSERT INTO item (id) VALUES (4); INSERT INTO item (id) VALUES (1); INSERT INTO item (id) VALUES (5)";
+    refused(conn.script(failing).await, ErrorKind::UniqueViolation, "a script whose second statement fails");
+    assert_eq!(ids(&conn).await?, [1, 2, 3, 4], "what ran before stays, what comes after does not run");
     let tx = conn.begin().await?;
-    tx.script("INSERT INTO item (id) VALUES (6); INSERT INTO item (id) VALUES (7);")
-        .await?;
+    tx.script("INSERT INTO item (id) VALUES (6); INSERT INTO item (id) VALUES (7);").await?;
     assert_eq!(tx_state(&tx).await?, TxState::Open);
     tx.rollback().await?;
-    assert_eq!(
-        count(&conn).await?,
-        4,
-        "a script in a transaction is part of it"
-    );
+    assert_eq!(count(&conn).await?, 4, "a script in a transaction is part of it");
     Ok(())
 }
 
@@ -341,11 +196,7 @@ pub async fn r39_a_trailing_semicolon_is_fine(bench: Bench) -> Verdict {
     ] {
         assert_eq!(conn.fetch_value::<i64>(sql, ()).await?, 42, "{sql}");
     }
-    assert_eq!(
-        conn.fetch_value::<i64>("SELECT id FROM item WHERE id = ?; -- one", (1,))
-            .await?,
-        1
-    );
+    assert_eq!(conn.fetch_value::<i64>("SELECT id FROM item WHERE id = ?; -- one", (1,)).await?, 1);
     for sql in ["", "   ", ";", " ;; ", "-- nothing", "/* nothing */"] {
         refused_as(conn.execute(sql, ()).await, &[ErrorKind::Syntax], sql);
     }

@@ -7,12 +7,8 @@ use oarlock_core::{Capabilities, Isolation};
 pub const POSTGRES: Capabilities = {
     let mut c = Capabilities::NONE;
     c.ddl_in_transaction = DdlInTransaction::RolledBack;
-    c.isolation_levels = &[
-        Isolation::ReadUncommitted,
-        Isolation::ReadCommitted,
-        Isolation::RepeatableRead,
-        Isolation::Serializable,
-    ];
+    c.isolation_levels =
+        &[Isolation::ReadUncommitted, Isolation::ReadCommitted, Isolation::RepeatableRead, Isolation::Serializable];
     c.read_only_transactions = true;
     c.deferrable_transactions = true;
     c.failed_transaction_state = true;
@@ -56,6 +52,7 @@ pub const MYSQL: Capabilities = {
     c.warnings = true;
     c.expression_indexes = true;
     c.column_origin = true;
+    c.schemas = true;
     c.max_parameters = 65_535;
     c
 };
@@ -131,11 +128,7 @@ pub fn missing(required: &Capabilities, declared: &Capabilities) -> Vec<&'static
     if required.ddl_in_transaction != declared.ddl_in_transaction {
         missing.push("ddl_in_transaction");
     }
-    if !required
-        .isolation_levels
-        .iter()
-        .all(|level| declared.isolation_levels.contains(level))
-    {
+    if !required.isolation_levels.iter().all(|level| declared.isolation_levels.contains(level)) {
         missing.push("isolation_levels");
     }
     if declared.max_parameters < required.max_parameters {
@@ -155,10 +148,7 @@ mod tests {
         less.arrays = false;
         less.isolation_levels = &[Isolation::Serializable];
         less.max_parameters = 100;
-        assert_eq!(
-            missing(&POSTGRES, &less),
-            ["arrays", "isolation_levels", "max_parameters"]
-        );
+        assert_eq!(missing(&POSTGRES, &less), ["arrays", "isolation_levels", "max_parameters"]);
         let mut more = SQLITE;
         more.arrays = true;
         assert_eq!(missing(&SQLITE, &more), Vec::<&str>::new());

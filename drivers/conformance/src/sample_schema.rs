@@ -6,8 +6,8 @@
 
 use oarlock_core::dialect::Flavor;
 use oarlock_core::schema::{
-    Action, Check, Column, Default, EnumType, ForeignKey, Index, IndexPart, Literal, Schema, Table,
-    Type, Unique, View, render,
+    Action, Check, Column, Default, EnumType, ForeignKey, Index, IndexPart, Literal, Schema, Table, Type, Unique, View,
+    render,
 };
 use oarlock_core::{Capabilities, Dialect};
 
@@ -66,20 +66,14 @@ fn customer(dialect: &Dialect, capabilities: &Capabilities) -> Table {
         .column(Column::new("id", Type::Int8).auto())
         .column(Column::new("Email", Type::VarChar(120)).comment("it's where the bill goes"))
         .column(Column::new("name", Type::Text).nullable())
-        .column(
-            Column::new("mood", EnumType::new("mood", ["sad", "it's ok", "glad"]))
-                .default("it's ok"),
-        )
+        .column(Column::new("mood", EnumType::new("mood", ["sad", "it's ok", "glad"])).default("it's ok"))
         .column(Column::new("lastOrder", Type::Int8).nullable())
         .column(Column::new("created_at", Type::Timestamp).default(Default::Now))
         .primary_key(["id"])
         .unique(["Email"])
         .check(Check::new(format!("{email} <> ''")).named("Customer has an e-mail"))
         .foreign_key(ForeignKey::new(["lastOrder"], "order", ["id"]).on_delete(Action::SetNull))
-        .index(Index::new([
-            IndexPart::column("created_at").descending(),
-            IndexPart::column("id"),
-        ]))
+        .index(Index::new([IndexPart::column("created_at").descending(), IndexPart::column("id")]))
         .comment("who buys; 100% of them");
     if capabilities.expression_indexes {
         let lower = IndexPart::expression(format!("lower({email})"));
@@ -99,24 +93,16 @@ fn order(dialect: &Dialect, capabilities: &Capabilities) -> Table {
         .column(Column::new("placed_at", Type::Timestamp))
         .column(Column::new("closed_at", Type::Timestamp).nullable())
         .primary_key(["id"])
-        .check(Check::new(format!(
-            "{closed} IS NULL OR {closed} >= {placed}"
-        )))
+        .check(Check::new(format!("{closed} IS NULL OR {closed} >= {placed}")))
         .foreign_key(
-            ForeignKey::new(["customer_id"], "Customer", ["id"])
-                .on_delete(Action::Cascade)
-                .on_update(Action::Cascade),
+            ForeignKey::new(["customer_id"], "Customer", ["id"]).on_delete(Action::Cascade).on_update(Action::Cascade),
         )
         .foreign_key(
-            ForeignKey::new(["parent id"], "order", ["id"])
-                .named("order of an order")
-                .on_delete(Action::SetNull),
+            ForeignKey::new(["parent id"], "order", ["id"]).named("order of an order").on_delete(Action::SetNull),
         )
         .index(Index::new(["customer_id", "placed_at"]));
     if capabilities.partial_indexes {
-        let open = Index::new(["placed_at"])
-            .named("order still open")
-            .only_where(format!("{closed} IS NULL"));
+        let open = Index::new(["placed_at"]).named("order still open").only_where(format!("{closed} IS NULL"));
         table = table.index(open);
     }
     table
@@ -124,10 +110,7 @@ fn order(dialect: &Dialect, capabilities: &Capabilities) -> Table {
 
 /// A key of two columns, a foreign key of two columns, generated columns and a check of several parts.
 fn line_item(dialect: &Dialect) -> Table {
-    let (price, quantity) = (
-        dialect.quote_identifier("price"),
-        dialect.quote_identifier("Quantity"),
-    );
+    let (price, quantity) = (dialect.quote_identifier("price"), dialect.quote_identifier("Quantity"));
     let total = format!("{price} * {quantity}");
     let mut table = Table::new("line item")
         .column(Column::new("order_id", Type::Int8))
@@ -135,43 +118,21 @@ fn line_item(dialect: &Dialect) -> Table {
         .column(Column::new("Quantity", Type::Int4).default(1))
         .column(Column::new("price", Type::Int8).default(0))
         .column(Column::new("of position", Type::Int4).nullable())
-        .column(
-            Column::new("total", Type::Int8)
-                .nullable()
-                .stored_as(total.clone()),
-        )
+        .column(Column::new("total", Type::Int8).nullable().stored_as(total.clone()))
         .primary_key(["order_id", "position"])
-        .check(Check::new(format!(
-            "{quantity} > 0 AND {quantity} <= 1000 OR {price} = 0"
-        )))
+        .check(Check::new(format!("{quantity} > 0 AND {quantity} <= 1000 OR {price} = 0")))
         .check(Check::new(format!("NOT ({price} < -5)")))
         .foreign_key(ForeignKey::new(["order_id"], "order", ["id"]).on_delete(Action::Cascade))
         .foreign_key(
-            ForeignKey::new(
-                ["order_id", "of position"],
-                "line item",
-                ["order_id", "position"],
-            )
-            .on_update(Action::Restrict),
+            ForeignKey::new(["order_id", "of position"], "line item", ["order_id", "position"])
+                .on_update(Action::Restrict),
         );
-    if render::column_definition(
-        &table,
-        &Column::new("v", Type::Int8).nullable().virtual_as("1"),
-        dialect,
-    )
-    .is_ok()
-    {
-        table = table.column(
-            Column::new("twice", Type::Int8)
-                .nullable()
-                .virtual_as(format!("{price} + {price}")),
-        );
+    if render::column_definition(&table, &Column::new("v", Type::Int8).nullable().virtual_as("1"), dialect).is_ok() {
+        table = table.column(Column::new("twice", Type::Int8).nullable().virtual_as(format!("{price} + {price}")));
     }
     if dialect.flavor == Flavor::MySql {
         let note = Column::new("note", Type::Text).nullable();
-        table = table
-            .column(note)
-            .index(Index::new([IndexPart::column("note").prefix(20)]));
+        table = table.column(note).index(Index::new([IndexPart::column("note").prefix(20)]));
     }
     table
 }
@@ -187,11 +148,7 @@ fn odd(dialect: &Dialect) -> Table {
         .primary_key(["select"])
         .check(Check::new(format!("{here} <> 'x'")).named("odd \"check`"))
         .index(Index::new([ODD]).named("odd 'index'"))
-        .index(
-            Index::new(["per cent % of $1", "Ünïcödé 字"])
-                .named("Unique; index")
-                .unique(),
-        )
+        .index(Index::new(["per cent % of $1", "Ünïcödé 字"]).named("Unique; index").unique())
 }
 
 /// A column for every type that the dialect has, and defaults of every kind.
@@ -225,22 +182,14 @@ fn every_type(dialect: &Dialect) -> Table {
         Column::new("numbers", Type::Int8.array()).nullable(),
         Column::new("words", Type::Text.array()).nullable(),
         Column::new("size", EnumType::new("size", ["S", r"back\slash", "L"])).nullable(),
-        Column::new(
-            "Native Mood",
-            EnumType::new("Native Mood", ["sad", "it's ok"]).native(),
-        )
-        .default("sad"),
+        Column::new("Native Mood", EnumType::new("Native Mood", ["sad", "it's ok"]).native()).default("sad"),
     ];
     let id = Column::new("id", Type::Uuid);
     let table = Table::new("every type").column(id).primary_key(["id"]);
     let keys = Unique::new(["varchar", "int4"]).named("Varchar and int4");
     let mut table = columns.into_iter().fold(table, |table, column| {
         // What the dialect lacks is another rule's business: there it must be refused.
-        if render::column_type(&table, &column, dialect).is_ok() {
-            table.column(column)
-        } else {
-            table
-        }
+        if render::column_type(&table, &column, dialect).is_ok() { table.column(column) } else { table }
     });
     table.uniques.push(keys);
     table
@@ -263,20 +212,10 @@ mod tests {
             capabilities.expression_indexes = expressions;
             capabilities.partial_indexes = partial;
             let sample = sample_schema(&dialect, &capabilities);
-            let made =
-                render::create_schema(&sample, &dialect).expect("the sample fits the dialect");
+            let made = render::create_schema(&sample, &dialect).expect("the sample fits the dialect");
             let count = |word: &str| made.iter().filter(|sql| sql.starts_with(word)).count();
-            assert_eq!(
-                (count("CREATE TABLE"), count("CREATE VIEW")),
-                (5, 1),
-                "{}",
-                dialect.name
-            );
-            assert_eq!(
-                made.iter()
-                    .any(|sql| sql.contains(" WHERE ") && sql.contains("INDEX")),
-                partial
-            );
+            assert_eq!((count("CREATE TABLE"), count("CREATE VIEW")), (5, 1), "{}", dialect.name);
+            assert_eq!(made.iter().any(|sql| sql.contains(" WHERE ") && sql.contains("INDEX")), partial);
             for table in &sample.tables {
                 let once = canonical(table, &dialect);
                 assert_eq!(canonical(&once, &dialect), once, "{}", dialect.name);

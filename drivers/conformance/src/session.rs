@@ -2,9 +2,7 @@
 
 use oarlock_core::catalog::CatalogQuery;
 use oarlock_core::connection::{Many, Query};
-use oarlock_core::{
-    Conn, Cursor, Db, DbExt, ErrorKind, Health, Result, TxOptions, TxState, Value, ValueRef,
-};
+use oarlock_core::{Conn, Cursor, Db, DbExt, ErrorKind, Health, Result, TxOptions, TxState, Value, ValueRef};
 
 use crate::bench::{Bench, until};
 use crate::failure::{Verdict, refused};
@@ -22,11 +20,7 @@ pub async fn r01_a_new_connection_is_ready_and_in_autocommit(bench: Bench) -> Ve
     assert!(conn.autocommit());
     items(&bench, &conn, 0).await?;
     insert(&conn, 1).await?;
-    assert_eq!(
-        count(&bench.conn().await?).await?,
-        1,
-        "another connection sees the row at once"
-    );
+    assert_eq!(count(&bench.conn().await?).await?, 1, "another connection sees the row at once");
     Ok(())
 }
 
@@ -42,11 +36,7 @@ pub async fn r02_calls_after_close_are_errors(bench: Bench) -> Verdict {
     refused(conn.begin().await, interface, "begin");
     refused(conn.describe("SELECT 1").await, interface, "describe");
     refused(conn.script("SELECT 1").await, interface, "script");
-    refused(
-        conn.execute_many("SELECT ?", [(1,)]).await,
-        interface,
-        "execute_many",
-    );
+    refused(conn.execute_many("SELECT ?", [(1,)]).await, interface, "execute_many");
     refused(conn.reset().await, interface, "reset");
     refused(conn.table_names(None).await, interface, "table_names");
     let mut lease = conn.lease().await?;
@@ -54,24 +44,9 @@ pub async fn r02_calls_after_close_are_errors(bench: Bench) -> Verdict {
     refused(raw.commit().await, interface, "commit");
     refused(raw.savepoint("a").await, interface, "savepoint");
     refused(raw.warnings().await, interface, "warnings");
-    refused(
-        raw.catalog(CatalogQuery::Schemas).await,
-        interface,
-        "catalog",
-    );
-    let many = Many {
-        sql: "SELECT 1",
-        names: None,
-        width: 0,
-        rows: 0,
-        values: &[],
-        guarded: false,
-    };
-    refused(
-        raw.execute_many(many).await,
-        interface,
-        "execute_many of no rows",
-    );
+    refused(raw.catalog(CatalogQuery::Schemas).await, interface, "catalog");
+    let many = Many { sql: "SELECT 1", names: None, width: 0, rows: 0, values: &[], guarded: false };
+    refused(raw.execute_many(many).await, interface, "execute_many of no rows");
     refused(raw.start(Query::new("SELECT 1")).await, interface, "start");
     assert!(raw.columns().is_empty());
     raw.abandon();
@@ -84,11 +59,7 @@ pub async fn r03_close_rolls_an_open_transaction_back(bench: Bench) -> Verdict {
     let witness = bench.conn().await?;
     items(&bench, &witness, 0).await?;
     let conn = bench.conn().await?;
-    conn.lease()
-        .await?
-        .connection()
-        .begin(&TxOptions::new())
-        .await?;
+    conn.lease().await?.connection().begin(&TxOptions::new()).await?;
     insert_raw(&conn, 1).await?;
     conn.close().await?;
     assert_eq!(count(&witness).await?, 0, "after close");
@@ -105,24 +76,15 @@ pub async fn r03_close_rolls_an_open_transaction_back(bench: Bench) -> Verdict {
     insert(&tx, 3).await?;
     drop((tx, conn));
     // The row can be written once the lost session's lock on it is gone.
-    assert!(
-        until(async || Ok(insert(&witness, 3).await.is_ok())).await?,
-        "the dropped session still holds its row"
-    );
-    assert_eq!(
-        count(&witness).await?,
-        1,
-        "the row of the dropped connection is not there"
-    );
+    assert!(until(async || Ok(insert(&witness, 3).await.is_ok())).await?, "the dropped session still holds its row");
+    assert_eq!(count(&witness).await?, 1, "the row of the dropped connection is not there");
     Ok(())
 }
 
 async fn insert_raw(conn: &Conn, id: i64) -> Result<()> {
     let sql = format!("INSERT INTO item (id, name, n) VALUES ({id}, 'item', 1)");
     let mut lease = conn.lease().await?;
-    oarlock_core::connection::run(lease.connection(), &sql)
-        .await
-        .map(drop)
+    oarlock_core::connection::run(lease.connection(), &sql).await.map(drop)
 }
 
 /// A ping succeeds on a live session and fails after close.
@@ -132,18 +94,10 @@ pub async fn r04_ping_tells_whether_the_session_lives(bench: Bench) -> Verdict {
     assert_eq!(health(&conn).await?, Health::Ready);
     let tx = conn.begin().await?;
     tx.lease().await?.connection().ping().await?;
-    assert_eq!(
-        tx_state(&tx).await?,
-        TxState::Open,
-        "a ping leaves the transaction alone"
-    );
+    assert_eq!(tx_state(&tx).await?, TxState::Open, "a ping leaves the transaction alone");
     tx.rollback().await?;
     conn.close().await?;
-    refused(
-        conn.ping().await,
-        ErrorKind::Interface,
-        "a ping after close",
-    );
+    refused(conn.ping().await, ErrorKind::Interface, "a ping after close");
     assert_eq!(health(&conn).await?, Health::Dead);
     Ok(())
 }
@@ -154,38 +108,24 @@ pub async fn r05_reset_makes_the_session_new(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     items(&bench, &fresh, 0).await?;
 
-    conn.lease()
-        .await?
-        .connection()
-        .begin(&TxOptions::new())
-        .await?;
+    conn.lease().await?.connection().begin(&TxOptions::new()).await?;
     insert(&conn, 1).await?;
     conn.reset().await?;
-    assert_eq!(
-        tx_state(&conn).await?,
-        TxState::Auto,
-        "no transaction remains"
-    );
+    assert_eq!(tx_state(&conn).await?, TxState::Auto, "no transaction remains");
     assert_eq!(count(&fresh).await?, 0, "its work is undone");
 
     for mark in &bench.fragments().marks {
         let unset: Value = conn.fetch_value(mark.probe, ()).await?;
         conn.execute(mark.set, ()).await?;
         let set: Value = conn.fetch_value(mark.probe, ()).await?;
-        assert_ne!(
-            set, unset,
-            "{}: the probe does not see the change",
-            mark.name
-        );
+        assert_ne!(set, unset, "{}: the probe does not see the change", mark.name);
         conn.reset().await?;
         let reset: Value = conn.fetch_value(mark.probe, ()).await?;
         assert_eq!(reset, unset, "{} survives a reset", mark.name);
     }
 
-    conn.execute("CREATE TEMPORARY TABLE scratch (id int8)", ())
-        .await?;
-    conn.execute("INSERT INTO scratch (id) VALUES (1)", ())
-        .await?;
+    conn.execute("CREATE TEMPORARY TABLE scratch (id int8)", ()).await?;
+    conn.execute("INSERT INTO scratch (id) VALUES (1)", ()).await?;
     conn.reset().await?;
     refused(
         conn.execute("SELECT id FROM scratch", ()).await,
@@ -195,10 +135,7 @@ pub async fn r05_reset_makes_the_session_new(bench: Bench) -> Verdict {
 
     // The session works as before, with the statements that were prepared before.
     insert(&conn, 2).await?;
-    assert_eq!(
-        (count(&conn).await?, health(&conn).await?),
-        (1, Health::Ready)
-    );
+    assert_eq!((count(&conn).await?, health(&conn).await?), (1, Health::Ready));
     Ok(())
 }
 
@@ -208,12 +145,9 @@ pub async fn r15_a_cursor_sees_its_own_writes(bench: Bench) -> Verdict {
     items(&bench, &conn, 2).await?;
     let tx = conn.begin().await?;
     insert(&tx, 3).await?;
-    tx.execute("UPDATE item SET n = ? WHERE id = ?", (-1, 1))
-        .await?;
+    tx.execute("UPDATE item SET n = ? WHERE id = ?", (-1, 1)).await?;
     tx.execute("DELETE FROM item WHERE id = ?", (2,)).await?;
-    let rows: Vec<(i64, i64)> = tx
-        .fetch_all("SELECT id, n FROM item ORDER BY id", ())
-        .await?;
+    let rows: Vec<(i64, i64)> = tx.fetch_all("SELECT id, n FROM item ORDER BY id", ()).await?;
     assert_eq!(rows, [(1, -1), (3, 30)]);
     tx.commit().await?;
     assert_eq!(count(&conn).await?, 2);
@@ -226,20 +160,9 @@ pub async fn r16_a_second_open_cursor_is_refused(bench: Bench) -> Verdict {
     items(&bench, &conn, 600).await?;
     let mut first = conn.query("SELECT id FROM item ORDER BY id", ()).await?;
     assert_eq!(first.fetch_one::<(i64,)>().await?, Some((1,)));
-    let error = refused(
-        conn.query("SELECT 1", ()).await,
-        ErrorKind::Interface,
-        "a second cursor",
-    );
-    assert!(
-        error.to_string().contains("cursor"),
-        "the error tells what is in the way: {error}"
-    );
-    refused(
-        conn.begin().await,
-        ErrorKind::Interface,
-        "a transaction beside an open cursor",
-    );
+    let error = refused(conn.query("SELECT 1", ()).await, ErrorKind::Interface, "a second cursor");
+    assert!(error.to_string().contains("cursor"), "the error tells what is in the way: {error}");
+    refused(conn.begin().await, ErrorKind::Interface, "a transaction beside an open cursor");
     assert_eq!(first.fetch_all::<(i64,)>().await?.len(), 599);
     drop(first);
     assert_eq!(count(&conn).await?, 600);
@@ -247,21 +170,10 @@ pub async fn r16_a_second_open_cursor_is_refused(bench: Bench) -> Verdict {
     // The same below the cursor, where a driver must see it by itself.
     let mut lease = conn.lease().await?;
     let raw = lease.connection();
-    raw.start(Query::new("SELECT id FROM item ORDER BY id"))
-        .await?;
-    refused(
-        raw.start(Query::new("SELECT 1")).await,
-        ErrorKind::Interface,
-        "a second start",
-    );
-    let batch = std::future::poll_fn(|cx| raw.poll_fill(cx, 10))
-        .await?
-        .expect("600 rows");
-    assert_eq!(
-        batch.get(0, 0)?,
-        ValueRef::I64(1),
-        "the refusal leaves the open statement as it was"
-    );
+    raw.start(Query::new("SELECT id FROM item ORDER BY id")).await?;
+    refused(raw.start(Query::new("SELECT 1")).await, ErrorKind::Interface, "a second start");
+    let batch = std::future::poll_fn(|cx| raw.poll_fill(cx, 10)).await?.expect("600 rows");
+    assert_eq!(batch.get(0, 0)?, ValueRef::I64(1), "the refusal leaves the open statement as it was");
     raw.abandon();
     drop(lease);
     assert_eq!(count(&conn).await?, 600);
@@ -278,11 +190,8 @@ pub async fn r54_a_dropped_cursor_leaves_the_connection_correct(bench: Bench) ->
         cursor.set_array_size(7);
         assert_eq!(cursor.fetch_many::<(i64, String)>(read).await?.len(), read);
         drop(cursor);
-        assert_eq!(
-            conn.fetch_value::<i64>("SELECT 40 + 2", ()).await?,
-            42,
-            "after {read} rows"
-        );
+        assert_eq!(conn.fetch_value::<i64>("SELECT 40 + 2", ()).await?, 42, "after {read} rows");
+        conn.ping().await?;
         assert_eq!(health(&conn).await?, Health::Ready);
     }
 
@@ -291,16 +200,8 @@ pub async fn r54_a_dropped_cursor_leaves_the_connection_correct(bench: Bench) ->
     let mut cursor = tx.query(wide, ()).await?;
     cursor.fetch_one::<(i64, String)>().await?;
     drop(cursor);
-    assert_eq!(
-        tx_state(&tx).await?,
-        TxState::Open,
-        "the transaction goes on"
-    );
-    assert_eq!(
-        tx.fetch_value::<i64>("SELECT count(*) FROM item WHERE id = 5000", ())
-            .await?,
-        1
-    );
+    assert_eq!(tx_state(&tx).await?, TxState::Open, "the transaction goes on");
+    assert_eq!(tx.fetch_value::<i64>("SELECT count(*) FROM item WHERE id = 5000", ()).await?, 1);
     let mut cursor = tx.query(wide, ()).await?;
     cursor.fetch_one::<(i64, String)>().await?;
     drop(cursor);
@@ -311,9 +212,6 @@ pub async fn r54_a_dropped_cursor_leaves_the_connection_correct(bench: Bench) ->
     let mut cursor = conn.query(wide, ()).await?;
     cursor.fetch_one::<(i64, String)>().await?;
     cursor.execute("SELECT 'next'", ()).await?;
-    assert_eq!(
-        cursor.fetch_all::<(String,)>().await?,
-        [("next".to_owned(),)]
-    );
+    assert_eq!(cursor.fetch_all::<(String,)>().await?, [("next".to_owned(),)]);
     Ok(())
 }

@@ -65,11 +65,7 @@ pub struct Place {
 impl Place {
     /// Describes a database that needs nothing to be kept.
     pub fn new(name: impl Into<String>, url: Url) -> Self {
-        Self {
-            name: name.into(),
-            url,
-            keep: Box::new(()),
-        }
+        Self { name: name.into(), url, keep: Box::new(()) }
     }
 
     /// Keeps something as long as the database is there.

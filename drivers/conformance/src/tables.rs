@@ -19,15 +19,8 @@ pub(crate) async fn items(bench: &Bench, conn: &Conn, rows: usize) -> Result<()>
     bench.create(conn, &item()).await?;
     let ids: Vec<usize> = (1..=rows).collect();
     for chunk in ids.chunks(500) {
-        let rows: Vec<String> = chunk
-            .iter()
-            .map(|id| format!("({id}, 'item {id}', {id}0)"))
-            .collect();
-        conn.execute(
-            &format!("INSERT INTO item (id, name, n) VALUES {}", rows.join(", ")),
-            (),
-        )
-        .await?;
+        let rows: Vec<String> = chunk.iter().map(|id| format!("({id}, 'item {id}', {id}0)")).collect();
+        conn.execute(&format!("INSERT INTO item (id, name, n) VALUES {}", rows.join(", ")), ()).await?;
     }
     Ok(())
 }
@@ -39,22 +32,12 @@ pub(crate) async fn count(db: &impl Db) -> Result<i64> {
 
 /// Lists the keys of `item` in order.
 pub(crate) async fn ids(db: &impl Db) -> Result<Vec<i64>> {
-    Ok(db
-        .fetch_all::<(i64,)>("SELECT id FROM item ORDER BY id", ())
-        .await?
-        .into_iter()
-        .map(|row| row.0)
-        .collect())
+    Ok(db.fetch_all::<(i64,)>("SELECT id FROM item ORDER BY id", ()).await?.into_iter().map(|row| row.0).collect())
 }
 
 /// Inserts a row into `item`.
 pub(crate) async fn insert(db: &impl Db, id: i64) -> Result<()> {
-    db.execute(
-        "INSERT INTO item (id, name, n) VALUES (?, ?, ?)",
-        (id, format!("item {id}"), id * 10),
-    )
-    .await
-    .map(drop)
+    db.execute("INSERT INTO item (id, name, n) VALUES (?, ?, ?)", (id, format!("item {id}"), id * 10)).await.map(drop)
 }
 
 /// Tells where the connection stands with transactions.

@@ -9,12 +9,8 @@ use crate::bench::Bench;
 use crate::failure::{Verdict, refused};
 use crate::tables::{count, ids, insert, items, tx_state};
 
-const ALL_LEVELS: [Isolation; 4] = [
-    Isolation::ReadUncommitted,
-    Isolation::ReadCommitted,
-    Isolation::RepeatableRead,
-    Isolation::Serializable,
-];
+const ALL_LEVELS: [Isolation; 4] =
+    [Isolation::ReadUncommitted, Isolation::ReadCommitted, Isolation::RepeatableRead, Isolation::Serializable];
 
 /// Runs a statement in what the connection itself has open, without a guard.
 async fn raw(conn: &Conn, sql: &str) -> Result<()> {
@@ -22,11 +18,7 @@ async fn raw(conn: &Conn, sql: &str) -> Result<()> {
 }
 
 async fn begin(conn: &Conn) -> Result<()> {
-    conn.lease()
-        .await?
-        .connection()
-        .begin(&TxOptions::new())
-        .await
+    conn.lease().await?.connection().begin(&TxOptions::new()).await
 }
 
 /// A dropped transaction is rolled back before the next statement.
@@ -48,11 +40,7 @@ pub async fn r06_a_dropped_transaction_is_rolled_back(bench: Bench) -> Verdict {
     let tx = conn.begin().await?;
     insert(&tx, 5).await?;
     tx.commit().await?;
-    assert_eq!(
-        ids(&bench.conn().await?).await?,
-        [1, 5],
-        "the next transaction has none of the dropped one's work"
-    );
+    assert_eq!(ids(&bench.conn().await?).await?, [1, 5], "the next transaction has none of the dropped one's work");
     Ok(())
 }
 
@@ -63,20 +51,12 @@ pub async fn r07_a_dropped_inner_transaction_undoes_its_savepoint_only(bench: Be
     let tx = conn.begin().await?;
     insert(&tx, 1).await?;
     if !bench.capabilities().savepoints {
-        refused(
-            tx.begin().await,
-            ErrorKind::NotSupported,
-            "an inner transaction",
-        );
+        refused(tx.begin().await, ErrorKind::NotSupported, "an inner transaction");
         return Ok(());
     }
     let inner = tx.begin().await?;
     insert(&inner, 2).await?;
-    refused(
-        insert(&tx, 9).await,
-        ErrorKind::Interface,
-        "the outer transaction while the inner one is open",
-    );
+    refused(insert(&tx, 9).await, ErrorKind::Interface, "the outer transaction while the inner one is open");
     drop(inner);
     insert(&tx, 3).await?;
     assert_eq!(ids(&tx).await?, [1, 3]);
@@ -91,11 +71,7 @@ pub async fn r07_a_dropped_inner_transaction_undoes_its_savepoint_only(bench: Be
 
     // A failure inside a savepoint does not fail what is around it.
     let inner = tx.begin().await?;
-    refused(
-        insert(&inner, 1).await,
-        ErrorKind::UniqueViolation,
-        "a key that is there",
-    );
+    refused(insert(&inner, 1).await, ErrorKind::UniqueViolation, "a key that is there");
     drop(inner);
     insert(&tx, 7).await?;
     tx.commit().await?;
@@ -109,47 +85,21 @@ pub async fn r08_commit_of_a_failed_transaction_is_an_error(bench: Bench) -> Ver
     items(&bench, &conn, 1).await?;
     let tx = conn.begin().await?;
     insert(&tx, 2).await?;
-    refused(
-        insert(&tx, 1).await,
-        ErrorKind::UniqueViolation,
-        "a key that is there",
-    );
+    refused(insert(&tx, 1).await, ErrorKind::UniqueViolation, "a key that is there");
     if !bench.capabilities().failed_transaction_state {
         tx.commit().await?;
-        assert_eq!(
-            ids(&conn).await?,
-            [1, 2],
-            "a failed statement alone is undone"
-        );
+        assert_eq!(ids(&conn).await?, [1, 2], "a failed statement alone is undone");
         return Ok(());
     }
-    refused(
-        tx.commit().await,
-        ErrorKind::TransactionFailed,
-        "commit of a failed transaction",
-    );
-    assert_eq!(
-        (ids(&conn).await?, tx_state(&conn).await?),
-        (vec![1], TxState::Auto)
-    );
+    refused(tx.commit().await, ErrorKind::TransactionFailed, "commit of a failed transaction");
+    assert_eq!((ids(&conn).await?, tx_state(&conn).await?), (vec![1], TxState::Auto));
 
     // The same in the user's own words.
     raw(&conn, "BEGIN").await?;
-    refused(
-        raw(&conn, "INSERT INTO item (id) VALUES (1)").await,
-        ErrorKind::UniqueViolation,
-        "a key that is there",
-    );
-    refused(
-        raw(&conn, "COMMIT").await,
-        ErrorKind::TransactionFailed,
-        "COMMIT of a failed transaction",
-    );
+    refused(raw(&conn, "INSERT INTO item (id) VALUES (1)").await, ErrorKind::UniqueViolation, "a key that is there");
+    refused(raw(&conn, "COMMIT").await, ErrorKind::TransactionFailed, "COMMIT of a failed transaction");
     conn.rollback().await?;
-    assert_eq!(
-        (ids(&conn).await?, tx_state(&conn).await?),
-        (vec![1], TxState::Auto)
-    );
+    assert_eq!((ids(&conn).await?, tx_state(&conn).await?), (vec![1], TxState::Auto));
     Ok(())
 }
 
@@ -174,9 +124,7 @@ fn boat() -> Table {
         .column(Column::new("id", Type::Int8))
         .column(Column::new("item_id", Type::Int8))
         .primary_key(["id"])
-        .foreign_key(
-            ForeignKey::new(["item_id"], "item", ["id"]).deferrable(Deferrable::InitiallyDeferred),
-        )
+        .foreign_key(ForeignKey::new(["item_id"], "item", ["id"]).deferrable(Deferrable::InitiallyDeferred))
 }
 
 /// Errors that come late surface at a fetch, at finish or at commit.
@@ -198,52 +146,22 @@ pub async fn r09_late_errors_surface(bench: Bench) -> Verdict {
     assert!(rows < 5, "{rows} rows came, and the fifth cannot be had");
     assert_eq!(count(&conn).await?, 8, "the connection goes on");
 
-    let batch = conn
-        .execute(
-            "INSERT INTO item (id) SELECT id + 4 FROM item ORDER BY id",
-            (),
-        )
-        .await;
-    refused(
-        batch,
-        ErrorKind::UniqueViolation,
-        "a statement that fails at its first row",
-    );
-    let batch = conn
-        .execute(
-            "INSERT INTO item (id) SELECT 13 - id FROM item WHERE id <= 5 ORDER BY id",
-            (),
-        )
-        .await;
-    refused(
-        batch,
-        ErrorKind::UniqueViolation,
-        "a statement that fails at its last row",
-    );
+    let batch = conn.execute("INSERT INTO item (id) SELECT id + 4 FROM item ORDER BY id", ()).await;
+    refused(batch, ErrorKind::UniqueViolation, "a statement that fails at its first row");
+    let batch = conn.execute("INSERT INTO item (id) SELECT 13 - id FROM item WHERE id <= 5 ORDER BY id", ()).await;
+    refused(batch, ErrorKind::UniqueViolation, "a statement that fails at its last row");
     assert_eq!(count(&conn).await?, 8, "nothing of it remains");
 
     if !bench.capabilities().deferrable_constraints {
-        refused(
-            bench.create(&conn, &boat()).await,
-            ErrorKind::NotSupported,
-            "a constraint that is checked at commit",
-        );
+        refused(bench.create(&conn, &boat()).await, ErrorKind::NotSupported, "a constraint that is checked at commit");
         return Ok(());
     }
     bench.create(&conn, &boat()).await?;
     let tx = conn.begin().await?;
     insert(&tx, 99).await?;
-    tx.execute("INSERT INTO boat (id, item_id) VALUES (1, 77)", ())
-        .await?;
-    refused(
-        tx.commit().await,
-        ErrorKind::ForeignKeyViolation,
-        "a commit that breaks a deferred constraint",
-    );
-    assert_eq!(
-        (count(&conn).await?, tx_state(&conn).await?),
-        (8, TxState::Auto)
-    );
+    tx.execute("INSERT INTO boat (id, item_id) VALUES (1, 77)", ()).await?;
+    refused(tx.commit().await, ErrorKind::ForeignKeyViolation, "a commit that breaks a deferred constraint");
+    assert_eq!((count(&conn).await?, tx_state(&conn).await?), (8, TxState::Auto));
     Ok(())
 }
 
@@ -256,10 +174,7 @@ pub async fn r10_the_state_is_the_servers_after_every_error(bench: Bench) -> Ver
         ("SELEC 1", ErrorKind::Syntax),
         ("SELECT id FROM nowhere", ErrorKind::TableNotFound),
         ("SELECT no_such FROM item", ErrorKind::UnknownColumn),
-        (
-            "INSERT INTO item (id) VALUES (1)",
-            ErrorKind::UniqueViolation,
-        ),
+        ("INSERT INTO item (id) VALUES (1)", ErrorKind::UniqueViolation),
     ];
     for (sql, kind) in failures {
         refused(raw(&conn, sql).await, kind, sql);
@@ -270,52 +185,24 @@ pub async fn r10_the_state_is_the_servers_after_every_error(bench: Bench) -> Ver
         refused(raw(&conn, sql).await, kind, sql);
         if bench.capabilities().failed_transaction_state {
             assert_eq!(tx_state(&conn).await?, TxState::Failed, "after {sql}");
-            refused(
-                count(&conn).await,
-                ErrorKind::TransactionFailed,
-                "a statement in a failed transaction",
-            );
-            assert_eq!(
-                tx_state(&conn).await?,
-                TxState::Failed,
-                "after another statement"
-            );
+            refused(count(&conn).await, ErrorKind::TransactionFailed, "a statement in a failed transaction");
+            assert_eq!(tx_state(&conn).await?, TxState::Failed, "after another statement");
         } else {
             assert_eq!(tx_state(&conn).await?, TxState::Open, "after {sql}");
-            assert_eq!(
-                count(&conn).await?,
-                2,
-                "the transaction goes on after {sql}"
-            );
+            assert_eq!(count(&conn).await?, 2, "the transaction goes on after {sql}");
         }
-        assert_eq!(
-            count(&witness).await?,
-            1,
-            "nothing is committed after {sql}"
-        );
+        assert_eq!(count(&witness).await?, 1, "nothing is committed after {sql}");
         conn.rollback().await?;
-        assert_eq!(
-            (tx_state(&conn).await?, count(&conn).await?),
-            (TxState::Auto, 1),
-            "rolled back after {sql}"
-        );
+        assert_eq!((tx_state(&conn).await?, count(&conn).await?), (TxState::Auto, 1), "rolled back after {sql}");
     }
 
     if let Some(sql) = bench.fragments().ends_transaction {
         begin(&conn).await?;
         insert(&conn, 2).await?;
         refused(raw(&conn, sql).await, ErrorKind::UniqueViolation, sql);
-        assert_eq!(
-            (tx_state(&conn).await?, count(&conn).await?),
-            (TxState::Auto, 1),
-            "the server ended it: {sql}"
-        );
+        assert_eq!((tx_state(&conn).await?, count(&conn).await?), (TxState::Auto, 1), "the server ended it: {sql}");
         insert(&conn, 2).await?;
-        assert_eq!(
-            count(&witness).await?,
-            2,
-            "and what follows commits by itself"
-        );
+        assert_eq!(count(&witness).await?, 2, "and what follows commits by itself");
     }
     Ok(())
 }
@@ -340,13 +227,8 @@ pub async fn r10_the_state_follows_the_users_text(bench: Bench) -> Verdict {
         assert_eq!(tx_state(&conn).await?, state, "after {sql}");
     }
     assert_eq!(ids(&conn).await?, [1]);
-    conn.script("BEGIN; INSERT INTO item (id) VALUES (4);")
-        .await?;
-    assert_eq!(
-        tx_state(&conn).await?,
-        TxState::Open,
-        "after a script that begins"
-    );
+    conn.script("BEGIN; INSERT INTO item (id) VALUES (4);").await?;
+    assert_eq!(tx_state(&conn).await?, TxState::Open, "after a script that begins");
     conn.rollback().await?;
     assert_eq!(ids(&conn).await?, [1]);
     Ok(())
@@ -359,11 +241,7 @@ pub async fn r11_a_failed_state_exists_where_declared(bench: Bench) -> Verdict {
     begin(&conn).await?;
     insert(&conn, 2).await?;
     raw(&conn, "SAVEPOINT here").await?;
-    refused(
-        insert(&conn, 1).await,
-        ErrorKind::UniqueViolation,
-        "a key that is there",
-    );
+    refused(insert(&conn, 1).await, ErrorKind::UniqueViolation, "a key that is there");
     let declared = bench.capabilities().failed_transaction_state;
     assert_eq!(tx_state(&conn).await? == TxState::Failed, declared);
     raw(&conn, "ROLLBACK TO SAVEPOINT here").await?;
@@ -394,11 +272,7 @@ pub async fn r12_ddl_in_a_transaction_behaves_as_declared(bench: Bench) -> Verdi
             );
         }
         _ => {
-            assert_eq!(
-                tx_state(&conn).await?,
-                TxState::Auto,
-                "DDL has ended the transaction"
-            );
+            assert_eq!(tx_state(&conn).await?, TxState::Auto, "DDL has ended the transaction");
             assert_eq!(count(&witness).await?, 1, "and committed its work");
             conn.rollback().await?;
             raw(&conn, "SELECT id FROM made").await?;
@@ -425,11 +299,7 @@ pub async fn r13_isolation_holds_for_that_transaction_only(bench: Bench) -> Verd
         let words: String = level_of(&tx, probe).await?;
         assert_eq!(words, level.as_sql().to_lowercase());
         tx.commit().await?;
-        assert_eq!(
-            level_of(&conn.begin().await?, probe).await?,
-            before,
-            "the transaction after {level:?}"
-        );
+        assert_eq!(level_of(&conn.begin().await?, probe).await?, before, "the transaction after {level:?}");
     }
     Ok(())
 }
@@ -456,11 +326,7 @@ pub async fn r13_read_only_holds_for_that_transaction_only(bench: Bench) -> Verd
     if bench.capabilities().read_only_transactions {
         let tx = begun?;
         assert_eq!(count(&tx).await?, 1);
-        refused(
-            insert(&tx, 2).await,
-            ErrorKind::ReadOnly,
-            "an insert in a read-only transaction",
-        );
+        refused(insert(&tx, 2).await, ErrorKind::ReadOnly, "an insert in a read-only transaction");
         tx.rollback().await?;
         let tx = conn.begin_with(TxOptions::new().read_only()).await?;
         assert_eq!(count(&tx).await?, 1);
@@ -474,10 +340,7 @@ pub async fn r13_read_only_holds_for_that_transaction_only(bench: Bench) -> Verd
     insert(&tx, 4).await?;
     tx.commit().await?;
 
-    let options = TxOptions::new()
-        .isolation(Isolation::Serializable)
-        .read_only()
-        .deferrable();
+    let options = TxOptions::new().isolation(Isolation::Serializable).read_only().deferrable();
     let begun = conn.begin_with(options).await;
     if bench.capabilities().deferrable_transactions {
         let tx = begun?;
@@ -505,20 +368,13 @@ pub async fn r14_isolation_between_connections_is_as_declared(bench: Bench) -> V
         return Ok(());
     }
     let mut next = 2;
-    for (level, sees) in [
-        (Isolation::ReadCommitted, true),
-        (Isolation::RepeatableRead, false),
-    ] {
+    for (level, sees) in [(Isolation::ReadCommitted, true), (Isolation::RepeatableRead, false)] {
         if bench.capabilities().isolation_levels.contains(&level) {
             let tx = conn.begin_with(TxOptions::new().isolation(level)).await?;
             assert_eq!(count(&tx).await?, next);
             next += 1;
             insert(&other, next).await?;
-            assert_eq!(
-                count(&tx).await? == next,
-                sees,
-                "{level:?} sees what was committed after its first statement"
-            );
+            assert_eq!(count(&tx).await? == next, sees, "{level:?} sees what was committed after its first statement");
             tx.commit().await?;
             assert_eq!(count(&conn).await?, next);
         }
@@ -530,11 +386,7 @@ pub async fn r14_isolation_between_connections_is_as_declared(bench: Bench) -> V
 pub async fn r14_serializable_transactions_lose_no_update(bench: Bench) -> Verdict {
     const ROUNDS: i64 = 10;
     let conn = bench.conn().await?;
-    if !bench
-        .capabilities()
-        .isolation_levels
-        .contains(&Isolation::Serializable)
-    {
+    if !bench.capabilities().isolation_levels.contains(&Isolation::Serializable) {
         begin_as_declared(&bench, &conn, Isolation::Serializable).await?;
         return Ok(());
     }
@@ -557,23 +409,15 @@ pub async fn r14_serializable_transactions_lose_no_update(bench: Bench) -> Verdi
     for worker in workers {
         worker.await.expect("the worker does not panic")?;
     }
-    assert_eq!(
-        conn.fetch_value::<i64>("SELECT n FROM item WHERE id = 1", ())
-            .await?,
-        10 + 2 * ROUNDS
-    );
+    assert_eq!(conn.fetch_value::<i64>("SELECT n FROM item WHERE id = 1", ()).await?, 10 + 2 * ROUNDS);
     Ok(())
 }
 
 async fn increment(conn: &Conn) -> Result<()> {
     let options = TxOptions::new().isolation(Isolation::Serializable);
     conn.transaction_with(options, |tx| async move {
-        let n: i64 = tx
-            .fetch_value("SELECT n FROM item WHERE id = 1", ())
-            .await?;
-        tx.execute("UPDATE item SET n = ? WHERE id = 1", (n + 1,))
-            .await
-            .map(drop)
+        let n: i64 = tx.fetch_value("SELECT n FROM item WHERE id = 1", ()).await?;
+        tx.execute("UPDATE item SET n = ? WHERE id = 1", (n + 1,)).await.map(drop)
     })
     .await
 }

@@ -56,22 +56,13 @@ const POSTGRES: &[Template] = &[
     ("(@ {}-5)::text", "5"),
     ("(5#{}6)::text", "3"),
     ("('{\"a\":1}'::jsonb{}{??}{}'a')::text", "true"),
-    (
-        "('{\"a\":1}'::jsonb {??}| ARRAY['a',{}{?}::text])::text",
-        "true",
-    ),
+    ("('{\"a\":1}'::jsonb {??}| ARRAY['a',{}{?}::text])::text", "true"),
     ("('{\"a\":1}'::jsonb {??}& ARRAY['a'])::text", "true"),
     ("('{\"a\":1}'::jsonb @{??} '$.a')::text", "true"),
     ("(ARRAY[10,20,30])[1:2]::text", "{10,20}"),
     ("(ARRAY[10,20,30])[1 :2]::text", "{10,20}"),
-    (
-        "(SELECT (ARRAY[10,20,30])[lo:hi]::text FROM (SELECT 1 AS lo, 2 AS hi) s)",
-        "{10,20}",
-    ),
-    (
-        "(SELECT (ARRAY[10,20,30])[(lo){}:hi]::text FROM (SELECT 1 AS lo, 2 AS hi) s)",
-        "{10,20}",
-    ),
+    ("(SELECT (ARRAY[10,20,30])[lo:hi]::text FROM (SELECT 1 AS lo, 2 AS hi) s)", "{10,20}"),
+    ("(SELECT (ARRAY[10,20,30])[(lo){}:hi]::text FROM (SELECT 1 AS lo, 2 AS hi) s)", "{10,20}"),
     ("(SELECT a$1::text FROM (SELECT 7 AS a$1) s)", "7"),
     ("B'101'::text", "101"),
     ("'5'::int::text", "5"),
@@ -93,10 +84,7 @@ const MYSQL_AND_MARIADB: &[Template] = &[
     ("JSON_UNQUOTE(JSON_EXTRACT('[\"?\"]', '$[0]'))", "?"),
 ];
 
-const MYSQL: &[Template] = &[
-    ("CONCAT(1 /*M! it's ? */)", "1"),
-    ("CONCAT(1 /*!50700 + 1*/)", "2"),
-];
+const MYSQL: &[Template] = &[("CONCAT(1 /*M! it's ? */)", "1"), ("CONCAT(1 /*!50700 + 1*/)", "2")];
 
 const MARIADB: &[Template] = &[
     ("CONCAT(1 /*M! + 1 */ /*M!100000 + 1 */)", "3"),
@@ -129,22 +117,15 @@ pub(super) fn items(dialect: Dialect) -> impl Strategy<Value = Item> {
     let expression = prop_oneof![literal(dialect), from_template(dialect)];
     let name = proptest::option::of((tricky(), any::<u32>()));
     let around = [blank(dialect), blank(dialect)];
-    (expression, name, around, any::<usize>()).prop_map(
-        move |((mut sql, value), name, [before, after], choice)| {
-            sql.insert(0, Part::Text(before));
-            let name = name.map(|(text, choices)| {
-                let (quoted, name) = identifier(&dialect, &text, Choices(choices));
-                sql.push(Part::Text(format!(" AS {after}{quoted}")));
-                name
-            });
-            Item {
-                sql,
-                value,
-                name,
-                choice,
-            }
-        },
-    )
+    (expression, name, around, any::<usize>()).prop_map(move |((mut sql, value), name, [before, after], choice)| {
+        sql.insert(0, Part::Text(before));
+        let name = name.map(|(text, choices)| {
+            let (quoted, name) = identifier(&dialect, &text, Choices(choices));
+            sql.push(Part::Text(format!(" AS {after}{quoted}")));
+            name
+        });
+        Item { sql, value, name, choice }
+    })
 }
 
 /// Gives a string in one of the dialect's forms.
@@ -157,10 +138,7 @@ fn literal(dialect: Dialect) -> impl Strategy<Value = (Vec<Part>, Vec<Part>)> {
 
 /// Gives an expression by a template, its blanks filled.
 fn from_template(dialect: Dialect) -> impl Strategy<Value = (Vec<Part>, Vec<Part>)> {
-    (
-        select(templates(&dialect)),
-        [blank(dialect), blank(dialect)],
-    )
+    (select(templates(&dialect)), [blank(dialect), blank(dialect)])
         .prop_map(|((sql, value), blanks)| (fill(sql, &blanks), fill(value, &[])))
 }
 

@@ -66,19 +66,13 @@ pub struct Column {
 /// ```
 pub fn statements(dialect: &Dialect) -> impl Strategy<Value = Statement> + use<> {
     let dialect = *dialect;
-    let style = proptest::sample::select(vec![
-        ParamStyle::Question,
-        ParamStyle::Named,
-        ParamStyle::Numbered,
-    ]);
+    let style = proptest::sample::select(vec![ParamStyle::Question, ParamStyle::Named, ParamStyle::Numbered]);
     let items = proptest::collection::vec(item::items(dialect), 1..6);
     let values = proptest::collection::vec(text::tricky(), 6);
     let around = [text::blank(dialect), text::blank(dialect)];
-    (style, items, values, around, any::<bool>()).prop_map(
-        move |(style, items, values, around, semicolon)| {
-            assemble(dialect, style, &items, &values, &around, semicolon)
-        },
-    )
+    (style, items, values, around, any::<bool>()).prop_map(move |(style, items, values, around, semicolon)| {
+        assemble(dialect, style, &items, &values, &around, semicolon)
+    })
 }
 
 const NAMES: [&str; 4] = ["name", "_x", "é1", "SELECT"];
@@ -97,11 +91,7 @@ fn assemble(
     let mut columns = Vec::new();
     let mut uses = indexes.iter();
     for (position, item) in items.iter().enumerate() {
-        let index = if item.has_parameter() {
-            uses.next().copied()
-        } else {
-            None
-        };
+        let index = if item.has_parameter() { uses.next().copied() } else { None };
         if position > 0 {
             sql.push(',');
             native.push(',');
@@ -128,10 +118,7 @@ fn assemble(
             (Part::Parameter, Some(index)) => values[index].as_str(),
             (Part::Question | Part::Parameter, _) => "",
         });
-        columns.push(Column {
-            name: item.name.clone(),
-            value: value.collect(),
-        });
+        columns.push(Column { name: item.name.clone(), value: value.collect() });
     }
     sql.push_str(&around[1]);
     native.push_str(&around[1]);
@@ -157,11 +144,8 @@ fn assemble(
 
 /// Gives the caller's parameter of each item that has one, and the names.
 fn indexes(style: ParamStyle, items: &[Item]) -> (Vec<usize>, Vec<String>) {
-    let choices: Vec<usize> = items
-        .iter()
-        .filter(|item| item.has_parameter())
-        .map(|item| item.choice % NAMES.len())
-        .collect();
+    let choices: Vec<usize> =
+        items.iter().filter(|item| item.has_parameter()).map(|item| item.choice % NAMES.len()).collect();
     let mut distinct = Vec::new();
     for choice in &choices {
         if !distinct.contains(choice) {
@@ -172,19 +156,11 @@ fn indexes(style: ParamStyle, items: &[Item]) -> (Vec<usize>, Vec<String>) {
     if style == ParamStyle::Numbered {
         distinct.sort_unstable();
     }
-    let rank = |choice: &usize| {
-        distinct
-            .iter()
-            .position(|known| known == choice)
-            .unwrap_or_default()
-    };
+    let rank = |choice: &usize| distinct.iter().position(|known| known == choice).unwrap_or_default();
     match style {
         ParamStyle::Numbered => (choices.iter().map(rank).collect(), Vec::new()),
         ParamStyle::Named => {
-            let names = distinct
-                .iter()
-                .map(|choice| NAMES[*choice].to_owned())
-                .collect();
+            let names = distinct.iter().map(|choice| NAMES[*choice].to_owned()).collect();
             (choices.iter().map(rank).collect(), names)
         }
         _ => ((0..choices.len()).collect(), Vec::new()),
@@ -214,8 +190,7 @@ mod tests {
     use super::*;
 
     fn read_as_constructed(dialect: &Dialect, statement: &Statement) -> Result<(), TestCaseError> {
-        let lexed = lex(&statement.sql, dialect)
-            .map_err(|error| TestCaseError::fail(format!("{error}")))?;
+        let lexed = lex(&statement.sql, dialect).map_err(|error| TestCaseError::fail(format!("{error}")))?;
         prop_assert_eq!(lexed.native(), &statement.native);
         prop_assert_eq!(lexed.arity(), statement.params.len());
         prop_assert_eq!(lexed.names(), &statement.names);
@@ -233,15 +208,7 @@ mod tests {
         ansi.lexing.double_quote = DoubleQuote::Identifier;
         let mut old = Dialect::POSTGRES;
         old.lexing.backslash_escapes = true;
-        vec![
-            Dialect::SQLITE,
-            Dialect::POSTGRES,
-            Dialect::MYSQL,
-            Dialect::MARIADB,
-            plain,
-            ansi,
-            old,
-        ]
+        vec![Dialect::SQLITE, Dialect::POSTGRES, Dialect::MYSQL, Dialect::MARIADB, plain, ansi, old]
     }
 
     proptest! {

@@ -9,9 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 const PIECES: [&str; 34] = [
-    "?", "??", ":x", "$1", "--", "-- ", "/*", "*/", "'", "\"", "\\", "`", "[", "]", ";", "$$",
-    "$a$", "$", "#", "é", "🦀", "\n", "\r", "\t", " ", "a", "%", "@x", "/*!", "::", "E'", "0",
-    "\\'", "*",
+    "?", "??", ":x", "$1", "--", "-- ", "/*", "*/", "'", "\"", "\\", "`", "[", "]", ";", "$$", "$a$", "$", "#", "é",
+    "🦀", "\n", "\r", "\t", " ", "a", "%", "@x", "/*!", "::", "E'", "0", "\\'", "*",
 ];
 
 /// Gives texts made of what means something elsewhere in SQL.
@@ -27,11 +26,9 @@ pub(super) fn blank(dialect: Dialect) -> BoxedStrategy<String> {
     let plain = prop_oneof![4 => select(vec!["", " ", "\n\t", " \r\n"]).prop_map(str::to_owned), 1 => line, 1 => block];
     match dialect.flavor {
         Flavor::Postgres => {
-            let nested = (inner.clone(), inner)
-                .prop_map(|(outer, inner)| format!("/* {outer} /*{inner}*/ ' */"));
+            let nested = (inner.clone(), inner).prop_map(|(outer, inner)| format!("/* {outer} /*{inner}*/ ' */"));
             // A carriage return ends a line comment too.
-            let short =
-                tricky().prop_map(|text| format!(" -- {}\r", text.replace(['\n', '\r'], " ")));
+            let short = tricky().prop_map(|text| format!(" -- {}\r", text.replace(['\n', '\r'], " ")));
             prop_oneof![8 => plain, 1 => nested, 1 => short].boxed()
         }
         Flavor::MySql => {
@@ -63,18 +60,9 @@ pub(super) fn forms(dialect: &Dialect) -> Vec<Form> {
         Flavor::Postgres if dialect.lexing.backslash_escapes => {
             vec![plain, national, escape, dollar, continued, cast]
         }
-        Flavor::Postgres => vec![
-            plain, national, escape, dollar, continued, cast, unicode, from_bytes,
-        ],
+        Flavor::Postgres => vec![plain, national, escape, dollar, continued, cast, unicode, from_bytes],
         Flavor::MySql => {
-            let mut forms: Vec<Form> = vec![
-                plain,
-                national,
-                adjacent,
-                introduced,
-                introduced_hex,
-                converted_hex,
-            ];
+            let mut forms: Vec<Form> = vec![plain, national, adjacent, introduced, introduced_hex, converted_hex];
             if dialect.lexing.double_quote == DoubleQuote::String {
                 forms.push(double);
             }
@@ -89,11 +77,7 @@ fn quoted(text: &str, quote: char, backslash: bool, mut choices: Choices) -> Str
     for character in text.chars() {
         match character {
             _ if character == quote => {
-                literal.push(if backslash && choices.next() {
-                    '\\'
-                } else {
-                    quote
-                });
+                literal.push(if backslash && choices.next() { '\\' } else { quote });
                 literal.push(quote);
             }
             '\\' if backslash => literal.push_str(r"\\"),
@@ -127,20 +111,12 @@ fn national(dialect: &Dialect, text: &str, mut choices: Choices) -> String {
 fn escape(_: &Dialect, text: &str, mut choices: Choices) -> String {
     let prefix = if choices.next() { "E" } else { "e" };
     let literal = quoted(text, '\'', true, choices);
-    let literal = if choices.next() {
-        literal.replace('é', r"\u00e9").replace('?', r"\077")
-    } else {
-        literal
-    };
+    let literal = if choices.next() { literal.replace('é', r"\u00e9").replace('?', r"\077") } else { literal };
     format!("{prefix}{literal}")
 }
 
 fn dollar(_: &Dialect, text: &str, mut choices: Choices) -> String {
-    let tags = if choices.next() {
-        ["$$", "$a$", "$b1$", "$é$"]
-    } else {
-        ["$a$", "$$", "$_$", "$é$"]
-    };
+    let tags = if choices.next() { ["$$", "$a$", "$b1$", "$é$"] } else { ["$a$", "$$", "$_$", "$é$"] };
     // The delimiter must not occur before the end, not even by joining what ends the text.
     let fits = |tag: &&str| format!("{text}{tag}").find(*tag) == Some(text.len());
     let tag = tags.into_iter().find(fits).unwrap_or("$unlike$");
@@ -172,35 +148,16 @@ fn halves(text: &str, choices: Choices) -> (&str, &str) {
 
 fn continued(dialect: &Dialect, text: &str, mut choices: Choices) -> String {
     let (first, second) = halves(text, choices);
-    let between = if choices.next() {
-        "\n\t"
-    } else {
-        " -- ? ' :x\n -- '\n "
-    };
-    let (prefix, backslash) = if choices.next() {
-        ("E", true)
-    } else {
-        ("", dialect.lexing.backslash_escapes)
-    };
-    let (first, second) = (
-        quoted(first, '\'', backslash, choices),
-        quoted(second, '\'', backslash, choices),
-    );
+    let between = if choices.next() { "\n\t" } else { " -- ? ' :x\n -- '\n " };
+    let (prefix, backslash) = if choices.next() { ("E", true) } else { ("", dialect.lexing.backslash_escapes) };
+    let (first, second) = (quoted(first, '\'', backslash, choices), quoted(second, '\'', backslash, choices));
     format!("{prefix}{first}{between}{second}")
 }
 
 fn adjacent(dialect: &Dialect, text: &str, mut choices: Choices) -> String {
     let (first, second) = halves(text, choices);
-    let between = if choices.next() {
-        " "
-    } else {
-        "/* ? ' */\n# ? '\n"
-    };
-    format!(
-        "{}{between}{}",
-        plain(dialect, first, choices),
-        plain(dialect, second, choices)
-    )
+    let between = if choices.next() { " " } else { "/* ? ' */\n# ? '\n" };
+    format!("{}{between}{}", plain(dialect, first, choices), plain(dialect, second, choices))
 }
 
 fn introduced(dialect: &Dialect, text: &str, mut choices: Choices) -> String {
@@ -243,12 +200,8 @@ fn from_bytes(_: &Dialect, text: &str, _: Choices) -> String {
 
 /// Writes a name as the identifier of a column, in one of the dialect's forms; gives the name as the server keeps it.
 pub(super) fn identifier(dialect: &Dialect, text: &str, mut choices: Choices) -> (String, String) {
-    let doubled = |name: &str, quote: char| {
-        format!(
-            "{quote}{}{quote}",
-            name.replace(quote, &format!("{quote}{quote}"))
-        )
-    };
+    let doubled =
+        |name: &str, quote: char| format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")));
     match dialect.flavor {
         Flavor::MySql => {
             // Names have no characters beyond the first plane, and no space at either end.

@@ -6,9 +6,7 @@ use oarlock_core::Value;
 use oarlock_core::dialect::Flavor;
 use oarlock_core::schema::Type;
 use oarlock_core::value::UuidText;
-use oarlock_core::value::temporal::{
-    DateText, DateTimeText, InstantText, IntervalText, SpanText, TimeText,
-};
+use oarlock_core::value::temporal::{DateText, DateTimeText, InstantText, IntervalText, SpanText, TimeText};
 
 /// Writes a value as a literal for a column of the type; `None` where the dialect has no such literal.
 pub(crate) fn literal(flavor: Flavor, ty: &Type, value: &Value) -> Option<String> {
@@ -22,12 +20,10 @@ pub(crate) fn literal(flavor: Flavor, ty: &Type, value: &Value) -> Option<String
         }
         Value::I64(number) => number.to_string(),
         Value::U64(number) => number.to_string(),
-        // A literal is of double precision: the nearest double of these digits is another number.
-        Value::F32(number) if flavor == Flavor::Sqlite => float(
-            flavor,
-            number.is_finite(),
-            &format!("{:e}", f64::from(*number)),
-        )?,
+        // A literal is of double precision there: the nearest double of these digits is another number.
+        Value::F32(number) if flavor != Flavor::Postgres => {
+            float(flavor, number.is_finite(), &format!("{:e}", f64::from(*number)))?
+        }
         Value::F32(number) => float(flavor, number.is_finite(), &format!("{number:e}"))?,
         Value::F64(number) => {
             // MySQL rounds literals beneath the smallest normal number to nought.
@@ -86,10 +82,7 @@ fn array(elements: &[Value]) -> Option<String> {
             Value::Null => out.push_str("NULL"),
             Value::I64(number) => out.push_str(&number.to_string()),
             Value::Text(text) => {
-                let text = text
-                    .replace('\\', "\\\\")
-                    .replace('"', "\\\"")
-                    .replace('\'', "''");
+                let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\'', "''");
                 out.push_str(&format!("\"{text}\""));
             }
             _ => return None,
@@ -100,10 +93,8 @@ fn array(elements: &[Value]) -> Option<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }

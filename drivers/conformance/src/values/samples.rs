@@ -5,11 +5,7 @@ use oarlock_core::value::temporal::{DAY, HOUR, days_from_civil, join_micros, par
 use oarlock_core::value::{Decimal, Interval};
 
 pub(crate) fn integers(low: i64, high: i64) -> Vec<Value> {
-    [low, low + 1, -1, 0, 1, high - 1, high]
-        .into_iter()
-        .filter(|n| (low..=high).contains(n))
-        .map(Value::I64)
-        .collect()
+    [low, low + 1, -1, 0, 1, high - 1, high].into_iter().filter(|n| (low..=high).contains(n)).map(Value::I64).collect()
 }
 
 /// The signed integers that an `u64` column takes are left out: see [`unsigned`].
@@ -17,11 +13,7 @@ pub(crate) fn unsigned(low_bits_only: bool) -> Vec<Value> {
     let half = 1_u64 << 63;
     let small = [0, 1, half - 1];
     let large = [half, half + 1, u64::MAX - 1, u64::MAX];
-    small
-        .iter()
-        .chain(if low_bits_only { &[][..] } else { &large[..] })
-        .map(|number| Value::U64(*number))
-        .collect()
+    small.iter().chain(if low_bits_only { &[][..] } else { &large[..] }).map(|number| Value::U64(*number)).collect()
 }
 
 pub(crate) fn doubles() -> Vec<f64> {
@@ -66,23 +58,10 @@ pub(crate) fn singles() -> Vec<f32> {
 pub(crate) fn decimals(precision: u8, scale: u8) -> Vec<Value> {
     let largest = 10_i128.pow(u32::from(precision)) - 1;
     let one = 10_i128.pow(u32::from(scale));
-    [
-        0,
-        1,
-        -1,
-        one,
-        -one,
-        one + one / 2,
-        11 * one / 10,
-        largest,
-        -largest,
-        largest / 7,
-    ]
-    .into_iter()
-    .map(|coefficient| {
-        Value::Decimal(Decimal::new(coefficient, scale).expect("of at most 38 digits"))
-    })
-    .collect()
+    [0, 1, -1, one, -one, one + one / 2, 11 * one / 10, largest, -largest, largest / 7]
+        .into_iter()
+        .map(|coefficient| Value::Decimal(Decimal::new(coefficient, scale).expect("of at most 38 digits")))
+        .collect()
 }
 
 /// Text in every plane of Unicode that has characters, what SQL and URLs take for something else, and white space.
@@ -128,13 +107,8 @@ pub(crate) fn blobs() -> Vec<Value> {
 }
 
 pub(crate) fn uuids() -> Vec<Value> {
-    let counted: [u8; 16] =
-        std::array::from_fn(|index| u8::try_from(index * 17).unwrap_or(u8::MAX));
-    vec![
-        Value::Uuid([0; 16]),
-        Value::Uuid([0xFF; 16]),
-        Value::Uuid(counted),
-    ]
+    let counted: [u8; 16] = std::array::from_fn(|index| u8::try_from(index * 17).unwrap_or(u8::MAX));
+    vec![Value::Uuid([0; 16]), Value::Uuid([0xFF; 16]), Value::Uuid(counted)]
 }
 
 pub(crate) fn documents() -> Vec<Value> {
@@ -177,35 +151,20 @@ pub(crate) fn dates() -> Vec<Value> {
 }
 
 pub(crate) fn times() -> Vec<Value> {
-    [
-        0,
-        1,
-        999_999,
-        1_000_000,
-        HOUR,
-        13 * HOUR + 30 * 60_000_000 + 500_000,
-        DAY - 1,
-    ]
-    .into_iter()
-    .map(Value::Time)
-    .collect()
+    [0, 1, 999_999, 1_000_000, HOUR, 13 * HOUR + 30 * 60_000_000 + 500_000, DAY - 1]
+        .into_iter()
+        .map(Value::Time)
+        .collect()
 }
 
 fn moments() -> Vec<i64> {
-    [
-        (1000, 1, 1),
-        (1969, 12, 31),
-        (1970, 1, 1),
-        (2000, 2, 29),
-        (2024, 7, 1),
-        (9999, 12, 31),
-    ]
-    .into_iter()
-    .flat_map(|(year, month, of_month)| {
-        [0, 1, 123_456, 12 * HOUR, DAY - 1]
-            .map(|time| join_micros(day(year, month, of_month), time).expect("in range"))
-    })
-    .collect()
+    [(1000, 1, 1), (1969, 12, 31), (1970, 1, 1), (2000, 2, 29), (2024, 7, 1), (9999, 12, 31)]
+        .into_iter()
+        .flat_map(|(year, month, of_month)| {
+            [0, 1, 123_456, 12 * HOUR, DAY - 1]
+                .map(|time| join_micros(day(year, month, of_month), time).expect("in range"))
+        })
+        .collect()
 }
 
 pub(crate) fn datetimes() -> Vec<Value> {
@@ -225,41 +184,19 @@ pub(crate) fn instants(within_31_bits: bool) -> Vec<Value> {
 
 /// An hour that zones with summer time skip or have twice.
 pub(crate) fn summer_time() -> Vec<i64> {
-    [
-        "2024-03-10T02:30:00",
-        "2024-11-03T01:30:00",
-        "2024-03-31T02:30:00",
-        "2024-10-27T02:30:00",
-    ]
-    .map(|text| parse_datetime(text).expect("a date and time"))
-    .to_vec()
+    ["2024-03-10T02:30:00", "2024-11-03T01:30:00", "2024-03-31T02:30:00", "2024-10-27T02:30:00"]
+        .map(|text| parse_datetime(text).expect("a date and time"))
+        .to_vec()
 }
 
 pub(crate) fn spans() -> Vec<Value> {
     let most = 838 * HOUR + 59 * 60_000_000 + 59_000_000;
-    [0, 1, -1, 1_500_000, -(HOUR + 1), 25 * HOUR, most, -most]
-        .into_iter()
-        .map(Value::Span)
-        .collect()
+    [0, 1, -1, 1_500_000, -(HOUR + 1), 25 * HOUR, most, -most].into_iter().map(Value::Span).collect()
 }
 
 pub(crate) fn intervals() -> Vec<Value> {
-    [
-        (0, 0, 0),
-        (1, 0, 0),
-        (0, 1, 0),
-        (0, 0, 1),
-        (14, 3, 4 * HOUR + 1),
-        (-14, 3, -1),
-        (12 * 1000, -400, 30 * HOUR),
-    ]
-    .into_iter()
-    .map(|(months, days, micros)| {
-        Value::Interval(Interval {
-            months,
-            days,
-            micros,
-        })
-    })
-    .collect()
+    [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (14, 3, 4 * HOUR + 1), (-14, 3, -1), (12 * 1000, -400, 30 * HOUR)]
+        .into_iter()
+        .map(|(months, days, micros)| Value::Interval(Interval { months, days, micros }))
+        .collect()
 }

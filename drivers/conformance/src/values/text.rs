@@ -24,39 +24,19 @@ pub async fn r40_null_and_empty_stay_distinct(bench: Bench) -> Verdict {
         (4, Some(String::new()), Some(Vec::new())),
     ];
     for row in &rows {
-        conn.execute(
-            "INSERT INTO held (id, t, b) VALUES (?, ?, ?)",
-            (row.0, &row.1, &row.2),
-        )
-        .await?;
+        conn.execute("INSERT INTO held (id, t, b) VALUES (?, ?, ?)", (row.0, &row.1, &row.2)).await?;
     }
     type Held = (i64, Option<String>, Option<Vec<u8>>);
-    assert_eq!(
-        conn.fetch_all::<Held>("SELECT id, t, b FROM held ORDER BY id", ())
-            .await?,
-        rows
-    );
-    assert_eq!(
-        conn.fetch_all::<Held>("SELECT id, t, b FROM held WHERE id > ? ORDER BY id", (0,))
-            .await?,
-        rows
-    );
-    let nulls: (i64, i64) = conn
-        .require_one("SELECT count(t), count(b) FROM held", ())
-        .await?;
+    assert_eq!(conn.fetch_all::<Held>("SELECT id, t, b FROM held ORDER BY id", ()).await?, rows);
+    assert_eq!(conn.fetch_all::<Held>("SELECT id, t, b FROM held WHERE id > ? ORDER BY id", (0,)).await?, rows);
+    let nulls: (i64, i64) = conn.require_one("SELECT count(t), count(b) FROM held", ()).await?;
     assert_eq!(nulls, (2, 2));
-    let empty: i64 = conn
-        .fetch_value("SELECT count(*) FROM held WHERE t = ?", ("",))
-        .await?;
+    let empty: i64 = conn.fetch_value("SELECT count(*) FROM held WHERE t = ?", ("",)).await?;
     assert_eq!(empty, 2);
     let value: Value = conn.fetch_value("SELECT NULL", ()).await?;
     assert_eq!(value, Value::Null);
-    let error = refused(
-        conn.fetch_value::<String>("SELECT t FROM held WHERE id = 1", ())
-            .await,
-        ErrorKind::Conversion,
-        "NULL",
-    );
+    let error =
+        refused(conn.fetch_value::<String>("SELECT t FROM held WHERE id = 1", ()).await, ErrorKind::Conversion, "NULL");
     assert!(error.to_string().contains("Option"), "{error}");
     Ok(())
 }
@@ -74,23 +54,16 @@ pub async fn r44_varchar_counts_characters(bench: Bench) -> Verdict {
 
 /// NUL in text round-trips where it is declared, else it is `NotSupported`.
 pub async fn r44_nul_round_trips_or_is_not_supported(bench: Bench) -> Verdict {
-    let conn = bench.conn().await?;
-    column_of(&bench, &conn, &Type::Text).await?;
+    let conn = column_of(&bench, &Type::Text).await?;
     let values = ["\0", "a\0b", "\0\0end"].map(|text| Value::Text(text.to_owned()));
     if bench.capabilities().nul_in_text {
         round_trips_in(&bench, &conn, &Type::Text, &values, false).await?;
     } else {
         for value in &values {
-            let bound = conn
-                .execute("INSERT INTO held (id, v) VALUES (1, ?)", (value,))
-                .await;
+            let bound = conn.execute("INSERT INTO held (id, v) VALUES (1, ?)", (value,)).await;
             refused(bound, ErrorKind::NotSupported, "NUL in text");
         }
-        assert_eq!(
-            conn.fetch_value::<i64>("SELECT count(*) FROM held", ())
-                .await?,
-            0
-        );
+        assert_eq!(conn.fetch_value::<i64>("SELECT count(*) FROM held", ()).await?, 0);
     }
     Ok(())
 }
@@ -103,47 +76,25 @@ pub async fn r45_bytes_round_trip(bench: Bench) -> Verdict {
 /// A blob of more than 16 MiB round-trips, as far as the server's own limit lets it.
 pub async fn r45_a_blob_over_16_mib_round_trips(bench: Bench) -> Verdict {
     const LARGE: usize = 16 * 1024 * 1024 + 4321;
-    let conn = bench.conn().await?;
-    column_of(&bench, &conn, &Type::Bytes).await?;
+    let conn = column_of(&bench, &Type::Bytes).await?;
     let limit: Option<usize> = match bench.fragments().largest_value {
         Some(probe) => Some(conn.fetch_value(probe, ()).await?),
         None => None,
     };
     // The rest of the packet needs some room beside the value.
     let size = limit.map_or(LARGE, |limit| LARGE.min(limit.saturating_sub(4096)));
-    let blob: Vec<u8> = (0..size)
-        .map(|index| u8::try_from(index * 31 % 251).unwrap_or_default())
-        .collect();
-    conn.execute("INSERT INTO held (id, v) VALUES (?, ?)", (1, &blob))
-        .await?;
-    let found: Vec<u8> = conn
-        .fetch_value("SELECT v FROM held WHERE id = ?", (1,))
-        .await?;
-    assert!(
-        found == blob,
-        "{} of {} bytes came back, or others",
-        found.len(),
-        blob.len()
-    );
+    let blob: Vec<u8> = (0..size).map(|index| u8::try_from(index * 31 % 251).unwrap_or_default()).collect();
+    conn.execute("INSERT INTO held (id, v) VALUES (?, ?)", (1, &blob)).await?;
+    let found: Vec<u8> = conn.fetch_value("SELECT v FROM held WHERE id = ?", (1,)).await?;
+    assert!(found == blob, "{} of {} bytes came back, or others", found.len(), blob.len());
     if size < LARGE {
         let blob = vec![7_u8; LARGE];
-        let refusal = conn
-            .execute("INSERT INTO held (id, v) VALUES (?, ?)", (2, &blob))
-            .await;
+        let refusal = conn.execute("INSERT INTO held (id, v) VALUES (?, ?)", (2, &blob)).await;
         let error = refusal.expect_err("more than the server takes is an error");
-        let kinds = [
-            ErrorKind::OutOfRange,
-            ErrorKind::ResourcesExhausted,
-            ErrorKind::ConnectionLost,
-        ];
+        let kinds = [ErrorKind::OutOfRange, ErrorKind::ResourcesExhausted, ErrorKind::ConnectionLost];
         assert!(kinds.contains(&error.kind()), "{error:?}");
         let witness = bench.conn().await?;
-        assert_eq!(
-            witness
-                .fetch_value::<i64>("SELECT count(*) FROM held", ())
-                .await?,
-            1
-        );
+        assert_eq!(witness.fetch_value::<i64>("SELECT count(*) FROM held", ()).await?, 1);
     }
     Ok(())
 }
@@ -159,29 +110,11 @@ pub async fn r45_documents_round_trip(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
     conn.execute("DELETE FROM held", ()).await?;
     let document = serde_json::json!({ "name": "Ada", "tags": ["a", null], "n": 1.5 });
-    conn.execute("INSERT INTO held (id, v) VALUES (?, ?)", (1, &document))
-        .await?;
-    conn.execute(
-        "INSERT INTO held (id, v) VALUES (?, ?)",
-        (2, serde_json::Value::Null),
-    )
-    .await?;
-    conn.execute(
-        "INSERT INTO held (id, v) VALUES (?, ?)",
-        (3, None::<serde_json::Value>),
-    )
-    .await?;
-    let found: Vec<(i64, Option<serde_json::Value>)> = conn
-        .fetch_all("SELECT id, v FROM held ORDER BY id", ())
-        .await?;
-    assert_eq!(
-        found,
-        [
-            (1, Some(document)),
-            (2, Some(serde_json::Value::Null)),
-            (3, None)
-        ]
-    );
+    conn.execute("INSERT INTO held (id, v) VALUES (?, ?)", (1, &document)).await?;
+    conn.execute("INSERT INTO held (id, v) VALUES (?, ?)", (2, serde_json::Value::Null)).await?;
+    conn.execute("INSERT INTO held (id, v) VALUES (?, ?)", (3, None::<serde_json::Value>)).await?;
+    let found: Vec<(i64, Option<serde_json::Value>)> = conn.fetch_all("SELECT id, v FROM held ORDER BY id", ()).await?;
+    assert_eq!(found, [(1, Some(document)), (2, Some(serde_json::Value::Null)), (3, None)]);
     Ok(())
 }
 
@@ -189,41 +122,23 @@ pub async fn r45_documents_round_trip(bench: Bench) -> Verdict {
 pub async fn r45_enums_as_text_round_trip(bench: Bench) -> Verdict {
     let words = ["port", "starboard", "it's"];
     let ty = Type::Enum(EnumType::new("side", words));
-    round_trips(
-        &bench,
-        ty,
-        &words.map(|word| Value::Text(word.to_owned())),
-        true,
-    )
-    .await?;
+    round_trips(&bench, ty, &words.map(|word| Value::Text(word.to_owned())), true).await?;
     let conn = bench.conn().await?;
-    let wrong = conn
-        .execute("INSERT INTO held (id, v) VALUES (?, ?)", (99, "aft"))
-        .await;
-    refused(
-        wrong,
-        ErrorKind::CheckViolation,
-        "a word that is not of the enum",
-    );
+    let wrong = conn.execute("INSERT INTO held (id, v) VALUES (?, ?)", (99, "aft")).await;
+    refused(wrong, ErrorKind::CheckViolation, "a word that is not of the enum");
     Ok(())
 }
 
 /// Arrays round-trip with their NULLs where they are declared, else they are `NotSupported`.
 pub async fn r45_arrays_round_trip_or_are_not_supported(bench: Bench) -> Verdict {
-    let conn = bench.conn().await?;
     let numbers = Value::Array(vec![Value::I64(1), Value::Null, Value::I64(i64::MIN)]);
-    let words = Value::Array(vec![
-        Value::Text("it's \"so\" \\ {}, NULL".to_owned()),
-        Value::Null,
-        Value::Text(String::new()),
-    ]);
+    let words =
+        Value::Array(vec![Value::Text("it's \"so\" \\ {}, NULL".to_owned()), Value::Null, Value::Text(String::new())]);
     let empty = Value::Array(Vec::new());
     if !bench.capabilities().arrays {
-        column_of(&bench, &conn, &Type::Text).await?;
+        let conn = column_of(&bench, &Type::Text).await?;
         for value in [&numbers, &words, &empty] {
-            let bound = conn
-                .execute("INSERT INTO held (id, v) VALUES (1, ?)", (value,))
-                .await;
+            let bound = conn.execute("INSERT INTO held (id, v) VALUES (1, ?)", (value,)).await;
             refused(bound, ErrorKind::NotSupported, "an array");
         }
         return Ok(());
@@ -231,34 +146,15 @@ pub async fn r45_arrays_round_trip_or_are_not_supported(bench: Bench) -> Verdict
     for (ty, values) in [
         (Type::Int8.array(), vec![numbers, empty.clone()]),
         (Type::Text.array(), vec![words, empty.clone()]),
-        (
-            Type::Bool.array(),
-            vec![Value::Array(vec![Value::Bool(true), Value::Null])],
-        ),
-        (
-            Type::Float8.array(),
-            vec![Value::Array(vec![Value::F64(0.1), Value::F64(-1e300)])],
-        ),
-        (
-            Type::Bytes.array(),
-            vec![Value::Array(vec![
-                Value::Bytes(vec![0, 255]),
-                Value::Bytes(Vec::new()),
-            ])],
-        ),
+        (Type::Bool.array(), vec![Value::Array(vec![Value::Bool(true), Value::Null])]),
+        (Type::Float8.array(), vec![Value::Array(vec![Value::F64(0.1), Value::F64(-1e300)])]),
+        (Type::Bytes.array(), vec![Value::Array(vec![Value::Bytes(vec![0, 255]), Value::Bytes(Vec::new())])]),
         (Type::Uuid.array(), vec![Value::Array(samples::uuids())]),
-        (
-            Type::decimal(38, 10).array(),
-            vec![Value::Array(samples::decimals(38, 10))],
-        ),
-        (
-            Type::Timestamp.array(),
-            vec![Value::Array(samples::instants(false)), empty],
-        ),
+        (Type::decimal(38, 10).array(), vec![Value::Array(samples::decimals(38, 10))]),
+        (Type::Timestamp.array(), vec![Value::Array(samples::instants(false)), empty]),
     ] {
-        column_of(&bench, &conn, &ty).await?;
+        let conn = column_of(&bench, &ty).await?;
         round_trips_in(&bench, &conn, &ty, &values, true).await?;
-        conn.execute("DROP TABLE held", ()).await?;
     }
     Ok(())
 }

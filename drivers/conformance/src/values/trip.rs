@@ -10,26 +10,23 @@ use crate::failure::Verdict;
 
 /// Sends values of a type through a column of it, in every way; `comparable` ones are also looked up by themselves.
 ///
-/// Each value must come back the same, equal on the path with parameters and on the one without, and NULL as NULL.
-pub(crate) async fn round_trips(
-    bench: &Bench,
-    ty: Type,
-    values: &[Value],
-    comparable: bool,
-) -> Verdict {
-    let conn = bench.conn().await?;
-    column_of(bench, &conn, &ty).await?;
-    round_trips_in(bench, &conn, &ty, values, comparable).await?;
-    Ok(())
+/// Each value must come back the same, equal on the path with parameters and on the one without, and NULL as NULL. The table
+/// `held` with the column `v` is there afterwards.
+pub(crate) async fn round_trips(bench: &Bench, ty: Type, values: &[Value], comparable: bool) -> Verdict {
+    let conn = column_of(bench, &ty).await?;
+    round_trips_in(bench, &conn, &ty, values, comparable).await
 }
 
-/// Creates the table `held` with the column `v` of a type.
-pub(crate) async fn column_of(bench: &Bench, conn: &Conn, ty: &Type) -> Result<()> {
+/// Creates the table `held` with the column `v` of a type, in place of the one before, and gives a new connection to it.
+pub(crate) async fn column_of(bench: &Bench, ty: &Type) -> Result<Conn> {
+    let conn = bench.conn().await?;
     let table = Table::new("held")
         .column(Column::new("id", Type::Int8))
         .column(Column::new("v", ty.clone()).nullable())
         .primary_key(["id"]);
-    bench.create(conn, &table).await
+    conn.execute("DROP TABLE IF EXISTS held", ()).await?;
+    bench.create(&conn, &table).await?;
+    Ok(conn)
 }
 
 /// Does the work of [`round_trips`] in the table `held`, which is emptied first.
@@ -45,39 +42,22 @@ pub(crate) async fn round_trips_in(
     let mut id = 0_i64;
     for value in values.iter().chain([&Value::Null]) {
         id += 1;
-        let bound = conn
-            .execute("INSERT INTO held (id, v) VALUES (?, ?)", (id, value))
-            .await;
+        let bound = conn.execute("INSERT INTO held (id, v) VALUES (?, ?)", (id, value)).await;
         bound.map_err(|error| error.context(format_args!("binding {} to {ty:?}", shown(value))))?;
         expected.push((id, value, "bound"));
         if let Some(literal) = literal(bench.flavor(), ty, value) {
             id += 1;
-            let written = conn
-                .execute(
-                    &format!("INSERT INTO held (id, v) VALUES ({id}, {literal})"),
-                    (),
-                )
-                .await;
-            written.map_err(|error| {
-                error.context(format_args!("writing {} as {ty:?}", shown(value)))
-            })?;
+            let written = conn.execute(&format!("INSERT INTO held (id, v) VALUES ({id}, {literal})"), ()).await;
+            written.map_err(|error| error.context(format_args!("writing {} as {ty:?}", shown(value))))?;
             expected.push((id, value, "written as a literal"));
         }
     }
-    let plain: Vec<(i64, Value)> = conn
-        .fetch_all("SELECT id, v FROM held ORDER BY id", ())
-        .await?;
+    let plain: Vec<(i64, Value)> = conn.fetch_all("SELECT id, v FROM held ORDER BY id", ()).await?;
     assert_eq!(plain.len(), expected.len());
     for ((id, value, way), (_, plain)) in expected.into_iter().zip(plain) {
         let what = format!("{} in a column of {ty:?}, {way}", shown(value));
-        assert!(
-            same(value, plain.as_ref()),
-            "{what}, came back as {}",
-            shown(&plain)
-        );
-        let prepared: Value = conn
-            .fetch_value("SELECT v FROM held WHERE id = ?", (id,))
-            .await?;
+        assert!(same(value, plain.as_ref()), "{what}, came back as {}", shown(&plain));
+        let prepared: Value = conn.fetch_value("SELECT v FROM held WHERE id = ?", (id,)).await?;
         assert!(
             same(&plain, prepared.as_ref()),
             "{what}: {} with parameters, {} without",
@@ -85,12 +65,7 @@ pub(crate) async fn round_trips_in(
             shown(&plain)
         );
         if comparable && *value != Value::Null {
-            let found: i64 = conn
-                .fetch_value(
-                    "SELECT count(*) FROM held WHERE id = ? AND v = ?",
-                    (id, value),
-                )
-                .await?;
+            let found: i64 = conn.fetch_value("SELECT count(*) FROM held WHERE id = ? AND v = ?", (id, value)).await?;
             assert_eq!(found, 1, "{what}, is not found by itself");
         }
     }
@@ -115,9 +90,7 @@ pub(crate) fn same(expected: &Value, found: ValueRef<'_>) -> bool {
         Value::Bool(truth) => reads(found, truth),
         Value::I64(number) => reads(found, number),
         Value::U64(number) => reads(found, number),
-        Value::F32(number) => {
-            f32::from_value(found).is_ok_and(|read| equal_bits(f64::from(read), f64::from(*number)))
-        }
+        Value::F32(number) => f32::from_value(found).is_ok_and(|read| equal_bits(f64::from(read), f64::from(*number))),
         Value::F64(number) => f64::from_value(found).is_ok_and(|read| equal_bits(read, *number)),
         Value::Decimal(number) => reads::<Decimal>(found, number),
         Value::Json(text) => {
@@ -132,13 +105,7 @@ pub(crate) fn same(expected: &Value, found: ValueRef<'_>) -> bool {
         },
         Value::Span(micros) => match found {
             ValueRef::Span(read) => read == *micros,
-            ValueRef::Interval(read) => {
-                read == Interval {
-                    months: 0,
-                    days: 0,
-                    micros: *micros,
-                }
-            }
+            ValueRef::Interval(read) => read == Interval { months: 0, days: 0, micros: *micros },
             _ => false,
         },
         Value::Time(micros) => match found {
@@ -155,11 +122,7 @@ pub(crate) fn same(expected: &Value, found: ValueRef<'_>) -> bool {
 
 fn array_is(expected: &[Value], found: ArrayRef<'_>) -> bool {
     found.to_values().is_ok_and(|read| {
-        read.len() == expected.len()
-            && expected
-                .iter()
-                .zip(&read)
-                .all(|(expected, read)| same(expected, read.as_ref()))
+        read.len() == expected.len() && expected.iter().zip(&read).all(|(expected, read)| same(expected, read.as_ref()))
     })
 }
 
