@@ -11,6 +11,7 @@ use oarlock_core::lex::{Lexed, Verb, lex};
 use oarlock_core::params::{Parameters, arrange};
 use oarlock_core::{Column, Error, ErrorKind, Outcome, Result};
 
+use crate::batch::Batch;
 use crate::bind::{Zone, bind};
 use crate::columns::{Plan, Reading};
 use crate::error::{Stage, convert, local_infile};
@@ -51,6 +52,8 @@ pub struct MysqlConnection {
     /// The session may differ from a new one by more than a transaction.
     pub(crate) soiled: bool,
     pub(crate) warnings: u32,
+    /// The error of a statement whose last rows are still being read.
+    pub(crate) late: Option<Error>,
     pub(crate) closed: bool,
     /// What [`native`](oarlock_core::Connection::native) gives while there is no connection to give.
     pub(crate) nothing: (),
@@ -68,6 +71,8 @@ pub(crate) enum Phase {
     },
     /// It came to its end, and nobody has asked for its outcome.
     Ended(Outcome),
+    /// It failed after the rows that were handed out last: `late` is told next.
+    Failed,
 }
 
 /// A call on its way.
@@ -88,6 +93,8 @@ pub(crate) struct Fresh {
 /// A step of a call.
 pub(crate) enum Step {
     Event(Event),
+    /// The last rows, and with them the end.
+    Last(Batch, Result<(Done, Outcome)>),
     Over(Result<(Done, Outcome)>),
 }
 
@@ -122,6 +129,7 @@ impl MysqlConnection {
             rolled_back: false,
             soiled: false,
             warnings: 0,
+            late: None,
             closed: false,
             nothing: (),
         }
@@ -202,12 +210,19 @@ impl MysqlConnection {
         let polled = running.pump.as_mut().poll(cx);
         self.keep_prepared();
         match polled {
-            Poll::Ready(ending) => Poll::Ready(Step::Over(self.settle(ending))),
+            Poll::Ready(ending) => Poll::Ready(match self.slot.take() {
+                Some(Event::Rows(batch)) => Step::Last(batch, self.settle(ending)),
+                _ => Step::Over(self.settle(ending)),
+            }),
             Poll::Pending => match self.slot.take() {
                 Some(event) => Poll::Ready(Step::Event(event)),
                 None => Poll::Pending,
             },
         }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.is_some()
     }
 
     /// Breaks the call on its way off, and with it the connection.
@@ -250,8 +265,12 @@ impl MysqlConnection {
             set_mode(&mut dialect, &sql_mode);
             self.adapt(dialect, zone(&time_zone));
         }
-        if traits.is_some_and(|traits| traits.soils) {
-            self.soiled = true;
+        if let Some(traits) = traits {
+            self.soiled |= traits.soils;
+            if traits.verb == Verb::Use {
+                // A prepared statement runs in the database in which it was prepared.
+                self.forget_statements();
+            }
         }
         match result {
             Ok(_) if refused => Err(local_infile()),
@@ -266,7 +285,8 @@ impl MysqlConnection {
                 if was == TxState::Open && self.tx == TxState::Auto && !commits {
                     self.rolled_back = true;
                 }
-                let mut error = convert(error, Stage::Connected);
+                let dated = traits.is_some_and(|traits| traits.dated);
+                let mut error = convert(error, if dated { Stage::Dated } else { Stage::Connected });
                 if let Some(index) = index {
                     error = error.with_batch_index(index);
                 }
@@ -292,9 +312,14 @@ impl MysqlConnection {
     fn adapt(&mut self, dialect: oarlock_core::Dialect, zone: Zone) {
         if dialect != self.info.dialect {
             self.info.dialect = dialect;
-            self.doomed.extend(self.cache.drain().map(|cached| cached.statement));
+            self.forget_statements();
         }
         self.zone = zone;
+    }
+
+    /// Drops all prepared statements; they are closed with the next call.
+    pub(crate) fn forget_statements(&mut self) {
+        self.doomed.extend(self.cache.drain().map(|cached| cached.statement));
     }
 
     /// Starts a statement and waits for its columns.
@@ -343,6 +368,7 @@ impl MysqlConnection {
         traits: Traits,
         fresh: Option<Fresh>,
     ) -> Result<()> {
+        let traits = traits.with_params(&params);
         if let Form::Text(sql) | Form::Prepare(sql) = &form {
             self.check_size(sql.len())?;
         }
@@ -377,7 +403,7 @@ impl MysqlConnection {
                 self.phase = Phase::Open { set_ended: false };
                 Ok(())
             }
-            Step::Over(result) => {
+            Step::Last(_, result) | Step::Over(result) => {
                 self.phase = Phase::Ended(result?.1);
                 Ok(())
             }

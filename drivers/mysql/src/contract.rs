@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Health, Many, Query, TxState};
@@ -42,13 +42,24 @@ impl Connection for MysqlConnection {
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Option<Arc<dyn RowBatch>>>> {
-        let Phase::Open { set_ended: false } = self.phase else { return Poll::Ready(Ok(None)) };
+        match self.phase {
+            Phase::Open { set_ended: false } => {}
+            Phase::Failed => return Poll::Ready(self.tell_late().map(|()| None)),
+            _ => return Poll::Ready(Ok(None)),
+        }
         self.slot.want(max.max(1));
         Poll::Ready(match ready!(self.poll_step(cx)) {
             Step::Event(Event::Rows(batch)) => Ok(Some(Arc::new(batch))),
             Step::Event(_) => {
                 self.phase = Phase::Open { set_ended: true };
                 Ok(None)
+            }
+            Step::Last(batch, result) => {
+                if let Err(error) = self.ended(result) {
+                    self.late = Some(error);
+                    self.phase = Phase::Failed;
+                }
+                Ok(Some(Arc::new(batch)))
             }
             Step::Over(result) => self.ended(result).map(|()| None),
         })
@@ -69,10 +80,12 @@ impl Connection for MysqlConnection {
                     self.phase = Phase::Open { set_ended: false };
                     return Poll::Ready(Ok(true));
                 }
-                Step::Over(result) => return Poll::Ready(self.ended(result).map(|()| false)),
+                Step::Last(_, result) | Step::Over(result) => {
+                    return Poll::Ready(self.ended(result).map(|()| false));
+                }
             }
         }
-        Poll::Ready(Ok(false))
+        Poll::Ready(self.tell_late().map(|()| false))
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome>> {
@@ -80,6 +93,7 @@ impl Connection for MysqlConnection {
             let result = ready!(self.poll_over(cx));
             self.ended(result)?;
         }
+        self.tell_late()?;
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Ended(outcome) => Poll::Ready(Ok(outcome)),
             _ => Poll::Ready(Ok(Outcome::default())),
@@ -88,6 +102,11 @@ impl Connection for MysqlConnection {
 
     fn abandon(&mut self) {
         self.phase = Phase::Idle;
+        self.late = None;
+        if self.is_running() {
+            // What has arrived already is dropped at once, which is all there is after most statements.
+            let _ = self.poll_over(&mut Context::from_waker(Waker::noop()));
+        }
     }
 
     fn describe<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Description> {
@@ -193,6 +212,7 @@ impl Connection for MysqlConnection {
     fn native(&mut self) -> &mut dyn Any {
         // Whatever is done to the session there is not seen here.
         self.soiled = true;
+        self.forget_statements();
         match &mut self.conn {
             Some(conn) => conn,
             None => &mut self.nothing,
@@ -209,6 +229,17 @@ impl MysqlConnection {
                 Ok(())
             }
             Err(error) => {
+                self.phase = Phase::Idle;
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells the error of a statement whose last rows were read.
+    fn tell_late(&mut self) -> Result<()> {
+        match self.late.take() {
+            None => Ok(()),
+            Some(error) => {
                 self.phase = Phase::Idle;
                 Err(error)
             }

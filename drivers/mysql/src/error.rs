@@ -17,6 +17,9 @@ pub(crate) enum Stage {
     Connecting,
     /// On a connection.
     Connected,
+    /// In a statement with dates or times among its parameters, which are well formed: one that the server calls incorrect
+    /// is out of its column's range.
+    Dated,
 }
 
 /// Gives the kind that an error number stands for, where it is clearer than the SQLSTATE.
@@ -55,15 +58,15 @@ pub(crate) fn kind(code: u16, state: &str) -> ErrorKind {
 /// Converts an error.
 pub(crate) fn convert(error: mysql_async::Error, stage: Stage) -> Error {
     match error {
-        mysql_async::Error::Server(error) => server(error),
+        mysql_async::Error::Server(error) => server(error, stage),
         mysql_async::Error::Io(IoError::Io(error)) => {
             let kind = match stage {
                 Stage::Connecting => ErrorKind::ConnectionRefused,
-                Stage::Connected => ErrorKind::ConnectionLost,
+                Stage::Connected | Stage::Dated => ErrorKind::ConnectionLost,
             };
             let what = match stage {
                 Stage::Connecting => "no connection to the server could be made",
-                Stage::Connected => "the connection to the server was lost",
+                Stage::Connected | Stage::Dated => "the connection to the server was lost",
             };
             Error::new(kind, what).with_source(error)
         }
@@ -76,9 +79,12 @@ pub(crate) fn convert(error: mysql_async::Error, stage: Stage) -> Error {
     }
 }
 
-fn server(error: ServerError) -> Error {
+fn server(error: ServerError, stage: Stage) -> Error {
     let ServerError { code, message, state } = error;
-    let kind = kind(code, &state);
+    let kind = match stage {
+        Stage::Dated if code == 1292 => ErrorKind::OutOfRange,
+        _ => kind(code, &state),
+    };
     let Named { constraint, table, column, told } = message::read(code, &message);
     let mut error = match told {
         Some(told) => Error::new(kind, told).with_detail(message),

@@ -56,6 +56,7 @@ async fn run(connection: &mut MysqlConnection, many: Many<'_>, in_bulk: bool) ->
         && server.mariadb
         && server.version >= BULK_SINCE
         && matches!(traits.verb, Verb::Insert | Verb::Replace | Verb::Update | Verb::Delete);
+    let traits = traits.with_params(rows.first().map(Vec::as_slice).unwrap_or_default());
     let order = Bulk {
         form,
         rows,

@@ -111,11 +111,15 @@ impl Slot {
         *self.event.lock().unwrap_or_else(PoisonError::into_inner) = Some(event);
     }
 
-    /// Puts an event down and waits until it is polled again.
+    /// Puts an event down, after the one before it was taken, and waits until it is polled again.
     async fn hand(&self, event: Event) {
+        poll_fn(|_| if self.is_taken() { Poll::Ready(()) } else { Poll::Pending }).await;
         self.put(event);
-        let mut handed = false;
-        poll_fn(|_| if std::mem::replace(&mut handed, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+        poll_fn(|_| if self.is_taken() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    fn is_taken(&self) -> bool {
+        self.event.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 }
 
@@ -352,11 +356,18 @@ async fn pump_set<P: Protocol>(
                     }
                 }
             }
-            end => {
+            // The last rows go out together with the end of the statement, where nothing else comes between.
+            Ok(None) => {
+                if !batch.is_empty() {
+                    slot.put(Event::Rows(batch));
+                }
+                return Ok(count);
+            }
+            Err(error) => {
                 if !batch.is_empty() {
                     slot.hand(Event::Rows(batch)).await;
                 }
-                return end.map(|_| count);
+                return Err(error);
             }
         }
     }
@@ -372,7 +383,10 @@ pub(crate) fn poll_drained(pump: &mut Pump, slot: &Slot, cx: &mut std::task::Con
     slot.drain(true);
     loop {
         match pump.as_mut().poll(cx) {
-            Poll::Ready(ending) => return Poll::Ready(ending),
+            Poll::Ready(ending) => {
+                slot.take();
+                return Poll::Ready(ending);
+            }
             Poll::Pending if slot.take().is_some() => {}
             Poll::Pending => return Poll::Pending,
         }

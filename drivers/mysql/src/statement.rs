@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mysql_async::Statement;
+use mysql_async::{Statement, Value};
 use oarlock_core::Outcome;
 use oarlock_core::lex::{Lexed, Verb};
 
@@ -27,12 +27,14 @@ pub(crate) struct Traits {
     pub(crate) soils: bool,
     /// It may change `sql_mode` or `time_zone`.
     pub(crate) sets: bool,
+    /// Dates or times are among its parameters.
+    pub(crate) dated: bool,
 }
 
 impl Traits {
     /// The traits of a statement of the driver's own, which leaves the session as it is.
     pub(crate) fn own(verb: Verb) -> Self {
-        Self { verb, soils: false, sets: false }
+        Self { verb, soils: false, sets: false, dated: false }
     }
 
     pub(crate) fn of(verb: Verb, sql: &str) -> Self {
@@ -49,7 +51,13 @@ impl Traits {
             && (mentions("sql_mode") || mentions("time_zone"));
         // GET_LOCK, and user variables; a LAST_INSERT_ID(…) with an argument stays until the next one.
         let soils = !plain || mentions("@") || mentions("_lock") || mentions("last_insert_id");
-        Self { verb, soils, sets }
+        Self { verb, soils, sets, dated: false }
+    }
+
+    /// Notes what the parameters of an execution tell.
+    pub(crate) fn with_params(mut self, params: &[Value]) -> Self {
+        self.dated = params.iter().any(|value| matches!(value, Value::Date(..) | Value::Time(..)));
+        self
     }
 
     /// Tells whether the statement goes out as text: what gives no rows as a rule, and some of which cannot be prepared.
@@ -74,6 +82,7 @@ impl Traits {
                     | Verb::Unlock
                     | Verb::Load
                     | Verb::Prepare
+                    | Verb::Execute
                     | Verb::Deallocate
                     | Verb::Administer
             )

@@ -23,6 +23,9 @@ const TABLES: &str = "SELECT TABLE_NAME, ENGINE, TABLE_COLLATION, TABLE_COMMENT 
 
 const VIEWS: &str = "SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ?";
 
+const VIEW_COLUMNS: &str = "SELECT COLUMN_NAME FROM information_schema.COLUMNS \
+    WHERE TABLE_SCHEMA = ? AND BINARY TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
+
 /// Where to look.
 #[derive(Debug, Clone, Copy)]
 struct Scope<'s> {
@@ -113,6 +116,7 @@ async fn views(connection: &mut MysqlConnection, scope: Scope<'_>, given: Option
     let mut views = Vec::new();
     for mut row in connection.ask(VIEWS, &[ValueRef::Text(scope.schema)]).await? {
         let mut view = View::new(row.text(), row.text());
+        view.columns = texts(connection.ask(VIEW_COLUMNS, &[ValueRef::Text(scope.schema), ValueRef::Text(&view.name)]).await?);
         view.schema = given.map(str::to_owned);
         views.push(view);
     }
