@@ -164,11 +164,11 @@ pub async fn r49_narrowing_never_truncates(bench: Bench) -> Verdict {
         (Type::Bool, Value::I64(2)),
         (Type::VarChar(3), Value::Text("four".to_owned())),
         (Type::Date, Value::Text("no day".to_owned())),
-        (Type::Date, Value::DateTime(1)),
     ];
-    // MySQL's server rounds what an integer column is given; a driver cannot know the column.
+    // MySQL's server rounds what an integer column is given and cuts the time off for a date; a driver cannot know the column.
     if bench.flavor() != Flavor::MySql {
         cases.push((Type::Int4, Value::F64(1.5)));
+        cases.push((Type::Date, Value::DateTime(1)));
     }
     for (ty, value) in cases {
         let conn = column_of(&bench, &ty).await?;
