@@ -19,11 +19,7 @@ struct Row {
 
 impl From<Row> for User {
     fn from(row: Row) -> Self {
-        Self {
-            id: row.id,
-            name: row.name,
-            hair_color: row.hair_color,
-        }
+        Self { id: row.id, name: row.name, hair_color: row.hair_color }
     }
 }
 
@@ -42,19 +38,12 @@ impl Oarlock {
                 shared.push(Arc::new(Mutex::new(connect().await)));
             }
         }
-        Self {
-            db: connect().await,
-            shared,
-            new_users: new_users(MANY),
-        }
+        Self { db: connect().await, shared, new_users: new_users(MANY) }
     }
 
     async fn select(&self, rows: i64) -> u64 {
         let users: Vec<Row> = self.db.fetch_all(SELECT, (rows,)).await.expect("select");
-        users
-            .into_iter()
-            .map(|row| User::from(row).checksum())
-            .fold(0, u64::wrapping_add)
+        users.into_iter().map(|row| User::from(row).checksum()).fold(0, u64::wrapping_add)
     }
 }
 
@@ -65,10 +54,7 @@ async fn point(db: &Conn, key: i64) -> u64 {
 
 impl Peer for Oarlock {
     async fn clear(&mut self) {
-        self.db
-            .execute("DELETE FROM bench_new", ())
-            .await
-            .expect("delete");
+        self.db.execute("DELETE FROM bench_new", ()).await.expect("delete");
     }
 
     async fn run(&mut self, shape: Shape, iterations: u64) -> u64 {
@@ -105,21 +91,13 @@ impl Peer for Oarlock {
             Shape::Insert1 => {
                 for index in 0..iterations {
                     let user = &self.new_users[index as usize % self.new_users.len()];
-                    let outcome = self
-                        .db
-                        .execute(INSERT, (&user.name, &user.hair_color))
-                        .await
-                        .expect("insert");
+                    let outcome = self.db.execute(INSERT, (&user.name, &user.hair_color)).await.expect("insert");
                     sum += outcome.rows_affected.unwrap_or(0);
                 }
             }
             Shape::Insert10k => {
                 for _ in 0..iterations {
-                    let rows: Vec<_> = self
-                        .new_users
-                        .iter()
-                        .map(|user| (&user.name, &user.hair_color))
-                        .collect();
+                    let rows: Vec<_> = self.new_users.iter().map(|user| (&user.name, &user.hair_color)).collect();
                     let outcome = self.db.execute_many(INSERT, rows).await.expect("insert");
                     sum += outcome.rows_affected.unwrap_or(0);
                 }

@@ -23,34 +23,16 @@ fn read(mut row: Row) -> User {
 impl Raw {
     pub async fn open(url: String) -> Self {
         let mut conn = Conn::from_url(url).await.expect("the database is there");
-        let point = conn
-            .prep("SELECT id, name, hair_color FROM bench_users WHERE id = ?")
-            .await
-            .expect("prepare");
-        let select = conn
-            .prep("SELECT id, name, hair_color FROM bench_users WHERE id <= ?")
-            .await
-            .expect("prepare");
-        let insert = conn
-            .prep("INSERT INTO bench_new (name, hair_color) VALUES (?, ?)")
-            .await
-            .expect("prepare");
-        Self {
-            conn,
-            point,
-            select,
-            insert,
-            new_users: new_users(MANY),
-        }
+        let point = conn.prep("SELECT id, name, hair_color FROM bench_users WHERE id = ?").await.expect("prepare");
+        let select = conn.prep("SELECT id, name, hair_color FROM bench_users WHERE id <= ?").await.expect("prepare");
+        let insert = conn.prep("INSERT INTO bench_new (name, hair_color) VALUES (?, ?)").await.expect("prepare");
+        Self { conn, point, select, insert, new_users: new_users(MANY) }
     }
 }
 
 impl Peer for Raw {
     async fn clear(&mut self) {
-        self.conn
-            .query_drop("DELETE FROM bench_new")
-            .await
-            .expect("delete");
+        self.conn.query_drop("DELETE FROM bench_new").await.expect("delete");
     }
 
     async fn run(&mut self, shape: Shape, iterations: u64) -> u64 {
@@ -58,12 +40,8 @@ impl Peer for Raw {
         match shape {
             Shape::PointSelect | Shape::PointSelect8x4 => {
                 for index in 0..iterations {
-                    let row: Row = self
-                        .conn
-                        .exec_first(&self.point, (key(index),))
-                        .await
-                        .expect("select")
-                        .expect("row");
+                    let row: Row =
+                        self.conn.exec_first(&self.point, (key(index),)).await.expect("select").expect("row");
                     sum = sum.wrapping_add(read(row).checksum());
                 }
             }
@@ -71,42 +49,25 @@ impl Peer for Raw {
                 let rows = if shape == Shape::Select100 { 100 } else { MANY };
                 for _ in 0..iterations {
                     let mut users = Vec::new();
-                    let mut result = self
-                        .conn
-                        .exec_iter(&self.select, (rows,))
-                        .await
-                        .expect("select");
+                    let mut result = self.conn.exec_iter(&self.select, (rows,)).await.expect("select");
                     while let Some(row) = result.next().await.expect("select") {
                         users.push(read(row));
                     }
                     result.drop_result().await.expect("select");
-                    sum = users
-                        .iter()
-                        .map(User::checksum)
-                        .fold(sum, u64::wrapping_add);
+                    sum = users.iter().map(User::checksum).fold(sum, u64::wrapping_add);
                 }
             }
             Shape::Insert1 => {
                 for index in 0..iterations {
                     let user = &self.new_users[index as usize % self.new_users.len()];
-                    self.conn
-                        .exec_drop(&self.insert, (&user.name, &user.hair_color))
-                        .await
-                        .expect("insert");
+                    self.conn.exec_drop(&self.insert, (&user.name, &user.hair_color)).await.expect("insert");
                     sum += self.conn.affected_rows();
                 }
             }
             Shape::Insert10k => {
                 for _ in 0..iterations {
-                    let mut tx = self
-                        .conn
-                        .start_transaction(TxOpts::default())
-                        .await
-                        .expect("begin");
-                    let rows = self
-                        .new_users
-                        .iter()
-                        .map(|user| (&user.name, &user.hair_color));
+                    let mut tx = self.conn.start_transaction(TxOpts::default()).await.expect("begin");
+                    let rows = self.new_users.iter().map(|user| (&user.name, &user.hair_color));
                     tx.exec_batch(&self.insert, rows).await.expect("insert");
                     tx.commit().await.expect("commit");
                     sum += self.new_users.len() as u64;

@@ -16,21 +16,14 @@ pub struct Raw {
 }
 
 fn connect(path: &str) -> Connection {
-    let db =
-        Connection::open_with_flags(path, OpenFlags::default()).expect("the database is there");
-    db.execute_batch(
-        "PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA foreign_keys = on",
-    )
-    .expect("pragmas");
+    let db = Connection::open_with_flags(path, OpenFlags::default()).expect("the database is there");
+    db.execute_batch("PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA foreign_keys = on")
+        .expect("pragmas");
     db
 }
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<User> {
-    Ok(User {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        hair_color: row.get(2)?,
-    })
+    Ok(User { id: row.get(0)?, name: row.get(1)?, hair_color: row.get(2)? })
 }
 
 fn point(db: &Mutex<Connection>, key: i64) -> u64 {
@@ -42,24 +35,14 @@ fn point(db: &Mutex<Connection>, key: i64) -> u64 {
 impl Raw {
     pub async fn open(url: String) -> Self {
         let path = url.trim_start_matches("sqlite:");
-        let shared = (0..CONNECTIONS)
-            .map(|_| Arc::new(Mutex::new(connect(path))))
-            .collect();
-        Self {
-            db: Arc::new(Mutex::new(connect(path))),
-            shared,
-            new_users: new_users(MANY),
-        }
+        let shared = (0..CONNECTIONS).map(|_| Arc::new(Mutex::new(connect(path)))).collect();
+        Self { db: Arc::new(Mutex::new(connect(path))), shared, new_users: new_users(MANY) }
     }
 }
 
 impl Peer for Raw {
     async fn clear(&mut self) {
-        self.db
-            .lock()
-            .expect("lock")
-            .execute("DELETE FROM bench_new", ())
-            .expect("delete");
+        self.db.lock().expect("lock").execute("DELETE FROM bench_new", ()).expect("delete");
     }
 
     async fn run(&mut self, shape: Shape, iterations: u64) -> u64 {
@@ -90,15 +73,9 @@ impl Peer for Raw {
                 let db = self.db.lock().expect("lock");
                 for _ in 0..iterations {
                     let mut statement = db.prepare_cached(SELECT).expect("prepare");
-                    let users: Vec<User> = statement
-                        .query_map([rows], read)
-                        .expect("select")
-                        .collect::<Result<_, _>>()
-                        .expect("select");
-                    sum = users
-                        .iter()
-                        .map(User::checksum)
-                        .fold(sum, u64::wrapping_add);
+                    let users: Vec<User> =
+                        statement.query_map([rows], read).expect("select").collect::<Result<_, _>>().expect("select");
+                    sum = users.iter().map(User::checksum).fold(sum, u64::wrapping_add);
                 }
             }
             Shape::Insert1 => {
@@ -106,23 +83,17 @@ impl Peer for Raw {
                 for index in 0..iterations {
                     let user = &self.new_users[index as usize % self.new_users.len()];
                     let mut statement = db.prepare_cached(INSERT).expect("prepare");
-                    sum += statement
-                        .execute(params![user.name, user.hair_color])
-                        .expect("insert") as u64;
+                    sum += statement.execute(params![user.name, user.hair_color]).expect("insert") as u64;
                 }
             }
             Shape::Insert10k => {
                 let mut db = self.db.lock().expect("lock");
                 for _ in 0..iterations {
-                    let tx = db
-                        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-                        .expect("begin");
+                    let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).expect("begin");
                     {
                         let mut statement = tx.prepare_cached(INSERT).expect("prepare");
                         for user in &self.new_users {
-                            sum += statement
-                                .execute(params![user.name, user.hair_color])
-                                .expect("insert") as u64;
+                            sum += statement.execute(params![user.name, user.hair_color]).expect("insert") as u64;
                         }
                     }
                     tx.commit().expect("commit");

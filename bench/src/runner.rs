@@ -33,19 +33,10 @@ struct Worker {
 
 impl Worker {
     fn start(name: &'static str, program: &str, words: &[&str]) -> Result<Self, Failure> {
-        let mut child = Command::new(program)
-            .args(words)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut child = Command::new(program).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = child.stdin.take().ok_or("no standard input")?;
         let output = BufReader::new(child.stdout.take().ok_or("no standard output")?);
-        let mut worker = Self {
-            name,
-            child,
-            input,
-            output,
-        };
+        let mut worker = Self { name, child, input, output };
         match worker.line()?.as_str() {
             "ready" => Ok(worker),
             other => Err(format!("{name} said {other:?} instead of ready").into()),
@@ -64,9 +55,7 @@ impl Worker {
     fn run(&mut self, shape: Shape, iterations: u64) -> Result<(f64, u64), Failure> {
         writeln!(self.input, "{} {iterations}", shape.name())?;
         let line = self.line()?;
-        let (nanos, checksum) = line
-            .split_once(' ')
-            .ok_or("expected NANOSECONDS CHECKSUM")?;
+        let (nanos, checksum) = line.split_once(' ').ok_or("expected NANOSECONDS CHECKSUM")?;
         Ok((nanos.parse::<f64>()? / iterations as f64, checksum.parse()?))
     }
 }
@@ -85,14 +74,9 @@ pub fn overhead(sqlx: &str, out: &str) -> Result<(), Failure> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("bench.db");
     let wanted = std::env::var("OARLOCK_BENCH_ENGINES").unwrap_or_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut table = Vec::new();
-    for engine in Engine::ALL
-        .into_iter()
-        .filter(|e| wanted.is_empty() || wanted.split(',').any(|w| w == e.name()))
-    {
+    for engine in Engine::ALL.into_iter().filter(|e| wanted.is_empty() || wanted.split(',').any(|w| w == e.name())) {
         let url = match engine {
             Engine::Sqlite => format!("sqlite:{}", file.display()),
             Engine::Postgres => std::env::var("OARLOCK_TEST_POSTGRES_URL")?,
@@ -139,18 +123,9 @@ fn measure(engine: Engine, shape: Shape, peers: &mut [Worker]) -> Result<Vec<Mea
         speed = speed.min(nanos);
     }
     if sums.iter().any(|sum| *sum != sums[0]) {
-        return Err(format!(
-            "{} {}: the peers read different rows: {sums:?}",
-            engine.name(),
-            shape.name()
-        )
-        .into());
+        return Err(format!("{} {}: the peers read different rows: {sums:?}", engine.name(), shape.name()).into());
     }
-    let most = if shape == Shape::Insert1 {
-        2_000
-    } else {
-        200_000
-    };
+    let most = if shape == Shape::Insert1 { 2_000 } else { 200_000 };
     let iterations = ((PASS.as_nanos() as f64 / speed) as u64).clamp(2, most);
     let mut times = vec![Vec::with_capacity(PASSES); peers.len()];
     for pass in 0..PASSES {

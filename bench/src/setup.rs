@@ -19,21 +19,11 @@ pub async fn fill(engine: Engine, url: &str) -> Result<(), Failure> {
          CREATE TABLE bench_new (id {key}, name VARCHAR(100) NOT NULL, hair_color VARCHAR(100))"
     ))
     .await?;
-    let rows: Vec<_> = new_users(ROWS)
-        .into_iter()
-        .map(|user| (user.id, user.name, user.hair_color))
-        .collect();
-    db.execute_many(
-        "INSERT INTO bench_users (id, name, hair_color) VALUES (?, ?, ?)",
-        rows,
-    )
-    .await?;
+    let rows: Vec<_> = new_users(ROWS).into_iter().map(|user| (user.id, user.name, user.hair_color)).collect();
+    db.execute_many("INSERT INTO bench_users (id, name, hair_color) VALUES (?, ?, ?)", rows).await?;
     match engine {
         Engine::Sqlite | Engine::Postgres => db.script("ANALYZE bench_users").await?,
-        Engine::Mysql => db
-            .execute("ANALYZE TABLE bench_users", ())
-            .await
-            .map(drop)?,
+        Engine::Mysql => db.execute("ANALYZE TABLE bench_users", ()).await.map(drop)?,
     }
     db.close().await?;
     Ok(())

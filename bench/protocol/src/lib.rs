@@ -58,14 +58,8 @@ pub enum Shape {
 }
 
 impl Shape {
-    pub const ALL: [Self; 6] = [
-        Self::PointSelect,
-        Self::PointSelect8x4,
-        Self::Select100,
-        Self::Select10k,
-        Self::Insert1,
-        Self::Insert10k,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::PointSelect, Self::PointSelect8x4, Self::Select100, Self::Select10k, Self::Insert1, Self::Insert10k];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -107,20 +101,13 @@ pub struct User {
 
 impl User {
     pub fn number(id: i64) -> Self {
-        Self {
-            id,
-            name: format!("User {id}"),
-            hair_color: (id % 2 == 0).then(|| format!("hair color {id}")),
-        }
+        Self { id, name: format!("User {id}"), hair_color: (id % 2 == 0).then(|| format!("hair color {id}")) }
     }
 
     /// What a reader must have seen to know the sum.
     pub fn checksum(&self) -> u64 {
         let text = self.name.len() + self.hair_color.as_ref().map_or(0, String::len);
-        self.id
-            .unsigned_abs()
-            .wrapping_mul(31)
-            .wrapping_add(text as u64)
+        self.id.unsigned_abs().wrapping_mul(31).wrapping_add(text as u64)
     }
 }
 
@@ -151,24 +138,16 @@ where
     F: Future<Output = P> + Send + 'static,
 {
     let runtime = match engine {
-        Engine::Sqlite => tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?,
-        Engine::Postgres | Engine::Mysql => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?,
+        Engine::Sqlite => tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
+        Engine::Postgres | Engine::Mysql => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
     };
-    let mut peer = runtime
-        .block_on(runtime.spawn(open()))
-        .map_err(io::Error::other)?;
+    let mut peer = runtime.block_on(runtime.spawn(open())).map_err(io::Error::other)?;
     let mut out = io::stdout().lock();
     writeln!(out, "ready")?;
     out.flush()?;
     for line in io::stdin().lock().lines() {
         let line = line?;
-        let (shape, iterations) = line
-            .split_once(' ')
-            .ok_or_else(|| io::Error::other("expected SHAPE ITERATIONS"))?;
+        let (shape, iterations) = line.split_once(' ').ok_or_else(|| io::Error::other("expected SHAPE ITERATIONS"))?;
         let shape = Shape::named(shape).ok_or_else(|| io::Error::other("unknown shape"))?;
         let iterations = iterations.parse().map_err(io::Error::other)?;
         let work = async move {
@@ -179,9 +158,7 @@ where
             let checksum = peer.run(shape, iterations).await;
             (peer, started.elapsed(), checksum)
         };
-        let (back, elapsed, checksum) = runtime
-            .block_on(runtime.spawn(work))
-            .map_err(io::Error::other)?;
+        let (back, elapsed, checksum) = runtime.block_on(runtime.spawn(work)).map_err(io::Error::other)?;
         peer = back;
         writeln!(out, "{} {checksum}", elapsed.as_nanos())?;
         out.flush()?;
