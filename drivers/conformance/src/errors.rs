@@ -1,7 +1,7 @@
 //! Rule 50: the same violation is the same kind everywhere.
 
 use oarlock_core::schema::{Check, Column, ForeignKey, Table, Type};
-use oarlock_core::{Conn, Db, DbExt, ErrorCategory, ErrorKind, Health, Result, TxState};
+use oarlock_core::{Conn, Db, DbExt, ErrorCategory, ErrorKind, Health, Result, TxOptions, TxState};
 
 use crate::bench::Bench;
 use crate::failure::{Verdict, refused, refused_as};
@@ -251,6 +251,35 @@ pub async fn r50_statement_timeout(bench: Bench) -> Verdict {
     assert_eq!(conn.fetch_value::<i64>("SELECT 42", ()).await?, 42);
     conn.ping().await?;
     assert_eq!(conn.lease().await?.connection().health(), Health::Ready);
+    Ok(())
+}
+
+/// A write where writes are refused is its own kind.
+pub async fn r50_read_only(bench: Bench) -> Verdict {
+    let conn = with_part(&bench).await?;
+    let begun = conn.begin_with(TxOptions::new().read_only()).await;
+    if !bench.capabilities().read_only_transactions {
+        refused(begun, ErrorKind::NotSupported, "a read-only transaction");
+        return Ok(());
+    }
+    drop(begun?);
+    for sql in [
+        "INSERT INTO item (id) VALUES (9)",
+        "UPDATE item SET n = 0",
+        "DELETE FROM part",
+        "CREATE TABLE made (id int)",
+        "DROP TABLE part",
+    ] {
+        let tx = conn.begin_with(TxOptions::new().read_only()).await?;
+        let error = refused(tx.execute(sql, ()).await, ErrorKind::ReadOnly, sql);
+        assert_eq!(error.category(), ErrorCategory::Operational);
+        tx.rollback().await?;
+    }
+    let tx = conn.begin_with(TxOptions::new().read_only()).await?;
+    let batch = tx.execute_many("INSERT INTO item (id) VALUES (?)", [(9,), (10,)]).await;
+    assert_eq!(refused(batch, ErrorKind::ReadOnly, "execute_many").batch_index(), Some(0));
+    tx.rollback().await?;
+    assert_eq!(count(&conn).await?, 3);
     Ok(())
 }
 

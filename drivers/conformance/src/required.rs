@@ -52,7 +52,6 @@ pub const MYSQL: Capabilities = {
     c.warnings = true;
     c.expression_indexes = true;
     c.column_origin = true;
-    c.schemas = true;
     c.max_parameters = 65_535;
     c
 };

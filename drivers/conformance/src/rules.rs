@@ -91,6 +91,7 @@ macro_rules! __rules {
             errors::r50_deadlock,
             errors::r50_lock_timeout,
             errors::r50_statement_timeout,
+            errors::r50_read_only,
             errors::r50_permission,
             session::r54_a_dropped_cursor_leaves_the_connection_correct,
             capabilities::r56_warnings_can_be_read,
