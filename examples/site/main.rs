@@ -7,27 +7,48 @@
 mod app;
 
 use std::env;
-use std::error::Error;
-use std::io::Write;
+use std::io::{Write, stderr, stdout};
+use std::process::ExitCode;
 
-use oarlock::{Pool, PoolOptions};
+use oarlock::{PoolOptions, Url};
+use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let url = env::var("DATABASE_URL").unwrap_or_else(|_| "sqlite:cities.db".to_owned());
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(stderr).with_max_level(tracing::Level::WARN).init();
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // Nothing is left to tell whom, where even this cannot be written.
+            let _ = writeln!(stderr(), "site: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), String> {
+    let database = env::var("DATABASE_URL").unwrap_or_else(|_| "sqlite:cities.db".to_owned());
     let address = env::var("SITE_ADDRESS").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
 
-    let pool: Pool = PoolOptions::new().max_size(8).connect(&url).await?;
-    let imported = app::setup::prepare(&pool).await?;
-    let listener = tokio::net::TcpListener::bind(&address).await?;
+    let listener = TcpListener::bind(&address).await.map_err(|error| {
+        format!("cannot listen on {address}: {error}; set SITE_ADDRESS to another address, such as 127.0.0.1:8080")
+    })?;
 
-    let mut out = std::io::stdout().lock();
+    // Unlike the text, a parsed URL is printed without its password.
+    let url = Url::parse(&database).map_err(|error| format!("DATABASE_URL: {error}"))?;
+    let unusable = |error| format!("cannot use the database {url}: {error}");
+    let pool = PoolOptions::new().max_size(8).connect(&database).await.map_err(unusable)?;
+    app::setup::create_table(&pool).await.map_err(unusable)?;
+    let imported = app::setup::import(&pool).await.map_err(unusable)?;
     if imported > 0 {
-        writeln!(out, "imported {imported} cities")?;
+        say(&format!("imported {imported} cities into {url}"))?;
     }
-    writeln!(out, "serving http://{}", listener.local_addr()?)?;
-    drop(out);
 
-    axum::serve(listener, app::router(pool)).await?;
-    Ok(())
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    say(&format!("serving http://{address} from {url}; Ctrl-C ends it"))?;
+    axum::serve(listener, app::router(pool)).await.map_err(|error| error.to_string())
+}
+
+fn say(line: &str) -> Result<(), String> {
+    writeln!(stdout(), "{line}").map_err(|error| error.to_string())
 }

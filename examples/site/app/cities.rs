@@ -2,6 +2,8 @@
 
 use oarlock::{Db, DbExt, FromRow, Pool, Result, Value, named};
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 /// How many cities a page lists.
 pub const PER_PAGE: i64 = 25;
@@ -82,23 +84,29 @@ pub struct Found {
     pub pages: i64,
 }
 
-const COLUMNS: &str =
-    "id, name, country, country_code, region, population, latitude, longitude, timezone";
+const COLUMNS: &str = "id, name, country, country_code, region, population, latitude, longitude, timezone";
 
-/// The form in which names are searched and sorted: the databases' own ideas of case differ.
+/// The form in which names are searched and sorted, without case and accents, so that "zurich" finds Zürich: the databases' own
+/// ideas of what is alike differ.
 pub fn search_form(name: &str) -> String {
-    name.to_lowercase()
+    name.nfd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase()
+}
+
+/// Tells whether a text can be in the database at all: PostgreSQL takes no NUL, and no name is that long.
+fn can_be_stored(text: &str) -> bool {
+    !text.contains('\0') && text.len() <= 2_000
 }
 
 pub async fn find(db: &Pool, filter: &Filter) -> Result<Found> {
+    if !can_be_stored(&filter.q) || !can_be_stored(&filter.country) {
+        return Ok(Found { cities: Vec::new(), total: 0, page: 1, pages: 0 });
+    }
     let mut conditions = vec!["1 = 1"];
     let mut values: Vec<Value> = Vec::new();
-    if !filter.q.trim().is_empty() {
+    let wanted = search_form(filter.q.trim());
+    if !wanted.is_empty() {
         conditions.push("search_name LIKE ? ESCAPE '!'");
-        let escaped = search_form(filter.q.trim())
-            .replace('!', "!!")
-            .replace('%', "!%")
-            .replace('_', "!_");
+        let escaped = wanted.replace('!', "!!").replace('%', "!%").replace('_', "!_");
         values.push(Value::Text(format!("%{escaped}%")));
     }
     if !filter.country.is_empty() {
@@ -106,39 +114,23 @@ pub async fn find(db: &Pool, filter: &Filter) -> Result<Found> {
         values.push(Value::Text(filter.country.clone()));
     }
     let conditions = conditions.join(" AND ");
-    let total: i64 = db
-        .fetch_value(
-            &format!("SELECT COUNT(*) FROM city WHERE {conditions}"),
-            &values,
-        )
-        .await?;
+    let total: i64 = db.fetch_value(&format!("SELECT COUNT(*) FROM city WHERE {conditions}"), &values).await?;
     let pages = (total + PER_PAGE - 1) / PER_PAGE;
     let page = filter.page.clamp(1, pages.max(1));
     values.extend([Value::I64(PER_PAGE), Value::I64((page - 1) * PER_PAGE)]);
     let order = filter.sort.order();
-    let sql =
-        format!("SELECT {COLUMNS} FROM city WHERE {conditions} ORDER BY {order} LIMIT ? OFFSET ?");
+    let sql = format!("SELECT {COLUMNS} FROM city WHERE {conditions} ORDER BY {order} LIMIT ? OFFSET ?");
     let cities = db.fetch_all(&sql, &values).await?;
-    Ok(Found {
-        cities,
-        total,
-        page,
-        pages,
-    })
+    Ok(Found { cities, total, page, pages })
 }
 
 /// Gives the countries' codes and names, by name.
 pub async fn countries(db: &Pool) -> Result<Vec<(String, String)>> {
-    db.fetch_all(
-        "SELECT DISTINCT country_code, country FROM city ORDER BY country, country_code",
-        (),
-    )
-    .await
+    db.fetch_all("SELECT DISTINCT country_code, country FROM city ORDER BY country, country_code", ()).await
 }
 
 pub async fn get(db: &Pool, id: i64) -> Result<Option<City>> {
-    db.fetch_one(&format!("SELECT {COLUMNS} FROM city WHERE id = ?"), (id,))
-        .await
+    db.fetch_one(&format!("SELECT {COLUMNS} FROM city WHERE id = ?"), (id,)).await
 }
 
 const INSERT: &str = "INSERT INTO city \
@@ -164,12 +156,9 @@ pub async fn insert(db: &Pool, city: &NewCity) -> Result<i64> {
         return db.fetch_value(&format!("{INSERT} RETURNING id"), row).await;
     }
     let outcome = db.execute(INSERT, row).await?;
-    outcome.last_insert_id.ok_or_else(|| {
-        oarlock::Error::new(
-            oarlock::ErrorKind::Internal,
-            "the database gave the new city no key",
-        )
-    })
+    outcome
+        .last_insert_id
+        .ok_or_else(|| oarlock::Error::new(oarlock::ErrorKind::Internal, "the database gave the new city no key"))
 }
 
 /// Adds many cities, all or none, and gives their number.
@@ -218,9 +207,5 @@ pub async fn update(db: &Pool, id: i64, city: &NewCity) -> Result<bool> {
 
 /// Deletes a city; `false` when there is none.
 pub async fn delete(db: &Pool, id: i64) -> Result<bool> {
-    Ok(db
-        .execute("DELETE FROM city WHERE id = ?", (id,))
-        .await?
-        .rows_affected
-        == Some(1))
+    Ok(db.execute("DELETE FROM city WHERE id = ?", (id,)).await?.rows_affected == Some(1))
 }

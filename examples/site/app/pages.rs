@@ -55,7 +55,11 @@ pub fn list(filter: &Filter, found: &Found, countries: &[(String, String)]) -> M
             @if found.total == 0 {
                 p.empty { "No city fits. Try a shorter part of its name, or another country." }
             } @else {
-                p.count { (thousands(first)) "–" (thousands(last)) " of " (thousands(found.total)) " cities" }
+                p.count {
+                    @if found.total == 1 { "1 city" } @else {
+                        (thousands(first)) "–" (thousands(last)) " of " (thousands(found.total)) " cities"
+                    }
+                }
                 table {
                     thead { tr { th { "City" } th { "Country" } th.number { "Population" } th { "Time zone" } } }
                     tbody {
@@ -69,7 +73,7 @@ pub fn list(filter: &Filter, found: &Found, countries: &[(String, String)]) -> M
                         }
                     }
                 }
-                nav.pages aria-label="Pages" {
+                @if found.pages > 1 { nav.pages aria-label="Pages" {
                     @if found.page > 1 {
                         a href=(address(filter, found.page - 1)) rel="prev" { "← Previous" }
                     } @else { span {} }
@@ -77,7 +81,7 @@ pub fn list(filter: &Filter, found: &Found, countries: &[(String, String)]) -> M
                     @if found.page < found.pages {
                         a href=(address(filter, found.page + 1)) rel="next" { "Next →" }
                     } @else { span {} }
-                }
+                } }
             }
         },
     )
@@ -95,14 +99,14 @@ pub fn show(city: &City, done: Option<&str>) -> Markup {
             h1 { (city.name) }
             dl {
                 dt { "Country" } dd { (city.country) " (" (city.country_code) ")" }
-                dt { "Region" } dd { (city.region) }
+                @if !city.region.is_empty() { dt { "Region" } dd { (city.region) } }
                 dt { "Population" } dd { (thousands(city.population)) }
-                dt { "Place" } dd { (city.latitude) "°, " (city.longitude) "°" }
+                dt { "Place" } dd { (degrees(city.latitude, ["N", "S"])) ", " (degrees(city.longitude, ["E", "W"])) }
                 dt { "Time zone" } dd { (city.timezone) }
             }
             div.actions {
                 a.button href=(format!("/city/{}/edit", city.id)) { "Edit" }
-                form method="post" action=(format!("/city/{}/delete", city.id)) {
+                form method="post" action=(format!("/city/{}/delete", city.id)) onsubmit="return confirm('Delete this city?')" {
                     button.danger type="submit" { "Delete" }
                 }
             }
@@ -113,27 +117,18 @@ pub fn show(city: &City, done: Option<&str>) -> Markup {
 /// The form, empty or filled, with messages beside the fields they are about.
 pub fn form(id: Option<i64>, form: &CityForm, messages: &[Message]) -> Markup {
     let (title, action, back) = match id {
-        Some(id) => (
-            "Edit a city",
-            format!("/city/{id}/edit"),
-            format!("/city/{id}"),
-        ),
+        Some(id) => ("Edit a city", format!("/city/{id}/edit"), format!("/city/{id}")),
         None => ("Add a city", "/city/new".to_owned(), "/".to_owned()),
     };
     let fields = [
-        ("name", "Name", &form.name, "text"),
-        ("country", "Country", &form.country, "text"),
-        (
-            "country_code",
-            "Country code (two letters)",
-            &form.country_code,
-            "text",
-        ),
-        ("region", "Region", &form.region, "text"),
-        ("population", "Population", &form.population, "numeric"),
-        ("latitude", "Latitude", &form.latitude, "decimal"),
-        ("longitude", "Longitude", &form.longitude, "decimal"),
-        ("timezone", "Time zone", &form.timezone, "text"),
+        ("name", "Name", "", &form.name, "text"),
+        ("country", "Country", "", &form.country, "text"),
+        ("country_code", "Country code", "two letters", &form.country_code, "text"),
+        ("region", "Region", "a code; may be empty", &form.region, "text"),
+        ("population", "Population", "", &form.population, "numeric"),
+        ("latitude", "Latitude", "degrees, north is positive", &form.latitude, "decimal"),
+        ("longitude", "Longitude", "degrees, east is positive", &form.longitude, "decimal"),
+        ("timezone", "Time zone", "such as Europe/Oslo", &form.timezone, "text"),
     ];
     frame(
         title,
@@ -143,10 +138,10 @@ pub fn form(id: Option<i64>, form: &CityForm, messages: &[Message]) -> Markup {
                 p.error role="alert" { "The city was not saved: see below what is wrong." }
             }
             form.city method="post" action=(action) novalidate {
-                @for (name, label, value, mode) in fields {
+                @for (name, label, hint, value, mode) in fields {
                     @let said = messages.iter().find(|(field, _)| *field == name);
                     div.field.wrong[said.is_some()] {
-                        label for=(name) { (label) }
+                        label for=(name) { (label) @if !hint.is_empty() { span.hint { " – " (hint) } } }
                         input id=(name) name=(name) value=(value) inputmode=(mode) aria-invalid[said.is_some()];
                         @if let Some((_, message)) = said { p.message { (label) " " (message) "." } }
                     }
@@ -161,23 +156,19 @@ pub fn form(id: Option<i64>, form: &CityForm, messages: &[Message]) -> Markup {
 }
 
 pub fn message(title: &str, text: &str) -> Markup {
-    frame(
-        title,
-        &html! { h1 { (title) } p.error role="alert" { (text) } p { a href="/" { "Back to the list" } } },
-    )
+    frame(title, &html! { h1 { (title) } p.error role="alert" { (text) } p { a href="/" { "Back to the list" } } })
 }
 
 /// The list's address for another page of the same search.
 fn address(filter: &Filter, page: i64) -> String {
-    let encode = |text: &str| {
-        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-    };
-    format!(
-        "/?q={}&country={}&sort={}&page={page}",
-        encode(&filter.q),
-        encode(&filter.country),
-        filter.sort.word()
-    )
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    format!("/?q={}&country={}&sort={}&page={page}", encode(&filter.q), encode(&filter.country), filter.sort.word())
+}
+
+/// Writes a coordinate by its half of the globe.
+fn degrees(angle: f64, [positive, negative]: [&str; 2]) -> String {
+    format!("{}° {}", angle.abs(), if angle < 0.0 { negative } else { positive })
 }
 
 /// Writes a number with thin spaces between its thousands.
