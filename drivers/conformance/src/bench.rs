@@ -18,7 +18,7 @@ use crate::fragments::Fragments;
 use crate::setup::{Place, Setup};
 
 /// How long a rule may take: more is a hang.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// How a rule gets its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,18 +134,18 @@ where
             return;
         };
         let mut task = tokio::spawn(body(bench.clone()));
-        let ended = tokio::time::timeout(LIMIT, &mut task).await;
-        if ended.is_err() {
+        let ended = tokio::time::timeout(LIMIT, &mut task).await.ok();
+        if ended.is_none() {
             task.abort();
             // The rule's connections go away with it, or the database could not be removed.
             let _ = task.await;
         }
         let left = clean(&bench).await;
         match ended {
-            Err(_) => panic!("{rule} did not end within {} seconds", LIMIT.as_secs()),
-            Ok(Err(failure)) => resume_unwind(failure.into_panic()),
-            Ok(Ok(Err(failure))) => panic!("{rule}: {failure:?}"),
-            Ok(Ok(Ok(()))) => assert!(left.is_empty(), "{rule} left behind: {}", left.join(", ")),
+            None => panic!("{rule} did not end within {} seconds", LIMIT.as_secs()),
+            Some(Err(failure)) => resume_unwind(failure.into_panic()),
+            Some(Ok(Err(failure))) => panic!("{rule}: {failure:?}"),
+            Some(Ok(Ok(()))) => assert!(left.is_empty(), "{rule} left behind: {}", left.join(", ")),
         }
     });
 }

@@ -15,7 +15,7 @@ use oarlock_core::{
 };
 
 use crate::batch::{Batch, Set};
-use crate::expectation::{Given, Line};
+use crate::expectation::{Affected, Given, Line};
 use crate::script::{Script, same_text};
 
 /// A connection of a [`Mock`](crate::Mock).
@@ -81,8 +81,13 @@ impl MockConnection {
         Ok(line)
     }
 
-    fn outcome(&self, line: &Line, by_default: Option<u64>) -> Outcome {
-        Outcome::rows(line.affected.unwrap_or(by_default))
+    fn outcome(&self, line: &Line, given: usize) -> Outcome {
+        let affected = match line.affected {
+            Affected::Given => u64::try_from(given).ok(),
+            Affected::Rows(rows) => Some(rows),
+            Affected::Uncounted => None,
+        };
+        Outcome::rows(affected)
             .with_last_insert_id(line.inserted)
             .with_warnings(u32::try_from(self.notices.len()).unwrap_or(u32::MAX))
     }
@@ -99,7 +104,7 @@ impl MockConnection {
             error => {
                 self.columns = sets.front().map(|set| Arc::clone(&set.columns)).unwrap_or_default();
                 let rows = sets.back().map_or(0, |set| set.rows.len());
-                let outcome = self.outcome(&line, u64::try_from(rows).ok());
+                let outcome = self.outcome(&line, rows);
                 self.statement = Some(Statement { sets, next: 0, error, outcome });
                 Ok(())
             }
@@ -117,7 +122,7 @@ impl MockConnection {
         let mut line = self.take(many.sql, &rows)?;
         match line.error.take() {
             Some(error) => Err(error),
-            None => Ok(self.outcome(&line, u64::try_from(many.rows).ok())),
+            None => Ok(self.outcome(&line, many.rows)),
         }
     }
 

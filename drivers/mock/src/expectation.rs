@@ -25,7 +25,11 @@ impl Given {
         let names = bindings.names().expect("an expectation's parameters all have names, or none has");
         Self {
             names: names.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
-            values: bindings.values().iter().map(|value| ValueRef::to_owned(*value).expect("its values can be owned")).collect(),
+            values: bindings
+                .values()
+                .iter()
+                .map(|value| ValueRef::to_owned(*value).expect("its values can be owned"))
+                .collect(),
         }
     }
 
@@ -46,13 +50,25 @@ impl Given {
     }
 }
 
+/// How many rows an answer says were affected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Affected {
+    /// The number of rows that the answer gives, or of an `execute_many`.
+    #[default]
+    Given,
+    /// This number.
+    Rows(u64),
+    /// No number, as after DDL.
+    Uncounted,
+}
+
 /// The expected statement and its answer, as the script keeps them.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     pub(crate) sql: String,
     pub(crate) rows: Option<Vec<Given>>,
     pub(crate) sets: Vec<Set>,
-    pub(crate) affected: Option<Option<u64>>,
+    pub(crate) affected: Affected,
     pub(crate) inserted: Option<i64>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) error: Option<Error>,
@@ -127,20 +143,20 @@ impl<'m> Expectation<'m> {
     /// Answers with a number of affected rows.
     #[allow(clippy::return_self_not_must_use)] // The expectation stands in the script already.
     pub fn affects(self, rows: u64) -> Self {
-        self.set(|line| line.affected = Some(Some(rows)))
+        self.set(|line| line.affected = Affected::Rows(rows))
     }
 
     /// Answers as DDL does: without a number of affected rows.
     #[allow(clippy::return_self_not_must_use)] // The expectation stands in the script already.
     pub fn affects_nothing_countable(self) -> Self {
-        self.set(|line| line.affected = Some(None))
+        self.set(|line| line.affected = Affected::Uncounted)
     }
 
     /// Answers that one row was inserted, under this generated key.
     #[allow(clippy::return_self_not_must_use)] // The expectation stands in the script already.
     pub fn inserts(self, id: i64) -> Self {
         self.set(|line| {
-            line.affected = Some(Some(1));
+            line.affected = Affected::Rows(1);
             line.inserted = Some(id);
         })
     }

@@ -73,23 +73,15 @@ fn quote(flavor: Flavor, text: &str) -> Option<String> {
 }
 
 fn array(elements: &[Value]) -> Option<String> {
-    let mut out = String::from("'{");
-    for (index, element) in elements.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
+    let elements = elements.iter().map(|element| match element {
+        Value::Null => Some("NULL".to_owned()),
+        Value::I64(number) => Some(number.to_string()),
+        Value::Text(text) => {
+            Some(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\'', "''")))
         }
-        match element {
-            Value::Null => out.push_str("NULL"),
-            Value::I64(number) => out.push_str(&number.to_string()),
-            Value::Text(text) => {
-                let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\'', "''");
-                out.push_str(&format!("\"{text}\""));
-            }
-            _ => return None,
-        }
-    }
-    out.push_str("}'");
-    Some(out)
+        _ => None,
+    });
+    Some(format!("'{{{}}}'", elements.collect::<Option<Vec<_>>>()?.join(",")))
 }
 
 fn hex(bytes: &[u8]) -> String {

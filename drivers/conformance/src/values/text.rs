@@ -8,6 +8,8 @@ use super::trip::{column_of, round_trips, round_trips_in};
 use crate::bench::Bench;
 use crate::failure::{Verdict, refused};
 
+type Held = (i64, Option<String>, Option<Vec<u8>>);
+
 /// NULL, empty text and empty bytes stay distinct.
 pub async fn r40_null_and_empty_stay_distinct(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
@@ -17,7 +19,7 @@ pub async fn r40_null_and_empty_stay_distinct(bench: Bench) -> Verdict {
         .column(Column::new("b", Type::Bytes).nullable())
         .primary_key(["id"]);
     bench.create(&conn, &table).await?;
-    let rows: Vec<(i64, Option<String>, Option<Vec<u8>>)> = vec![
+    let rows: Vec<Held> = vec![
         (1, None, None),
         (2, Some(String::new()), None),
         (3, None, Some(Vec::new())),
@@ -26,7 +28,6 @@ pub async fn r40_null_and_empty_stay_distinct(bench: Bench) -> Verdict {
     for row in &rows {
         conn.execute("INSERT INTO held (id, t, b) VALUES (?, ?, ?)", (row.0, &row.1, &row.2)).await?;
     }
-    type Held = (i64, Option<String>, Option<Vec<u8>>);
     assert_eq!(conn.fetch_all::<Held>("SELECT id, t, b FROM held ORDER BY id", ()).await?, rows);
     assert_eq!(conn.fetch_all::<Held>("SELECT id, t, b FROM held WHERE id > ? ORDER BY id", (0,)).await?, rows);
     let nulls: (i64, i64) = conn.require_one("SELECT count(t), count(b) FROM held", ()).await?;
