@@ -30,7 +30,8 @@ pub(crate) struct Arena {
 
 impl Arena {
     pub(crate) fn new(decoders: Arc<[Decoder]>) -> Self {
-        Self { decoders, cells: Vec::new(), bytes: Vec::new(), rows: 0 }
+        // Room for a row of usual size, which is all that most results have.
+        Self { cells: Vec::with_capacity(decoders.len()), bytes: Vec::with_capacity(64), decoders, rows: 0 }
     }
 
     /// Makes an empty arena for more rows of the same result, with room for as many.

@@ -70,6 +70,8 @@ struct Home {
 #[derive(Debug)]
 struct Open {
     rest: Option<(Arc<Arena>, usize)>,
+    /// Where more rows are, or come from.
+    queue: Option<Arc<Queue>>,
     /// How it ended, once it has; until then the session is away.
     ended: Option<Result<Outcome>>,
 }
@@ -117,14 +119,17 @@ impl SqliteConnection {
     /// Sends the session to a worker with a job.
     fn send(&mut self, queue: Option<Arc<Queue>>, job: impl FnOnce(&mut Session) -> Result<Ended> + Send + 'static) {
         let (sender, home) = oneshot::channel();
-        match std::mem::replace(&mut self.place, Place::Away { home, queue: queue.clone() }) {
-            Place::Here(mut session) => worker::spawn(move || {
-                session.guard.stream(queue);
-                let ended = job(&mut session);
-                session.guard.stream(None);
-                // If nobody waits any more, the session ends here, on a thread that may block.
-                drop(sender.send(Home { session, ended }));
-            }),
+        match std::mem::replace(&mut self.place, Place::Away { home, queue }) {
+            Place::Here(mut session) => {
+                let writers = self.writers.clone();
+                worker::spawn(move || {
+                    let ended = job(&mut session);
+                    // If nobody waits any more, the session ends here, on a thread that may block.
+                    if let Err(home) = sender.send(Home { session, ended }) {
+                        drop(writers.close(*home.session));
+                    }
+                });
+            }
             elsewhere => self.place = elsewhere,
         }
     }
@@ -142,7 +147,6 @@ impl SqliteConnection {
             }
             Err(_) => {
                 self.place = Place::Closed;
-                self.open = None;
                 Poll::Ready(Err(lost()))
             }
         }
@@ -219,7 +223,8 @@ impl SqliteConnection {
         let Some(ran) = session.run_here(query)? else { return Ok(false) };
         self.tx = session.tx_state();
         self.columns = ran.columns;
-        self.open = Some(Open { rest: ran.rows.map(|rows| (Arc::new(rows), 0)), ended: Some(Ok(ran.outcome)) });
+        let rest = ran.rows.map(|rows| (Arc::new(rows), 0));
+        self.open = Some(Open { rest, queue: None, ended: Some(Ok(ran.outcome)) });
         Ok(true)
     }
 
@@ -266,8 +271,7 @@ impl SqliteConnection {
                 Some(outcome)
             }
         };
-        let rest = outcome.and_then(|_| queue.take_rest()).map(|arena| (Arc::new(arena), 0));
-        self.open = Some(Open { rest, ended: outcome.map(Ok) });
+        self.open = Some(Open { rest: None, queue: Some(queue), ended: outcome.map(Ok) });
         Ok(Ended::Done(outcome.unwrap_or_default()))
     }
 
@@ -277,32 +281,34 @@ impl SqliteConnection {
             if let Some(batch) = open.hand_out(max.max(1)) {
                 return Poll::Ready(Ok(Some(batch)));
             }
-            match open.ended.take() {
-                Some(Ok(outcome)) => {
-                    open.ended = Some(Ok(outcome));
-                    return Poll::Ready(Ok(None));
-                }
+            let arena = match (&open.queue, &open.ended) {
+                (Some(queue), None) => match queue.poll_take(cx) {
+                    Poll::Ready(arena) => Some(arena),
+                    Poll::Pending => {
+                        let ended = ready!(self.poll_home(cx)).map(outcome);
+                        if let Some(open) = &mut self.open {
+                            open.ended = Some(ended);
+                        }
+                        continue;
+                    }
+                },
+                (Some(queue), Some(_)) => queue.take(),
+                (None, _) => None,
+            };
+            if let Some(arena) = arena {
+                open.rest = Some((Arc::new(arena), 0));
+                continue;
+            }
+            return Poll::Ready(match open.ended.take() {
                 Some(Err(error)) => {
                     self.open = None;
-                    return Poll::Ready(Err(error));
+                    Err(error)
                 }
-                None => {}
-            }
-            let Place::Away { queue: Some(queue), .. } = &self.place else { return Poll::Ready(Err(lost())) };
-            let queue = Arc::clone(queue);
-            let arena = match queue.poll_take(cx) {
-                Poll::Ready(arena) => Some(arena),
-                Poll::Pending => {
-                    let ended = ready!(self.poll_home(cx));
-                    if let Some(open) = &mut self.open {
-                        open.ended = Some(ended.map(outcome));
-                    }
-                    queue.take_rest()
+                ended => {
+                    open.ended = ended;
+                    Ok(None)
                 }
-            };
-            if let (Some(open), Some(arena)) = (&mut self.open, arena) {
-                open.rest = Some((Arc::new(arena), 0));
-            }
+            });
         }
     }
 
@@ -311,10 +317,10 @@ impl SqliteConnection {
             return Poll::Ready(Err(Error::interface("no statement is open on this connection")));
         };
         open.rest = None;
-        let ended = match open.ended.take() {
-            Some(ended) => ended,
-            None => {
-                if let Place::Away { queue: Some(queue), .. } = &self.place {
+        let ended = match (open.ended.take(), &open.queue) {
+            (Some(ended), _) => ended,
+            (None, queue) => {
+                if let Some(queue) = queue {
                     queue.close();
                 }
                 ready!(self.poll_home(cx)).map(outcome)
@@ -375,7 +381,7 @@ impl Connection for SqliteConnection {
             Some(_) => ready!(self.poll_end(cx)),
         };
         let outcome = ended?;
-        self.open = Some(Open { rest: None, ended: Some(Ok(outcome)) });
+        self.open = Some(Open { rest: None, queue: None, ended: Some(Ok(outcome)) });
         Poll::Ready(Ok(false))
     }
 
@@ -506,7 +512,8 @@ impl Connection for SqliteConnection {
             let Place::Here(session) = std::mem::replace(&mut self.place, Place::Closed) else { return Ok(()) };
             self.tx = TxState::Auto;
             let (sender, done) = oneshot::channel();
-            worker::spawn(move || drop(sender.send(session.close())));
+            let writers = self.writers.clone();
+            worker::spawn(move || drop(sender.send(writers.close(*session))));
             done.await.map_err(|_| lost())?
         })
     }
@@ -531,7 +538,8 @@ impl Drop for SqliteConnection {
     fn drop(&mut self) {
         self.stop();
         if let Place::Here(session) = std::mem::replace(&mut self.place, Place::Closed) {
-            worker::spawn(move || drop(session));
+            let writers = self.writers.clone();
+            worker::spawn(move || drop(writers.close(*session)));
         }
     }
 }
@@ -555,7 +563,7 @@ impl Session {
         self.db.is_autocommit() && !self.dirty && !self.touched
     }
 
-    fn close(self) -> Result<()> {
+    pub(crate) fn close(self) -> Result<()> {
         let Self { db, turn, .. } = self;
         let result = db.close().map_err(|(_, error)| from_rusqlite(error, None));
         drop(turn);

@@ -100,6 +100,8 @@ fn by_message(message: &str) -> ErrorKind {
         K::ObjectNotFound
     } else if message.contains(" already exists") || begins(&["there is already ", "duplicate column name: "]) {
         K::AlreadyExists
+    } else if begins(&["variable number must be ", "too many SQL variables"]) {
+        K::Parameters
     } else if begins(&["integer overflow"]) {
         K::OutOfRange
     } else if begins(&["malformed JSON", "JSON ", "bad JSON ", "datatype mismatch"]) {

@@ -7,27 +7,27 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, InterruptHandle};
 
-use crate::queue::Queue;
+use crate::queue;
 
 /// How many of its operations SQLite runs between two questions: one or two microseconds.
 const OPERATIONS: i32 = 100;
 
-/// No deadline.
+/// No budget, no deadline.
 const NEVER: u64 = u64::MAX;
 
 /// The state that a connection's callbacks look at. It is shared by whoever holds the connection's front and by the
 /// thread on which a statement runs.
 pub(crate) struct Guard {
     born: Instant,
-    /// Until when the statement may run, in nanoseconds since `born`.
+    /// For how long a statement may run on a thread that must not block, in nanoseconds.
+    budget: AtomicU64,
+    /// Until when it may run, in nanoseconds since `born`; known once it has run for a while.
     deadline: AtomicU64,
     /// The statement is wanted no more.
     stop: AtomicBool,
     /// The statement runs on a thread that must not sleep.
     inline: AtomicBool,
     busy_timeout: AtomicU64,
-    streaming: AtomicBool,
-    queue: Mutex<Option<Arc<Queue>>>,
     interrupt: Mutex<Option<InterruptHandle>>,
 }
 
@@ -35,12 +35,11 @@ impl Guard {
     pub(crate) fn new(busy_timeout: Duration) -> Self {
         Self {
             born: Instant::now(),
+            budget: AtomicU64::new(NEVER),
             deadline: AtomicU64::new(NEVER),
             stop: AtomicBool::new(false),
             inline: AtomicBool::new(false),
             busy_timeout: AtomicU64::new(nanos(busy_timeout)),
-            streaming: AtomicBool::new(false),
-            queue: Mutex::new(None),
             interrupt: Mutex::new(None),
         }
     }
@@ -64,14 +63,21 @@ impl Guard {
         if self.stop.load(Ordering::Relaxed) {
             return true;
         }
-        if self.streaming.load(Ordering::Relaxed)
-            && let Some(queue) = &*self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-        {
-            queue.nudge();
+        if !self.inline.load(Ordering::Relaxed) {
+            queue::nudge();
+            return false;
         }
-        match self.deadline.load(Ordering::Relaxed) {
+        match self.budget.load(Ordering::Relaxed) {
             NEVER => false,
-            deadline => nanos(self.born.elapsed()) >= deadline,
+            budget => {
+                let now = nanos(self.born.elapsed());
+                // The clock starts with the first question: a statement too short to be asked never reads it.
+                let deadline = self.deadline.load(Ordering::Relaxed);
+                if deadline == NEVER {
+                    self.deadline.store(now + budget, Ordering::Relaxed);
+                }
+                now >= deadline
+            }
         }
     }
 
@@ -116,28 +122,16 @@ impl Guard {
         self.stop.store(false, Ordering::Relaxed);
     }
 
-    /// Has the queue nudged while a statement fills it.
-    pub(crate) fn stream(&self, queue: Option<Arc<Queue>>) {
-        self.streaming.store(queue.is_some(), Ordering::Relaxed);
-        *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = queue;
-    }
-
-    /// Marks that what runs until the mark is dropped must neither sleep nor, where a budget is given, run past it.
-    pub(crate) fn inline(&self, start: Instant, budget: Option<Duration>) -> Inline<'_> {
-        let deadline = budget.map_or(NEVER, |budget| nanos(start.duration_since(self.born) + budget));
-        self.deadline.store(deadline, Ordering::Relaxed);
+    /// Marks that what runs now must neither sleep nor, where a budget is given, run much past it.
+    pub(crate) fn enter(&self, budget: Option<Duration>) {
+        self.budget.store(budget.map_or(NEVER, nanos), Ordering::Relaxed);
+        self.deadline.store(NEVER, Ordering::Relaxed);
         self.inline.store(true, Ordering::Relaxed);
-        Inline(self)
     }
-}
 
-/// The mark of a statement that runs on the caller's thread.
-pub(crate) struct Inline<'g>(&'g Guard);
-
-impl Drop for Inline<'_> {
-    fn drop(&mut self) {
-        self.0.inline.store(false, Ordering::Relaxed);
-        self.0.deadline.store(NEVER, Ordering::Relaxed);
+    /// Takes the mark back.
+    pub(crate) fn leave(&self) {
+        self.inline.store(false, Ordering::Relaxed);
     }
 }
 

@@ -9,7 +9,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oarlock_core::connection::Query;
 use oarlock_core::lex::Verb;
@@ -32,8 +32,14 @@ const BUDGET: Duration = Duration::from_micros(100);
 /// The largest text or blob that a statement here may meet, in bytes.
 const LARGEST: u16 = u16::MAX;
 
-/// How long a thread may run statements before it lets other tasks run.
-const STINT: Duration = Duration::from_micros(30);
+/// How much work a thread may do before it lets other tasks run, in SQLite's operations: some 30 microseconds.
+const STINT: u32 = 2000;
+
+/// What a statement costs before its first operation.
+const STATEMENT: u32 = 100;
+
+/// A read that did less than this when its budget ran out was kept from working, by the system or the disk.
+const WORK: u32 = 1000;
 
 /// A statement that ran to its end.
 pub(crate) struct Ran {
@@ -43,14 +49,19 @@ pub(crate) struct Ran {
 }
 
 thread_local! {
-    /// How long this thread has run statements since it let other tasks run.
-    static SPENT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// How much work this thread has done since it let other tasks run.
+    static DONE: Cell<u32> = const { Cell::new(0) };
+}
+
+fn count(operations: u32) {
+    DONE.set(DONE.get().saturating_add(STATEMENT).saturating_add(operations));
 }
 
 /// Lets other tasks run, if statements have held this thread for a while.
+#[inline]
 pub(crate) async fn pause() {
-    if SPENT.get() > STINT {
-        SPENT.set(Duration::ZERO);
+    if DONE.get() > STINT {
+        DONE.set(0);
         tokio::task::yield_now().await;
     }
 }
@@ -58,13 +69,13 @@ pub(crate) async fn pause() {
 /// Rows of a statement that runs here.
 #[derive(Default)]
 struct Buffer {
-    columns: Arc<[Column]>,
+    columns: Option<Arc<[Column]>>,
     rows: Option<Arena>,
 }
 
 impl Sink for Buffer {
     fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, _: bool) {
-        self.columns = Arc::clone(columns);
+        self.columns = Some(Arc::clone(columns));
         self.rows = (!columns.is_empty()).then(|| Arena::new(Arc::clone(decoders)));
     }
 
@@ -88,26 +99,29 @@ impl Session {
             return Ok(None);
         }
         self.admit(&prepared, query.guarded)?;
-        let start = Instant::now();
         let mut buffer = Buffer::default();
         let result = match prepared.program.route {
-            Route::Read => self.run_bounded(start, query, &prepared, &mut buffer),
+            Route::Read => self.run_bounded(query, &prepared, &mut buffer),
             Route::Write | Route::Control | Route::Worker => {
-                let guard = Arc::clone(&self.guard);
-                let _here = guard.inline(start, None);
-                self.run(query.sql, &prepared, query.params, &mut buffer)
+                self.guard.enter(None);
+                let result = self.run(query.sql, &prepared, query.params, &mut buffer);
+                self.guard.leave();
+                result
             }
         };
-        SPENT.set(SPENT.get() + start.elapsed());
+        count(self.operations);
         match result {
             Ok(outcome) => {
-                Ok(Some(Ran { columns: buffer.columns, rows: buffer.rows.filter(|rows| rows.rows() > 0), outcome }))
+                let rows = buffer.rows.filter(|rows| rows.rows() > 0);
+                Ok(Some(Ran { columns: buffer.columns.unwrap_or_default(), rows, outcome }))
             }
             Err(Failure::Sqlite(error)) if is_busy(&error) => Ok(None),
             Err(Failure::Sqlite(error))
                 if prepared.program.route == Route::Read && (is_interrupt(&error) || is_too_big(&error)) =>
             {
-                prepared.banish();
+                if self.operations >= WORK || is_too_big(&error) {
+                    prepared.banish();
+                }
                 Ok(None)
             }
             Err(failure) => Err(failure.into_error(&prepared)),
@@ -116,15 +130,14 @@ impl Session {
 
     fn run_bounded(
         &mut self,
-        start: Instant,
         query: &Query<'_>,
         prepared: &Arc<Prepared>,
         buffer: &mut Buffer,
     ) -> Result<Outcome, Failure> {
-        let guard = Arc::clone(&self.guard);
-        let _here = guard.inline(start, Some(BUDGET));
         let usual = self.db.set_limit(Limit::SQLITE_LIMIT_LENGTH, LARGEST.into())?;
+        self.guard.enter(Some(BUDGET));
         let result = self.run(query.sql, prepared, query.params, buffer);
+        self.guard.leave();
         self.db.set_limit(Limit::SQLITE_LIMIT_LENGTH, usual)?;
         result
     }
@@ -161,12 +174,10 @@ impl Session {
         if !self.options.inline || self.touched {
             return Ok(false);
         }
-        let guard = Arc::clone(&self.guard);
-        let start = Instant::now();
-        let here = guard.inline(start, None);
+        self.guard.enter(None);
         let result = work(self);
-        drop(here);
-        SPENT.set(SPENT.get() + start.elapsed());
+        self.guard.leave();
+        count(0);
         match result {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == oarlock_core::ErrorKind::LockTimeout => Ok(false),

@@ -1,9 +1,13 @@
 //! Rows on their way from the thread that runs a statement to the one that reads them.
 //!
-//! The runner puts one row after the other into an arena, the reader takes the arena as it is: a row is there as soon as
-//! SQLite gave it, and rows that are not waited for travel together. To wake a reader costs as much as a hundred rows, so
-//! it is done when there is a full batch, when rows come slowly, or when SQLite has worked for a while since the last take.
+//! The runner collects rows in an arena of its own and puts it into the queue when it is full. A reader who waits gets what
+//! there is sooner: when rows come slowly, and when SQLite has worked for a while since the last one; but not each row by
+//! itself, for to wake a reader costs as much as a hundred rows. SQLite's progress callback sees to that while it works on
+//! the next row, so the arena is where the callback can reach it: with the thread.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -15,58 +19,38 @@ use crate::arena::Arena;
 use crate::decode::Decoder;
 use crate::run::{Flow, Sink};
 
-/// As many rows as a reader asks for at a time.
-const BATCH: usize = 256;
+/// An arena is full with this many rows, as a reader asks for by default, or this many bytes.
+const ROWS: usize = 256;
+const BYTES: usize = 1 << 18;
 
-/// The runner waits when this much has not been taken.
-const FULL_ROWS: usize = 2 * BATCH;
-const FULL_BYTES: usize = 1 << 20;
+/// The runner waits when this many arenas have not been taken.
+const DEPTH: usize = 2;
 
 /// Rows that come slower than this are worth a wake-up each.
 const SLOW: Duration = Duration::from_micros(500);
 
-/// How many nudges, a hundred of SQLite's operations each, a row waits for company.
+/// How many times the progress callback asks, each time after a hundred of SQLite's operations, before it has the reader
+/// woken.
 const PATIENCE: u32 = 64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
+    /// There is a reader in the state; the runner looks here first, at no cost.
+    waiting: AtomicBool,
     room: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// When the statement had made its first step; what it writes is written then.
-    begun: Option<Instant>,
-    /// Whether the statement only reads: stopping it loses nothing.
+    /// The statement has made its first step; what it writes is written then.
+    begun: bool,
+    /// The statement only reads: stopping it loses nothing.
     reads: bool,
     columns: Option<Arc<[Column]>>,
-    arena: Option<Arena>,
-    taken: Option<Instant>,
+    arenas: VecDeque<Arena>,
     reader: Option<Waker>,
-    nudges: u32,
     closed: bool,
-}
-
-impl State {
-    fn wake(&mut self) {
-        self.nudges = 0;
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
-    }
-
-    fn rows(&self) -> usize {
-        self.arena.as_ref().map_or(0, Arena::rows)
-    }
-
-    fn is_full(&self) -> bool {
-        self.arena.as_ref().is_some_and(|arena| arena.rows() >= FULL_ROWS || arena.heap() >= FULL_BYTES)
-    }
-
-    fn comes_slowly(&self) -> bool {
-        self.rows().is_power_of_two() && self.taken.is_some_and(|taken| taken.elapsed() > SLOW)
-    }
 }
 
 impl Queue {
@@ -74,51 +58,49 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes the reader if it has waited long enough for what is there; SQLite's progress callback calls it.
-    pub(crate) fn nudge(&self) {
-        let mut state = self.lock();
-        if state.reader.is_some() && (state.rows() > 0 || state.columns.is_some()) {
-            state.nudges += 1;
-            if state.nudges >= PATIENCE {
-                state.wake();
-            }
+    fn wait(&self, state: &mut State, cx: &Context<'_>) {
+        state.reader = Some(cx.waker().clone());
+        self.waiting.store(true, Ordering::Relaxed);
+    }
+
+    fn wake(&self, state: &mut State) {
+        self.waiting.store(false, Ordering::Relaxed);
+        if let Some(reader) = state.reader.take() {
+            reader.wake();
         }
     }
 
     /// Takes the statement's columns, when they are known.
-    pub(crate) fn poll_columns(&self, cx: &mut Context<'_>) -> Poll<Arc<[Column]>> {
+    pub(crate) fn poll_columns(&self, cx: &Context<'_>) -> Poll<Arc<[Column]>> {
         let mut state = self.lock();
         match state.columns.take() {
             Some(columns) => Poll::Ready(columns),
             None => {
-                state.reader = Some(cx.waker().clone());
+                self.wait(&mut state, cx);
                 Poll::Pending
             }
         }
     }
 
-    /// Takes all rows that are there, or has the reader woken when there are some.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Arena> {
+    /// Takes the next rows, or has the reader woken when there are some.
+    pub(crate) fn poll_take(&self, cx: &Context<'_>) -> Poll<Arena> {
         let mut state = self.lock();
-        if state.rows() == 0 {
-            state.reader = Some(cx.waker().clone());
-            return Poll::Pending;
+        match state.arenas.pop_front() {
+            Some(arena) => {
+                drop(state);
+                self.room.notify_one();
+                Poll::Ready(arena)
+            }
+            None => {
+                self.wait(&mut state, cx);
+                Poll::Pending
+            }
         }
-        let full = state.is_full();
-        let successor = state.arena.as_ref().map(Arena::successor);
-        let taken = std::mem::replace(&mut state.arena, successor);
-        state.nudges = 0;
-        state.taken = Some(Instant::now());
-        drop(state);
-        if full {
-            self.room.notify_one();
-        }
-        taken.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Takes the rows that are left when the statement has ended.
-    pub(crate) fn take_rest(&self) -> Option<Arena> {
-        self.lock().arena.take().filter(|arena| arena.rows() > 0)
+    /// Takes the next rows that are left when the statement has ended.
+    pub(crate) fn take(&self) -> Option<Arena> {
+        self.lock().arenas.pop_front()
     }
 
     /// Takes the columns when the statement has ended; none if it failed before it had any.
@@ -130,7 +112,7 @@ impl Queue {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        state.arena = None;
+        state.arenas.clear();
         drop(state);
         self.room.notify_one();
     }
@@ -138,8 +120,61 @@ impl Queue {
     /// Tells whether stopping the statement would undo something: it writes, and has done so.
     pub(crate) fn has_written(&self) -> bool {
         let state = self.lock();
-        state.begun.is_some() && !state.reads
+        state.begun && !state.reads
     }
+}
+
+thread_local! {
+    /// The rows that the statement which runs on this thread has given since the last full arena.
+    static COLLECTED: RefCell<Option<Collected>> = const { RefCell::new(None) };
+}
+
+struct Collected {
+    queue: Arc<Queue>,
+    arena: Arena,
+    passed: Instant,
+    asked: u32,
+}
+
+impl Collected {
+    fn comes_slowly(&self) -> bool {
+        self.queue.waiting.load(Ordering::Relaxed)
+            && self.arena.rows().is_power_of_two()
+            && self.passed.elapsed() > SLOW
+    }
+
+    /// Passes the rows on, waits for room if need be, and tells whether more are wanted.
+    fn pass(&mut self) -> bool {
+        let successor = self.arena.successor();
+        let full = std::mem::replace(&mut self.arena, successor);
+        self.asked = 0;
+        let mut state = self.queue.lock();
+        if full.rows() > 0 && !state.closed {
+            state.arenas.push_back(full);
+        }
+        self.queue.wake(&mut state);
+        while state.arenas.len() >= DEPTH && !state.closed {
+            state = self.queue.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let wanted = !state.closed;
+        drop(state);
+        self.passed = Instant::now();
+        wanted
+    }
+}
+
+/// Passes on what a waiting reader has waited for long enough; SQLite's progress callback calls it.
+pub(crate) fn nudge() {
+    COLLECTED.with_borrow_mut(|collected| {
+        if let Some(collected) = collected
+            && collected.queue.waiting.load(Ordering::Relaxed)
+        {
+            collected.asked += 1;
+            if collected.asked >= PATIENCE {
+                collected.pass();
+            }
+        }
+    });
 }
 
 /// The runner's end.
@@ -157,27 +192,38 @@ impl Feed {
 impl Sink for Feed {
     fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, reads: bool) {
         self.reads = reads;
-        let now = Some(Instant::now());
         let mut state = self.queue.lock();
-        state.begun = now;
-        state.taken = now;
+        state.begun = true;
         state.reads = reads;
         state.columns = Some(Arc::clone(columns));
-        state.arena = (!state.closed).then(|| Arena::new(Arc::clone(decoders)));
+        drop(state);
+        let arena = Arena::new(Arc::clone(decoders));
+        let collected = Collected { queue: Arc::clone(&self.queue), arena, passed: Instant::now(), asked: 0 };
+        COLLECTED.set(Some(collected));
     }
 
+    #[inline]
     fn row(&mut self, row: &Row<'_>) -> Result<Flow> {
-        let over = if self.reads { Flow::Stop } else { Flow::Discard };
-        let mut state = self.queue.lock();
-        let Some(arena) = &mut state.arena else { return Ok(over) };
-        arena.push(row)?;
-        if arena.rows().is_multiple_of(BATCH) || state.comes_slowly() {
-            state.wake();
+        COLLECTED.with_borrow_mut(|collected| {
+            let over = if self.reads { Flow::Stop } else { Flow::Discard };
+            let Some(collected) = collected else { return Ok(over) };
+            collected.arena.push(row)?;
+            let full = collected.arena.rows() >= ROWS || collected.arena.heap() >= BYTES;
+            Ok(if (full || collected.comes_slowly()) && !collected.pass() { over } else { Flow::More })
+        })
+    }
+}
+
+impl Drop for Feed {
+    /// Leaves what was collected last to the reader, who is woken when the session comes home.
+    fn drop(&mut self) {
+        if let Some(collected) = COLLECTED.take()
+            && collected.arena.rows() > 0
+        {
+            let mut state = self.queue.lock();
+            if !state.closed {
+                state.arenas.push_back(collected.arena);
+            }
         }
-        while state.is_full() && !state.closed {
-            state.wake();
-            state = self.queue.room.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        Ok(if state.closed { over } else { Flow::More })
     }
 }

@@ -150,9 +150,19 @@ impl Session {
         let outcome = {
             let mut statement = self.db.prepare_cached(prepared.lexed.native())?;
             bind_all(&mut statement, &arrangement, parameters.values, prepared.program.wide)?;
+            statement.reset_status(StatementStatus::VmStep);
             let mut rows = statement.raw_query();
             let mut begun = false;
-            while let Some(row) = rows.next()? {
+            loop {
+                let row = match rows.next() {
+                    Ok(Some(row)) => row,
+                    Ok(None) => break,
+                    Err(error) => {
+                        drop(rows);
+                        self.operations = operations(&statement);
+                        return Err(error.into());
+                    }
+                };
                 if !begun {
                     begun = true;
                     renewed = self.renew(prepared, row.as_ref());
@@ -165,12 +175,14 @@ impl Session {
                 }
             }
             drop(rows);
+            self.operations = operations(&statement);
+            // Before anything else runs, EXPLAIN too: it would count in its place.
+            let affected = self.affected(prepared, rows_given);
             if !begun {
                 renewed = self.renew(prepared, &statement);
                 let current = renewed.as_ref().unwrap_or(prepared);
                 sink.begin(&current.columns, &current.decoders, current.reads);
             }
-            let affected = self.affected(prepared, rows_given);
             let inserted = hook.is_none_or(InsertHook::inserted);
             let made = prepared.program.numbers && inserted && affected.is_some_and(|rows| rows > 0);
             Outcome::rows(affected).with_last_insert_id(made.then(|| self.db.last_insert_rowid()))
@@ -342,6 +354,10 @@ impl Session {
         self.follow(prepared);
         Ok(Outcome::rows(Some(sum)).with_last_insert_id(last))
     }
+}
+
+fn operations(statement: &Statement<'_>) -> u32 {
+    u32::try_from(statement.get_status(StatementStatus::VmStep)).unwrap_or(0)
 }
 
 /// Makes the error of a transaction that SQLite rolled back under its guard.

@@ -68,6 +68,8 @@ pub(crate) struct Session {
     pub(crate) epoch: u64,
     /// Root pages that matter, as of the epoch.
     pub(crate) tables: Option<Tables>,
+    /// How many operations the last statement took.
+    pub(crate) operations: u32,
     /// The open transaction was begun by [`begin`](Self::begin), and not by a savepoint.
     pub(crate) begun: bool,
     /// The open transaction has written.
@@ -100,6 +102,7 @@ impl Session {
             target: target.clone(),
             epoch: 0,
             tables: None,
+            operations: 0,
             begun: false,
             wrote: false,
             altered: false,
