@@ -215,3 +215,26 @@ pub async fn r54_a_dropped_cursor_leaves_the_connection_correct(bench: Bench) ->
     assert_eq!(cursor.fetch_all::<(String,)>().await?, [("next".to_owned(),)]);
     Ok(())
 }
+
+/// A statement that writes and gives rows is carried out in full or not at all when its cursor is dropped half-read.
+pub async fn r54_a_dropped_returning_is_all_or_nothing(bench: Bench) -> Verdict {
+    let conn = bench.conn().await?;
+    items(&bench, &conn, 500).await?;
+    if !bench.capabilities().insert_returning {
+        return Ok(());
+    }
+    let mut expected = 500;
+    for read in [0, 1, 100, 499, 500] {
+        let sql = format!("INSERT INTO item (id, n) SELECT id + {expected}, n FROM item WHERE id <= 500 RETURNING id");
+        let mut cursor = conn.query(&sql, ()).await?;
+        cursor.set_array_size(1);
+        assert_eq!(cursor.fetch_many::<(i64,)>(read).await?.len(), read);
+        drop(cursor);
+        let rows = count(&conn).await?;
+        assert!(rows == expected || rows == expected + 500, "{rows} rows after {expected}, {read} of them read");
+        assert_eq!(count(&bench.conn().await?).await?, rows, "another connection sees as many");
+        expected = rows;
+    }
+    assert_eq!(tx_state(&conn).await?, TxState::Auto);
+    Ok(())
+}

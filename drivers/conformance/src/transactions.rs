@@ -44,6 +44,29 @@ pub async fn r06_a_dropped_transaction_is_rolled_back(bench: Bench) -> Verdict {
     Ok(())
 }
 
+/// Without autocommit the first statement begins a transaction, and the connection's own commit or rollback ends it.
+pub async fn r06_without_autocommit_the_first_statement_begins(bench: Bench) -> Verdict {
+    let conn = bench.conn().await?;
+    let witness = bench.conn().await?;
+    items(&bench, &conn, 0).await?;
+    conn.set_autocommit(false).await?;
+    insert(&conn, 1).await?;
+    assert_eq!(count(&witness).await?, 0, "not committed yet");
+    refused(conn.set_autocommit(true).await, ErrorKind::Interface, "a change while a transaction is open");
+    refused(conn.begin().await, ErrorKind::Interface, "a transaction beside the implicit one");
+    conn.commit().await?;
+    assert_eq!(count(&witness).await?, 1);
+    insert(&conn, 2).await?;
+    conn.rollback().await?;
+    conn.commit().await?;
+    assert_eq!(ids(&conn).await?, [1], "a commit of nothing does nothing");
+    conn.rollback().await?;
+    conn.set_autocommit(true).await?;
+    insert(&conn, 3).await?;
+    assert_eq!(ids(&witness).await?, [1, 3]);
+    Ok(())
+}
+
 /// A dropped inner transaction undoes only its savepoint.
 pub async fn r07_a_dropped_inner_transaction_undoes_its_savepoint_only(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;

@@ -6,7 +6,9 @@ mod samples;
 mod temporal;
 mod text;
 mod trip;
+mod typed;
 
 pub use numbers::*;
 pub use temporal::*;
 pub use text::*;
+pub use typed::*;
