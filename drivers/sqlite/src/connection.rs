@@ -537,7 +537,16 @@ impl Connection for SqliteConnection {
 impl Drop for SqliteConnection {
     fn drop(&mut self) {
         self.stop();
-        if let Place::Here(session) = std::mem::replace(&mut self.place, Place::Closed) {
+        let session = match std::mem::replace(&mut self.place, Place::Closed) {
+            Place::Here(session) => Some(session),
+            Place::Away { mut home, .. } => {
+                // From now on a job that ends closes its session itself; one may have come home meanwhile.
+                home.close();
+                home.try_recv().ok().map(|home| home.session)
+            }
+            Place::Closed => None,
+        };
+        if let Some(session) = session {
             let writers = self.writers.clone();
             worker::spawn(move || drop(writers.close(*session)));
         }
@@ -564,6 +573,9 @@ impl Session {
     }
 
     pub(crate) fn close(self) -> Result<()> {
+        self.guard.clear();
+        // An interrupt holds until the next statement, and would keep the last connection from clearing the log away.
+        drop(self.control("SELECT 1"));
         let Self { db, turn, .. } = self;
         let result = db.close().map_err(|(_, error)| from_rusqlite(error, None));
         drop(turn);
