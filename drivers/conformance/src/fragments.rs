@@ -120,8 +120,8 @@ fn mysql(mariadb: bool) -> Fragments {
     } else {
         (
             "SELECT @@transaction_isolation",
-            "SELECT CAST(SUM(IF(variable_name = 'Com_stmt_prepare', 1, -1) * variable_value) AS SIGNED) \
-             FROM performance_schema.session_status WHERE variable_name IN ('Com_stmt_prepare', 'Com_stmt_close')",
+            "SELECT count(*) FROM performance_schema.prepared_statements_instances \
+             WHERE owner_thread_id = ps_current_thread_id()",
             (
                 "SET max_execution_time = 100",
                 "SELECT count(*) FROM information_schema.collations a, information_schema.collations b, \

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use oarlock_conformance::{Place, Setup, Stranger, require_server, required, suite, until};
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
-use oarlock_core::{Capabilities, Conn, Connection, DbExt, Result, Url};
+use oarlock_core::{Capabilities, Conn, Connection, DbExt, Result, Row, Url};
 use oarlock_mysql::{FACTORY, MysqlConnection, MysqlOptions};
 
 const SERVER: &str = "OARLOCK_TEST_MYSQL_URL";
@@ -39,13 +39,11 @@ impl Setup for Mysql {
         Box::pin(async move {
             let server = place.keep.downcast_ref::<Url>().expect("open keeps the server's URL");
             let admin = self.admin(server).await?;
-            let sessions =
-                "SELECT CONCAT_WS(' ', 'a session', command, info) FROM information_schema.processlist WHERE db = ?";
-            until(async || Ok(admin.fetch_all::<(String,)>(sessions, (&place.name,)).await?.is_empty())).await?;
-            let left: Vec<(String,)> = admin.fetch_all(sessions, (&place.name,)).await?;
+            until(async || Ok(sessions(&admin, &place.name).await?.is_empty())).await?;
+            let left = sessions(&admin, &place.name).await?;
             admin.execute(&format!("DROP DATABASE {}", place.name), ()).await?;
             admin.close().await?;
-            Ok(left.into_iter().map(|row| row.0).collect())
+            Ok(left)
         })
     }
 
@@ -68,6 +66,19 @@ impl Setup for Mysql {
             url: place.url.clone().with_user(user, "stranger"),
         })
     }
+}
+
+/// Lists the sessions that use a database.
+///
+/// By SHOW: MySQL's `information_schema.processlist` fails when any session runs a statement that is not UTF-8.
+async fn sessions(admin: &Conn, database: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for row in admin.fetch_all::<Row>("SHOW PROCESSLIST", ()).await? {
+        if row.get::<Option<String>>("db")?.as_deref() == Some(database) {
+            found.push(format!("a session that does {}", row.get::<String>("Command")?));
+        }
+    }
+    Ok(found)
 }
 
 impl Mysql {
