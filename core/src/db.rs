@@ -54,6 +54,20 @@ impl<D: Db + ?Sized> Db for &D {
     }
 }
 
+impl<D: Db + ?Sized> Db for Box<D> {
+    fn lease(&self) -> BoxFuture<'_, Lease> {
+        D::lease(self)
+    }
+
+    fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
+        D::begin_with(self, options)
+    }
+
+    fn is_transaction(&self) -> bool {
+        D::is_transaction(self)
+    }
+}
+
 impl<D: Db + ?Sized> Db for std::sync::Arc<D> {
     fn lease(&self) -> BoxFuture<'_, Lease> {
         D::lease(self)

@@ -1,6 +1,7 @@
 //! How deadpool opens a connection and tells whether one is still good.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use oarlock_core::connection::{Connection, Health, TxState};
@@ -9,11 +10,12 @@ use oarlock_core::{Error, Result};
 
 pub(super) struct Manager {
     connector: Arc<dyn Connector>,
+    validate_after: Duration,
 }
 
 impl Manager {
-    pub(super) fn new(connector: Arc<dyn Connector>) -> Self {
-        Self { connector }
+    pub(super) fn new(connector: Arc<dyn Connector>, validate_after: Duration) -> Self {
+        Self { connector, validate_after }
     }
 }
 
@@ -25,10 +27,11 @@ impl managed::Manager for Manager {
         self.connector.connect().await
     }
 
-    /// Sessions were reset when they came back: this only looks, it never asks the server.
-    async fn recycle(&self, connection: &mut Self::Type, _: &Metrics) -> RecycleResult<Error> {
+    /// Sessions were reset when they came back: this looks at them, and asks the server only about one that lay long.
+    async fn recycle(&self, connection: &mut Self::Type, metrics: &Metrics) -> RecycleResult<Error> {
         match (connection.health(), connection.tx_state()) {
-            (Health::Ready, TxState::Auto) => Ok(()),
+            (Health::Ready, TxState::Auto) if metrics.last_used() < self.validate_after => Ok(()),
+            (Health::Ready, TxState::Auto) => connection.ping().await.map_err(RecycleError::Backend),
             _ => Err(RecycleError::message("the session is not clean")),
         }
     }

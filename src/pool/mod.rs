@@ -25,11 +25,13 @@ pub struct PoolOptions {
     pub max_size: usize,
     /// The longest wait for a connection, opening one included; default 30 s.
     pub acquire_timeout: Duration,
+    /// For how long a connection may lie unused and still be handed out without a word from the server; default 30 s.
+    pub validate_after: Duration,
 }
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self { max_size: 10, acquire_timeout: Duration::from_secs(30) }
+        Self { max_size: 10, acquire_timeout: Duration::from_secs(30), validate_after: Duration::from_secs(30) }
     }
 }
 
@@ -51,6 +53,14 @@ impl PoolOptions {
     #[must_use]
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.acquire_timeout = timeout;
+        self
+    }
+
+    /// Sets for how long a connection may lie unused and still be handed out unasked. One that lay longer is asked for a sign of
+    /// life first, and replaced if it gives none; zero asks every time.
+    #[must_use]
+    pub fn validate_after(mut self, unused: Duration) -> Self {
+        self.validate_after = unused;
         self
     }
 
@@ -125,7 +135,7 @@ impl Pool {
     ///
     /// `Internal` when deadpool refuses the configuration.
     pub fn new(connector: Arc<dyn Connector>, options: PoolOptions) -> Result<Self> {
-        let inner = managed::Pool::builder(Manager::new(connector))
+        let inner = managed::Pool::builder(Manager::new(connector, options.validate_after))
             .max_size(options.max_size)
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, "the pool could not be built").with_source(error))?;
@@ -164,18 +174,29 @@ impl Pool {
             Ok(Err(PoolError::Backend(error))) => Err(error),
             Ok(Err(PoolError::Closed)) => Err(Error::new(ErrorKind::PoolClosed, "the pool is closed")),
             Ok(Err(error)) => Err(Error::new(ErrorKind::Internal, "the pool failed").with_source(error)),
-            Err(_) => {
-                let PoolStatus { max_size, size, available, waiting } = self.status();
-                Err(Error::new(
-                    ErrorKind::PoolTimeout,
-                    format!(
-                        "no connection was free within {timeout:?}: {} of {max_size} are in use, {waiting} callers wait",
-                        size - available.min(size)
-                    ),
-                )
-                .with_hint("return connections sooner, or raise max_size or acquire_timeout"))
-            }
+            Err(_) => Err(self.timed_out()),
         }
+    }
+
+    #[cold]
+    fn timed_out(&self) -> Error {
+        let timeout = self.options.acquire_timeout;
+        let PoolStatus { max_size, size, waiting, .. } = self.status();
+        // With a place left, it was opening a connection that took too long.
+        let (message, hint) = if size < max_size {
+            (
+                format!(
+                    "no connection could be opened within {timeout:?}: the pool has {size} of {max_size}, and {waiting} others wait"
+                ),
+                "see whether the database answers, or raise acquire_timeout",
+            )
+        } else {
+            (
+                format!("no connection was free within {timeout:?}: all {size} are in use, and {waiting} others wait"),
+                "return connections sooner, or raise max_size or acquire_timeout",
+            )
+        };
+        Error::new(ErrorKind::PoolTimeout, message).with_hint(hint)
     }
 }
 

@@ -1,1 +1,21 @@
-//! End-to-end tests of the oarlock facade.
+//! End-to-end tests of the oarlock facade: how each gets a database of its own on every engine.
+//!
+//! PostgreSQL and MySQL or MariaDB are found by `OARLOCK_TEST_POSTGRES_URL` and `OARLOCK_TEST_MYSQL_URL`. A test that finds no
+//! server says that it is skipped, and fails where `CI=true`.
+
+mod engine;
+mod http;
+
+pub use engine::{Database, Engine, run};
+pub use http::{Answer, Client};
+pub use oarlock_conformance::{Failure, Verdict, until};
+
+/// README.md's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
+/// The examples of docs/writing-a-driver.md are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/writing-a-driver.md")]
+pub struct WritingADriver;

@@ -1,0 +1,95 @@
+//! The same names without `async`.
+
+use oarlock::blocking::{self, Pool};
+use oarlock::{Column, ErrorKind, FromRow, TxOptions};
+use oarlock_tests::{Database, Verdict, on_every_engine};
+
+use crate::refused;
+
+on_every_engine!(every_name_works_without_async, a_call_inside_an_asynchronous_task_is_an_error);
+
+#[derive(Debug, PartialEq, FromRow)]
+struct Item {
+    id: i64,
+}
+
+async fn every_name_works_without_async(database: Database) -> Verdict {
+    // A thread of its own, as a program without a runtime has.
+    tokio::task::spawn_blocking(move || std::thread::spawn(move || walk(&database.url)).join())
+        .await
+        .expect("the task runs")
+        .expect("the thread does not panic")?;
+    Ok(())
+}
+
+fn walk(url: &str) -> oarlock::Result<()> {
+    let conn = blocking::connect(url)?;
+    conn.script("CREATE TABLE item (id BIGINT NOT NULL PRIMARY KEY); INSERT INTO item VALUES (1)")?;
+    assert_eq!(conn.execute("INSERT INTO item VALUES (?)", (2,))?.rows_affected, Some(1));
+    assert_eq!(conn.execute_many("INSERT INTO item VALUES (?)", [(3,), (4,)])?.rows_affected, Some(2));
+    assert_eq!(conn.fetch_all::<Item>("SELECT id FROM item ORDER BY id", ())?.len(), 4);
+    assert_eq!(conn.fetch_one::<Item>("SELECT id FROM item WHERE id = ?", (9,))?, None);
+    assert_eq!(conn.require_one::<Item>("SELECT id FROM item WHERE id = ?", (2,))?, Item { id: 2 });
+    assert_eq!(conn.fetch_value::<i64>("SELECT COUNT(*) FROM item", ())?, 4);
+
+    let mut cursor = conn.cursor()?;
+    cursor.execute("SELECT id FROM item ORDER BY id", ())?;
+    assert_eq!(cursor.description().iter().map(|column: &Column| &*column.name).collect::<Vec<_>>(), ["id"]);
+    assert_eq!(cursor.fetch_one::<Item>()?, Some(Item { id: 1 }));
+    assert_eq!(cursor.fetch_many::<Item>(2)?, [Item { id: 2 }, Item { id: 3 }]);
+    assert_eq!(cursor.fetch_all::<Item>()?, [Item { id: 4 }]);
+    assert!(!cursor.next_set()?);
+    cursor.finish()?;
+    assert_eq!(cursor.warnings()?, []);
+    assert_eq!(cursor.row_count(), Some(4));
+    drop(cursor);
+    let buffered = conn.query("SELECT id FROM item ORDER BY id", ())?.buffered()?;
+    assert_eq!(buffered.row_count(), 4);
+
+    conn.begin()?.rollback()?;
+    let tx = conn.begin_with(TxOptions::new())?;
+    tx.execute("DELETE FROM item", ())?;
+    drop(tx);
+    conn.transaction(|tx| tx.execute("DELETE FROM item WHERE id = 4", ()).map(drop))?;
+    let failed = conn.transaction(|tx| {
+        tx.execute("DELETE FROM item", ())?;
+        tx.execute("INSERT INTO item VALUES (7), (7)", ()).map(drop)
+    });
+    refused(failed, ErrorKind::UniqueViolation);
+    assert_eq!(conn.fetch_value::<i64>("SELECT COUNT(*) FROM item", ())?, 3);
+
+    conn.set_autocommit(false)?;
+    conn.execute("DELETE FROM item", ())?;
+    conn.rollback()?;
+    conn.execute("DELETE FROM item WHERE id = 3", ())?;
+    conn.commit()?;
+    conn.close()?;
+
+    let pool = Pool::connect(url)?;
+    let clone = pool.clone();
+    let threads: Vec<_> = (10..14)
+        .map(|id| {
+            let pool = clone.clone();
+            std::thread::spawn(move || pool.execute("INSERT INTO item VALUES (?)", (id,)).map(drop))
+        })
+        .collect();
+    for thread in threads {
+        thread.join().expect("no thread panics")?;
+    }
+    assert_eq!(pool.fetch_value::<i64>("SELECT COUNT(*) FROM item", ())?, 6);
+    Ok(())
+}
+
+async fn a_call_inside_an_asynchronous_task_is_an_error(database: Database) -> Verdict {
+    let error = refused(blocking::connect(&database.url), ErrorKind::Interface);
+    assert_eq!(
+        error.to_string(),
+        "a blocking call was made inside an asynchronous task (use the asynchronous namesake there, or spawn_blocking)"
+    );
+    let pool = blocking::Blocking::new(oarlock::Pool::connect(&database.url).await?);
+    refused(pool.execute("SELECT 1", ()), ErrorKind::Interface);
+    // What spawn_blocking runs may wait.
+    let value = tokio::task::spawn_blocking(move || pool.fetch_value::<i64>("SELECT 1", ())).await;
+    assert_eq!(value.expect("no panic")?, 1);
+    Ok(())
+}
