@@ -117,15 +117,9 @@ impl Batch {
         Cell::Long(index)
     }
 
-    fn slice(&self, cell: Cell) -> Option<&[u8]> {
-        match cell {
-            Cell::Bytes { start, len } => {
-                let start = usize::try_from(start).ok()?;
-                self.bytes.get(start..start + usize::try_from(len).ok()?)
-            }
-            Cell::Long(index) => self.long.get(usize::try_from(index).ok()?).map(Vec::as_slice),
-            _ => None,
-        }
+    #[inline]
+    fn arena(&self, start: u32, len: u32) -> &[u8] {
+        &self.bytes[start as usize..][..len as usize]
     }
 }
 
@@ -141,14 +135,9 @@ impl RowBatch for Batch {
         match (cell, kind) {
             (Cell::Null, _) => Ok(ValueRef::Null),
             (Cell::Int(number), Kind::Signed | Kind::Year) => Ok(ValueRef::I64(number)),
-            (Cell::Bytes { .. } | Cell::Long(_), _) => {
-                let Some(bytes) = self.slice(cell) else { return Err(malformed(kind)) };
-                match kind {
-                    Kind::Text => Ok(ValueRef::Text(utf8(bytes)?)),
-                    Kind::Bytes => Ok(ValueRef::Bytes(bytes)),
-                    _ => self.of_bytes(kind, column, bytes),
-                }
-            }
+            (Cell::Bytes { start, len }, Kind::Text) => utf8(self.arena(start, len)).map(ValueRef::Text),
+            (Cell::Bytes { start, len }, kind) => self.of_bytes(kind, column, self.arena(start, len)),
+            (Cell::Long(index), kind) => self.of_bytes(kind, column, &self.long[index as usize]),
             _ => self.other(cell, kind),
         }
     }
@@ -238,11 +227,15 @@ impl Batch {
     }
 }
 
+#[inline]
 fn utf8(bytes: &[u8]) -> Result<&str> {
-    std::str::from_utf8(bytes).map_err(|_| {
-        Error::new(ErrorKind::Conversion, "the server's text is not UTF-8")
-            .with_hint("SET NAMES utf8mb4, or cast it to BINARY")
-    })
+    std::str::from_utf8(bytes).map_err(|_| not_utf8())
+}
+
+#[cold]
+fn not_utf8() -> Error {
+    Error::new(ErrorKind::Conversion, "the server's text is not UTF-8")
+        .with_hint("SET NAMES utf8mb4, or cast it to BINARY")
 }
 
 #[cold]

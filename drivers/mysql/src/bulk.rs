@@ -61,7 +61,8 @@ async fn envelope(conn: &mut Conn, slot: &Slot, mut order: Bulk) -> mysql_async:
     } else {
         one_by_one(conn, slot, &statement, order).await
     };
-    match ran {
+    // Nobody waits for it any more: what has run is undone like a failure.
+    match ran.and_then(|done| abandoned(slot).map(|()| done)) {
         Ok(done) => {
             slot.put_index(None);
             conn.query_drop(commit).await?;

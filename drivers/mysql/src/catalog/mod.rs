@@ -116,7 +116,8 @@ async fn views(connection: &mut MysqlConnection, scope: Scope<'_>, given: Option
     let mut views = Vec::new();
     for mut row in connection.ask(VIEWS, &[ValueRef::Text(scope.schema)]).await? {
         let mut view = View::new(row.text(), row.text());
-        view.columns = texts(connection.ask(VIEW_COLUMNS, &[ValueRef::Text(scope.schema), ValueRef::Text(&view.name)]).await?);
+        view.columns =
+            texts(connection.ask(VIEW_COLUMNS, &[ValueRef::Text(scope.schema), ValueRef::Text(&view.name)]).await?);
         view.schema = given.map(str::to_owned);
         views.push(view);
     }
