@@ -97,9 +97,9 @@ pub async fn r36_placeholders_in_strings_are_untouched(bench: Bench) -> Verdict 
 
 /// Random statements, whose result is known by construction, give it on the real server.
 ///
-/// The number of statements is 60, or what `OARLOCK_CONFORMANCE_CASES` says.
+/// The number of statements is 300, or what `OARLOCK_CONFORMANCE_CASES` says.
 pub async fn r36_random_statements_give_what_they_say(bench: Bench) -> Verdict {
-    let cases = std::env::var("OARLOCK_CONFORMANCE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(60);
+    let cases = std::env::var("OARLOCK_CONFORMANCE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
     let conn = bench.conn().await?;
     for statement in random_statements(&bench, cases) {
         let description = conn.describe(&statement.sql).await.map_err(|error| error.context(&statement.sql))?;

@@ -29,6 +29,7 @@ pub const POSTGRES: Capabilities = {
     c.partial_indexes = true;
     c.expression_indexes = true;
     c.column_origin = true;
+    c.catalog = true;
     c.schemas = true;
     c.max_parameters = 65_535;
     c
@@ -52,6 +53,7 @@ pub const MYSQL: Capabilities = {
     c.warnings = true;
     c.expression_indexes = true;
     c.column_origin = true;
+    c.catalog = true;
     c.max_parameters = 65_535;
     c
 };
@@ -83,6 +85,7 @@ pub const SQLITE: Capabilities = {
     c.partial_indexes = true;
     c.expression_indexes = true;
     c.column_origin = true;
+    c.catalog = true;
     c.max_parameters = 32_766;
     c
 };
@@ -123,6 +126,7 @@ pub fn missing(required: &Capabilities, declared: &Capabilities) -> Vec<&'static
         expression_indexes,
         column_origin,
         schemas,
+        catalog,
     );
     if required.ddl_in_transaction != declared.ddl_in_transaction {
         missing.push("ddl_in_transaction");
