@@ -84,8 +84,8 @@ fn text(value: impl Display) -> ToSqlOutput<'static> {
 
 /// SQLite would store NaN as NULL without a word.
 fn number(value: f64) -> Result<f64> {
-    match value.is_nan() {
-        false => Ok(value),
-        true => Err(Error::new(ErrorKind::NotSupported, "sqlite cannot store NaN").with_hint("bind NULL")),
+    if value.is_nan() {
+        return Err(Error::new(ErrorKind::NotSupported, "sqlite cannot store NaN").with_hint("bind NULL"));
     }
+    Ok(value)
 }

@@ -15,10 +15,10 @@ use oarlock_core::{
 };
 use tokio::sync::oneshot;
 
-use crate::arena::{Arena, Part};
-use crate::error::{from_rusqlite, lost};
+use crate::error::lost;
 use crate::guard::Guard;
 use crate::inline;
+use crate::open::Open;
 use crate::queue::{Feed, Queue};
 use crate::run::{Ended, OwnedParameters, gone};
 use crate::session::Session;
@@ -40,7 +40,7 @@ pub struct SqliteConnection {
     writers: Writers,
     tx: TxState,
     columns: Arc<[Column]>,
-    open: Option<Open>,
+    pub(crate) open: Option<Open>,
     /// What [`native`](Connection::native) gives while SQLite's connection is not here.
     nothing: (),
 }
@@ -64,31 +64,6 @@ enum Place {
 struct Home {
     session: Box<Session>,
     ended: Result<Ended>,
-}
-
-/// An open statement.
-#[derive(Debug)]
-struct Open {
-    rest: Option<(Arc<Arena>, usize)>,
-    /// Where more rows are, or come from.
-    queue: Option<Arc<Queue>>,
-    /// How it ended, once it has; until then the session is away.
-    ended: Option<Result<Outcome>>,
-}
-
-impl Open {
-    fn hand_out(&mut self, max: usize) -> Option<Arc<dyn RowBatch>> {
-        let (arena, start) = self.rest.take()?;
-        let left = arena.rows() - start;
-        if start == 0 && left <= max {
-            return Some(arena);
-        }
-        let rows = left.min(max);
-        if left > rows {
-            self.rest = Some((Arc::clone(&arena), start + rows));
-        }
-        Some(Arc::new(Part { arena, start, rows }))
-    }
 }
 
 /// Stops what runs on the worker when the future that waits for it is dropped.
@@ -135,20 +110,17 @@ impl SqliteConnection {
     }
 
     /// Waits for the session to come back.
-    fn poll_home(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended>> {
+    pub(crate) fn poll_home(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended>> {
         let Place::Away { home, .. } = &mut self.place else { return Poll::Ready(Err(closed())) };
-        match ready!(Pin::new(home).poll(cx)) {
-            Ok(Home { mut session, ended }) => {
-                session.settle();
-                self.tx = session.tx_state();
-                self.guard.clear();
-                self.place = Place::Here(session);
-                Poll::Ready(ended)
-            }
-            Err(_) => {
-                self.place = Place::Closed;
-                Poll::Ready(Err(lost()))
-            }
+        if let Ok(Home { mut session, ended }) = ready!(Pin::new(home).poll(cx)) {
+            session.settle();
+            self.tx = session.tx_state();
+            self.guard.clear();
+            self.place = Place::Here(session);
+            Poll::Ready(ended)
+        } else {
+            self.place = Place::Closed;
+            Poll::Ready(Err(lost()))
         }
     }
 
@@ -217,11 +189,11 @@ impl SqliteConnection {
     }
 
     /// Runs a statement here and now if it is short.
-    async fn start_here(&mut self, query: &Query<'_>) -> Result<bool> {
-        self.columns = Arc::default();
-        let session = self.recover().await?;
-        let Some(ran) = session.run_here(query)? else { return Ok(false) };
+    fn start_here(&mut self, query: &Query<'_>) -> Result<bool> {
+        let session = self.session()?;
+        let ran = session.run_here(query);
         self.tx = session.tx_state();
+        let Some(ran) = ran? else { return Ok(false) };
         self.columns = ran.columns;
         let rest = ran.rows.map(|rows| (Arc::new(rows), 0));
         self.open = Some(Open { rest, queue: None, ended: Some(Ok(ran.outcome)) });
@@ -229,6 +201,7 @@ impl SqliteConnection {
     }
 
     async fn start_on_worker(&mut self, query: Query<'_>) -> Result<()> {
+        self.columns = Arc::default();
         let sql: Arc<str> = query.sql.into();
         let parameters = Arc::new(OwnedParameters::of(query.params.names, query.params.values)?);
         let session = self.session()?;
@@ -274,68 +247,6 @@ impl SqliteConnection {
         self.open = Some(Open { rest: None, queue: Some(queue), ended: outcome.map(Ok) });
         Ok(Ended::Done(outcome.unwrap_or_default()))
     }
-
-    fn poll_rows(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Option<Arc<dyn RowBatch>>>> {
-        loop {
-            let Some(open) = &mut self.open else { return Poll::Ready(Ok(None)) };
-            if let Some(batch) = open.hand_out(max.max(1)) {
-                return Poll::Ready(Ok(Some(batch)));
-            }
-            let arena = match (&open.queue, &open.ended) {
-                (Some(queue), None) => match queue.poll_take(cx) {
-                    Poll::Ready(arena) => Some(arena),
-                    Poll::Pending => {
-                        let ended = ready!(self.poll_home(cx)).map(outcome);
-                        if let Some(open) = &mut self.open {
-                            open.ended = Some(ended);
-                        }
-                        continue;
-                    }
-                },
-                (Some(queue), Some(_)) => queue.take(),
-                (None, _) => None,
-            };
-            if let Some(arena) = arena {
-                open.rest = Some((Arc::new(arena), 0));
-                continue;
-            }
-            return Poll::Ready(match open.ended.take() {
-                Some(Err(error)) => {
-                    self.open = None;
-                    Err(error)
-                }
-                ended => {
-                    open.ended = ended;
-                    Ok(None)
-                }
-            });
-        }
-    }
-
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome>> {
-        let Some(open) = &mut self.open else {
-            return Poll::Ready(Err(Error::interface("no statement is open on this connection")));
-        };
-        open.rest = None;
-        let ended = match (open.ended.take(), &open.queue) {
-            (Some(ended), _) => ended,
-            (None, queue) => {
-                if let Some(queue) = queue {
-                    queue.close();
-                }
-                ready!(self.poll_home(cx)).map(outcome)
-            }
-        };
-        self.open = None;
-        Poll::Ready(ended)
-    }
-}
-
-fn outcome(ended: Ended) -> Outcome {
-    match ended {
-        Ended::Done(outcome) => outcome,
-        Ended::NeedsTurn => Outcome::default(),
-    }
 }
 
 impl Connection for SqliteConnection {
@@ -357,12 +268,14 @@ impl Connection for SqliteConnection {
 
     fn start<'a>(&'a mut self, query: Query<'a>) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            inline::pause().await;
-            if self.start_here(&query).await? {
-                return Ok(());
+            if inline::is_long() {
+                inline::pause().await;
             }
-            // Boxed, so that the future of a short statement stays small.
-            Box::pin(self.start_on_worker(query)).await
+            // The rest is boxed, so that the future of a short statement stays small.
+            if self.open.is_some() || !matches!(self.place, Place::Here(_)) {
+                Box::pin(self.recover()).await?;
+            }
+            if self.start_here(&query)? { Ok(()) } else { Box::pin(self.start_on_worker(query)).await }
         })
     }
 
@@ -427,7 +340,9 @@ impl Connection for SqliteConnection {
 
     fn begin<'a>(&'a mut self, options: &'a TxOptions) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            inline::pause().await;
+            if inline::is_long() {
+                inline::pause().await;
+            }
             let session = self.recover().await?;
             if session.tx_state() != TxState::Auto {
                 return Err(Error::interface("a transaction is open already").with_hint("set a savepoint"));
@@ -459,10 +374,7 @@ impl Connection for SqliteConnection {
             }
             let ended = session.end_here(Session::commit);
             self.tx = session.tx_state();
-            match ended? {
-                true => Ok(()),
-                false => self.call(Session::commit).await,
-            }
+            if ended? { Ok(()) } else { self.call(Session::commit).await }
         })
     }
 
@@ -471,10 +383,7 @@ impl Connection for SqliteConnection {
             let session = self.recover().await?;
             let ended = session.end_here(Session::rollback);
             self.tx = session.tx_state();
-            match ended? {
-                true => Ok(()),
-                false => self.call(Session::rollback).await,
-            }
+            if ended? { Ok(()) } else { self.call(Session::rollback).await }
         })
     }
 
@@ -550,35 +459,5 @@ impl Drop for SqliteConnection {
             let writers = self.writers.clone();
             worker::spawn(move || drop(writers.close(*session)));
         }
-    }
-}
-
-impl Session {
-    /// Begins a transaction; one that may write takes the lock for it now, as taking it later may fail.
-    pub(crate) fn begin(&mut self, read_only: bool) -> Result<()> {
-        self.control(if read_only { "BEGIN DEFERRED" } else { "BEGIN IMMEDIATE" })?;
-        self.read_only = read_only;
-        self.begun = true;
-        Ok(())
-    }
-
-    pub(crate) fn commit(&mut self) -> Result<()> {
-        let result = self.control("COMMIT");
-        self.settle();
-        result
-    }
-
-    pub(crate) fn is_clean(&self) -> bool {
-        self.db.is_autocommit() && !self.dirty && !self.touched
-    }
-
-    pub(crate) fn close(self) -> Result<()> {
-        self.guard.clear();
-        // An interrupt holds until the next statement, and would keep the last connection from clearing the log away.
-        drop(self.control("SELECT 1"));
-        let Self { db, turn, .. } = self;
-        let result = db.close().map_err(|(_, error)| from_rusqlite(error, None));
-        drop(turn);
-        result
     }
 }

@@ -66,9 +66,8 @@ impl Decoder {
 
     fn meaning(self, text: &str) -> Option<ValueRef<'_>> {
         match self {
-            Self::Stored | Self::Bool | Self::Span => None,
             Self::U64 if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok().map(ValueRef::U64),
-            Self::U64 => None,
+            Self::Stored | Self::Bool | Self::Span | Self::U64 => None,
             Self::Decimal => text.parse::<Decimal>().ok().map(ValueRef::Decimal),
             Self::Uuid => parse_uuid(text).ok().map(ValueRef::Uuid),
             Self::Json => Some(ValueRef::Json(text)),

@@ -36,6 +36,7 @@ const CAPABILITIES: Capabilities = {
     can.partial_indexes = true;
     can.expression_indexes = true;
     can.column_origin = true;
+    can.catalog = true;
     can
 };
 
@@ -89,7 +90,7 @@ impl SqliteConnector {
         let shared = self.keep()?;
         let (sender, opened) = oneshot::channel();
         worker::spawn(move || {
-            drop(sender.send(Session::open(&target, &options).and_then(|it| Self::front(it, &target, shared))))
+            drop(sender.send(Session::open(&target, &options).and_then(|it| Self::front(it, &target, shared))));
         });
         opened.await.map_err(|_| lost())?
     }

@@ -57,13 +57,16 @@ fn count(operations: u32) {
     DONE.set(DONE.get().saturating_add(STATEMENT).saturating_add(operations));
 }
 
-/// Lets other tasks run, if statements have held this thread for a while.
+/// Tells whether statements have held this thread for so long that others should have it.
 #[inline]
+pub(crate) fn is_long() -> bool {
+    DONE.get() > STINT
+}
+
+/// Lets other tasks run.
 pub(crate) async fn pause() {
-    if DONE.get() > STINT {
-        DONE.set(0);
-        tokio::task::yield_now().await;
-    }
+    DONE.set(0);
+    tokio::task::yield_now().await;
 }
 
 /// Rows of a statement that runs here.
@@ -164,10 +167,7 @@ impl Session {
 
     /// Ends a transaction here, unless that is work.
     pub(crate) fn end_here(&mut self, end: impl FnOnce(&mut Self) -> Result<()>) -> Result<bool> {
-        match self.wrote && !self.is_private() {
-            true => Ok(false),
-            false => self.control_here(end),
-        }
+        if self.wrote && !self.is_private() { Ok(false) } else { self.control_here(end) }
     }
 
     fn control_here(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<bool> {

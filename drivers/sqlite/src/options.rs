@@ -87,7 +87,6 @@ impl Synchronous {
 /// How a database is opened. The crate's documentation lists the URL's options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct SqliteOptions {
     /// Which database.
     pub location: Location,
@@ -196,15 +195,14 @@ fn location(url: &Url) -> Result<Location> {
 
 fn choice<T: Copy>(url: &Url, name: &str, choices: &[(&str, T)]) -> Result<Option<T>> {
     let Some(given) = url.option(name) else { return Ok(None) };
-    match choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(given)) {
-        Some((_, choice)) => Ok(Some(*choice)),
-        None => {
-            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-            Err(Error::new(
-                ErrorKind::Configuration,
-                format!("the option {name} takes {}, not {given:?}", words.join(", ")),
-            ))
-        }
+    if let Some((_, choice)) = choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(given)) {
+        Ok(Some(*choice))
+    } else {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        Err(Error::new(
+            ErrorKind::Configuration,
+            format!("the option {name} takes {}, not {given:?}", words.join(", ")),
+        ))
     }
 }
 

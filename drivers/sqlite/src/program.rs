@@ -23,6 +23,7 @@ pub(crate) enum Route {
 
 /// What is known of a statement's program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Program {
     pub(crate) route: Route,
     /// It writes to the main database, whose write lock it will need.
@@ -98,10 +99,7 @@ impl Tables {
         )?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
-            match row.get(1)? {
-                true => tables.sequence = row.get(0)?,
-                false => tables.wide.push(row.get(0)?),
-            }
+            if row.get(1)? { tables.sequence = row.get(0)? } else { tables.wide.push(row.get(0)?) }
         }
         Ok(tables)
     }
@@ -119,10 +117,9 @@ impl Scan {
     fn route(&self) -> Route {
         let loops = self.steps.iter().any(|cursor| !self.sequence.contains(cursor));
         match self.shape {
-            Shape::Unbounded => Route::Worker,
             Shape::Constant if self.writes && !loops => Route::Write,
             Shape::Constant | Shape::Loop if !self.writes => Route::Read,
-            Shape::Constant | Shape::Loop => Route::Worker,
+            Shape::Unbounded | Shape::Constant | Shape::Loop => Route::Worker,
         }
     }
 }

@@ -19,8 +19,12 @@ use crate::arena::Arena;
 use crate::decode::Decoder;
 use crate::run::{Flow, Sink};
 
-/// An arena is full with this many rows, as a reader asks for by default, or this many bytes.
-const ROWS: usize = 256;
+/// The first arena is full with this many rows, each further one with twice as many, up to a limit: the reader begins early
+/// and is woken seldom.
+const FIRST: usize = 64;
+const ROWS: usize = 1024;
+
+/// An arena is full with this many bytes, too.
 const BYTES: usize = 1 << 18;
 
 /// The runner waits when this many arenas have not been taken.
@@ -73,28 +77,24 @@ impl Queue {
     /// Takes the statement's columns, when they are known.
     pub(crate) fn poll_columns(&self, cx: &Context<'_>) -> Poll<Arc<[Column]>> {
         let mut state = self.lock();
-        match state.columns.take() {
-            Some(columns) => Poll::Ready(columns),
-            None => {
-                self.wait(&mut state, cx);
-                Poll::Pending
-            }
+        if let Some(columns) = state.columns.take() {
+            Poll::Ready(columns)
+        } else {
+            self.wait(&mut state, cx);
+            Poll::Pending
         }
     }
 
     /// Takes the next rows, or has the reader woken when there are some.
     pub(crate) fn poll_take(&self, cx: &Context<'_>) -> Poll<Arena> {
         let mut state = self.lock();
-        match state.arenas.pop_front() {
-            Some(arena) => {
-                drop(state);
-                self.room.notify_one();
-                Poll::Ready(arena)
-            }
-            None => {
-                self.wait(&mut state, cx);
-                Poll::Pending
-            }
+        if let Some(arena) = state.arenas.pop_front() {
+            drop(state);
+            self.room.notify_one();
+            Poll::Ready(arena)
+        } else {
+            self.wait(&mut state, cx);
+            Poll::Pending
         }
     }
 
@@ -132,6 +132,8 @@ thread_local! {
 struct Collected {
     queue: Arc<Queue>,
     arena: Arena,
+    /// With how many rows the arena is full.
+    full: usize,
     passed: Instant,
     asked: u32,
 }
@@ -148,6 +150,7 @@ impl Collected {
         let successor = self.arena.successor();
         let full = std::mem::replace(&mut self.arena, successor);
         self.asked = 0;
+        self.full = (2 * self.full).min(ROWS);
         let mut state = self.queue.lock();
         if full.rows() > 0 && !state.closed {
             state.arenas.push_back(full);
@@ -198,7 +201,8 @@ impl Sink for Feed {
         state.columns = Some(Arc::clone(columns));
         drop(state);
         let arena = Arena::new(Arc::clone(decoders));
-        let collected = Collected { queue: Arc::clone(&self.queue), arena, passed: Instant::now(), asked: 0 };
+        let collected =
+            Collected { queue: Arc::clone(&self.queue), arena, full: FIRST, passed: Instant::now(), asked: 0 };
         COLLECTED.set(Some(collected));
     }
 
@@ -208,7 +212,7 @@ impl Sink for Feed {
             let over = if self.reads { Flow::Stop } else { Flow::Discard };
             let Some(collected) = collected else { return Ok(over) };
             collected.arena.push(row)?;
-            let full = collected.arena.rows() >= ROWS || collected.arena.heap() >= BYTES;
+            let full = collected.arena.rows() >= collected.full || collected.arena.heap() >= BYTES;
             Ok(if (full || collected.comes_slowly()) && !collected.pass() { over } else { Flow::More })
         })
     }

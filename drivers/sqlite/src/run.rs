@@ -223,8 +223,13 @@ impl Session {
             | Verb::Update
             | Verb::Delete
             | Verb::Replace
-            | Verb::Explain => {}
-            Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint | Verb::Release | Verb::RollbackTo => {}
+            | Verb::Explain
+            | Verb::Begin
+            | Verb::Commit
+            | Verb::Rollback
+            | Verb::Savepoint
+            | Verb::Release
+            | Verb::RollbackTo => {}
             Verb::Pragma | Verb::CreateTemporary | Verb::Attach | Verb::Detach => {
                 self.dirty = true;
                 self.changed();
@@ -259,10 +264,10 @@ impl Session {
 
     /// Ends a job that is wanted no more between two of its statements.
     fn go_on(&self) -> Result<()> {
-        match self.guard.stopped() {
-            false => Ok(()),
-            true => Err(Error::new(ErrorKind::Cancelled, "the call was dropped")),
+        if self.guard.stopped() {
+            return Err(Error::new(ErrorKind::Cancelled, "the call was dropped"));
         }
+        Ok(())
     }
 
     /// Runs a statement from its text, unless it needs the turn to write and has it not.
@@ -314,12 +319,11 @@ impl Session {
         self.control(begin)?;
         let result = work(self).and_then(|outcome| self.control(end).map(|()| outcome));
         if result.is_err() && !self.db.is_autocommit() {
-            match outer {
-                TxState::Auto => self.control("ROLLBACK")?,
-                _ => {
-                    self.control("ROLLBACK TO oarlock_many")?;
-                    self.control("RELEASE oarlock_many")?;
-                }
+            if outer == TxState::Auto {
+                self.control("ROLLBACK")?;
+            } else {
+                self.control("ROLLBACK TO oarlock_many")?;
+                self.control("RELEASE oarlock_many")?;
             }
         }
         self.settle();

@@ -56,6 +56,7 @@ impl Target {
 }
 
 /// SQLite's connection with all that belongs to it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Session {
     // Before the turn: closing rolls back, and only then may the next one write.
     pub(crate) db: Connection,
@@ -154,12 +155,37 @@ impl Session {
         }
     }
 
+    /// Begins a transaction; one that may write takes the lock for it now, as taking it later may fail.
+    pub(crate) fn begin(&mut self, read_only: bool) -> Result<()> {
+        self.control(if read_only { "BEGIN DEFERRED" } else { "BEGIN IMMEDIATE" })?;
+        self.read_only = read_only;
+        self.begun = true;
+        Ok(())
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        let result = self.control("COMMIT");
+        self.settle();
+        result
+    }
+
+    pub(crate) fn is_clean(&self) -> bool {
+        self.db.is_autocommit() && !self.dirty && !self.touched
+    }
+
+    pub(crate) fn close(self) -> Result<()> {
+        self.guard.clear();
+        // An interrupt holds until the next statement, and would keep the last connection from clearing the log away.
+        drop(self.control("SELECT 1"));
+        let Self { db, turn, .. } = self;
+        let result = db.close().map_err(|(_, error)| from_rusqlite(error, None));
+        drop(turn);
+        result
+    }
+
     /// Rolls back, if a transaction is open.
     pub(crate) fn rollback(&mut self) -> Result<()> {
-        let result = match self.db.is_autocommit() {
-            true => Ok(()),
-            false => self.control("ROLLBACK"),
-        };
+        let result = if self.db.is_autocommit() { Ok(()) } else { self.control("ROLLBACK") };
         self.settle();
         result
     }

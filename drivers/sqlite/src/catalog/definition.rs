@@ -81,7 +81,7 @@ impl TableText {
                 name = walk.name();
             } else if walk.take(&["PRIMARY", "KEY"]) {
                 self.primary_key = name.take();
-                drop(walk.parenthesised());
+                walk.skip_parenthesised();
             } else if walk.take(&["UNIQUE"]) {
                 let columns = match (&column, walk.parenthesised()) {
                     (Some(column), _) => vec![column.name.clone()],
@@ -93,10 +93,10 @@ impl TableText {
                     self.checks.push(CheckText { name: name.take(), expression: expression.written().to_owned() });
                 }
             } else if walk.take(&["FOREIGN", "KEY"]) {
-                drop(walk.parenthesised());
+                walk.skip_parenthesised();
             } else if walk.take(&["REFERENCES"]) {
                 drop(walk.name());
-                drop(walk.parenthesised());
+                walk.skip_parenthesised();
                 self.foreign_keys.push(ForeignKeyText { name: name.take(), deferrable: Deferrable::No });
             } else if walk.take(&["NOT", "DEFERRABLE"]) {
                 walk.take(&["INITIALLY", "DEFERRED"]);

@@ -35,7 +35,7 @@ pub(super) struct Walk<'t, 's> {
     end: usize,
 }
 
-impl<'t, 's> Walk<'t, 's> {
+impl<'s> Walk<'_, 's> {
     fn token(&self, ahead: usize) -> Option<Token> {
         self.text.tokens[..self.end].get(self.at + ahead).copied()
     }
@@ -94,6 +94,11 @@ impl<'t, 's> Walk<'t, 's> {
             }
         }
         Some(self.text.part(start..self.end))
+    }
+
+    /// Steps over what stands in parentheses, if they come next.
+    pub(super) fn skip_parenthesised(&mut self) {
+        self.parenthesised();
     }
 
     /// Cuts at commas outside parentheses.

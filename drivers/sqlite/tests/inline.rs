@@ -1,0 +1,201 @@
+//! Statements that run on the caller's thread, and those that must not.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use oarlock_core::factory::{DriverFactory, Purpose};
+use oarlock_core::{Conn, Db, DbExt, Row, TxOptions, Url};
+use oarlock_sqlite::FACTORY;
+
+/// A query that takes far more than the budget of an inline read, by loops that it could end.
+const LOOPS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT i FROM n";
+
+async fn file(dir: &tempfile::TempDir, options: &str) -> Conn {
+    let url = format!("sqlite:{}?synchronous=off{options}", dir.path().join("a.db").display());
+    let connector = FACTORY.connector(&Url::parse(&url).unwrap(), Purpose::Single).unwrap();
+    let conn = Conn::new(connector.connect().await.unwrap());
+    conn.execute("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, a TEXT)", ()).await.unwrap();
+    conn
+}
+
+/// Polls a call once: what runs on the caller's thread is done then, and what does not cannot be.
+fn once<T>(call: impl Future<Output = T>) -> Option<T> {
+    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
+    }
+}
+
+/// Runs a statement to have it prepared, and tells whether it runs on the caller's thread from then on.
+///
+/// It is asked several times: a thread that has had its stint lets others run first, and a worker may be done with a
+/// statement before this thread gets to look.
+async fn is_inline(db: &dyn Db, sql: &str) -> bool {
+    db.query(sql, ()).await.unwrap().finish().await.unwrap();
+    (0..7).filter(|_| once(db.execute(sql, ())).is_some_and(|outcome| outcome.is_ok())).count() > 3
+}
+
+#[tokio::test]
+async fn a_point_read_is_done_at_once_and_a_long_one_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = file(&dir, "").await;
+    let rows: Vec<(i64, String)> = (1..=1000).map(|id| (id, format!("name {id}"))).collect();
+    conn.execute_many("INSERT INTO t VALUES (?, ?)", &rows).await.unwrap();
+    assert!(is_inline(&conn, "SELECT a FROM t WHERE id = 7").await);
+    assert!(is_inline(&conn, "SELECT id FROM t ORDER BY id LIMIT 3").await);
+    // Each pair of rows is looked at.
+    assert!(!is_inline(&conn, "SELECT count(*) FROM t AS one, t AS other WHERE one.a || other.a LIKE '%9%8%7%'").await);
+    assert!(!is_inline(&conn, "SELECT sum(one.id * other.id) FROM t AS one, t AS other").await);
+}
+
+#[tokio::test]
+async fn a_read_past_its_budget_is_run_again_on_a_worker() {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = file(&dir, "").await;
+    for count in [10_i64, 200_000, 200_000, 10] {
+        let rows: Vec<(i64,)> = conn.fetch_all(LOOPS, (count,)).await.unwrap();
+        assert!(rows.iter().map(|row| row.0).eq(1..=count), "{count}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_value_is_read_on_a_worker() {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = file(&dir, "").await;
+    let large = "x".repeat(200_000);
+    for sql in ["INSERT INTO t (id, a) VALUES (?, ?)", "REPLACE INTO t (id, a) VALUES (?, ?)"] {
+        conn.execute(sql, (1, large.as_str())).await.unwrap();
+        let tx = conn.begin().await.unwrap();
+        tx.execute("REPLACE INTO t (id, a) VALUES (?, ?)", (2, large.as_str())).await.unwrap();
+        tx.execute("REPLACE INTO t (id, a) VALUES (?, ?)", (3, "small")).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    for _ in 0..3 {
+        for (id, length) in [(1, 200_000), (2, 200_000), (3, 5)] {
+            let (text,): (String,) = conn.require_one("SELECT a FROM t WHERE id = ?", (id,)).await.unwrap();
+            assert_eq!(text.len(), length);
+            let found: Vec<(i64,)> =
+                conn.fetch_all("SELECT id FROM t WHERE a = ? AND id = ?", (text, id)).await.unwrap();
+            assert_eq!(found, [(id,)]);
+        }
+    }
+}
+
+/// Tells on which thread rows are changed.
+async fn watch(conn: &Conn) -> Arc<Mutex<Option<ThreadId>>> {
+    let seen = Arc::new(Mutex::new(None));
+    let hook = Arc::clone(&seen);
+    let mut lease = conn.lease().await.unwrap();
+    let native = lease.connection().native().downcast_mut::<rusqlite::Connection>().unwrap();
+    native
+        .update_hook(Some(move |_, _: &str, _: &str, _| *hook.lock().unwrap() = Some(thread::current().id())))
+        .unwrap();
+    seen
+}
+
+#[tokio::test]
+async fn a_short_write_runs_here_in_a_transaction_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = Some(thread::current().id());
+    let insert = "INSERT INTO t (a) VALUES ('x')";
+    let update = "UPDATE t SET a = a || 'y'";
+    for (options, short) in [("", true), ("&inline=off", false)] {
+        let conn = file(&dir, options).await;
+        let seen = watch(&conn).await;
+        for _ in 0..3 {
+            conn.execute(insert, ()).await.unwrap();
+            assert_ne!(seen.lock().unwrap().take(), here, "a commit may wait for the disk");
+            let tx = conn.begin().await.unwrap();
+            tx.execute(insert, ()).await.unwrap();
+            assert_eq!(seen.lock().unwrap().take() == here, short, "{options}");
+            tx.execute(update, ()).await.unwrap();
+            assert_ne!(seen.lock().unwrap().take(), here, "it takes as long as the table is large");
+            tx.commit().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_transaction_needs_no_worker() {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = file(&dir, "").await;
+    let sql = "SELECT count(id) FROM t";
+    conn.fetch_all::<Row>(sql, ()).await.unwrap();
+    let whole = async {
+        let tx = conn.begin_with(TxOptions::new().read_only()).await?;
+        let rows = tx.fetch_all::<(i64,)>(sql, ()).await?;
+        tx.commit().await?;
+        Ok::<_, oarlock_core::Error>(rows)
+    };
+    assert_eq!(once(whole).unwrap().unwrap(), [(0,)]);
+}
+
+#[tokio::test]
+async fn a_read_does_not_wait_here_for_a_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = "&journal_mode=delete&busy_timeout=20s";
+    let (conn, other) = (file(&dir, url).await, file(&dir, url).await);
+    let sql = "SELECT id FROM t WHERE id = 1";
+    conn.fetch_all::<Row>(sql, ()).await.unwrap();
+    other.execute("BEGIN EXCLUSIVE", ()).await.unwrap();
+    let mut read = pin!(conn.fetch_all::<(i64,)>(sql, ()));
+    tokio::time::timeout(Duration::from_millis(20), read.as_mut()).await.expect_err("the file is locked");
+    other.execute("INSERT INTO t (id) VALUES (1)", ()).await.unwrap();
+    other.execute("COMMIT", ()).await.unwrap();
+    assert_eq!(read.await.unwrap(), [(1,)]);
+}
+
+#[tokio::test]
+async fn a_function_of_the_users_own_is_not_taken_for_sqlites() {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = file(&dir, "").await;
+    let here = thread::current().id();
+    let mut lease = conn.lease().await.unwrap();
+    let native = lease.connection().native().downcast_mut::<rusqlite::Connection>().unwrap();
+    let flags = rusqlite::functions::FunctionFlags::SQLITE_UTF8;
+    native.create_scalar_function("upper", 1, flags, move |_| Ok(thread::current().id() == here)).unwrap();
+    drop(lease);
+    for _ in 0..3 {
+        assert_eq!(conn.fetch_all::<(i64,)>("SELECT upper('a')", ()).await.unwrap(), [(0,)]);
+    }
+}
+
+#[test]
+fn it_works_outside_of_a_runtime() {
+    // A few statements that go to workers, and some that do not, driven by nothing but a thread that parks.
+    let conn = park_on(async {
+        let connector = FACTORY.connector(&Url::parse("sqlite::memory:").unwrap(), Purpose::Single).unwrap();
+        Conn::new(connector.connect().await.unwrap())
+    });
+    park_on(async {
+        conn.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)", ()).await.unwrap();
+        conn.execute_many("INSERT INTO t VALUES (?)", [(1,), (2,)]).await.unwrap();
+        for _ in 0..100 {
+            let rows: Vec<(i64,)> = conn.fetch_all("SELECT id FROM t WHERE id = ?", (2,)).await.unwrap();
+            assert_eq!(rows, [(2,)]);
+        }
+        conn.close().await.unwrap();
+    });
+}
+
+fn park_on<T>(call: impl Future<Output = T>) -> T {
+    struct Unpark(thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut call = pin!(call);
+    loop {
+        if let Poll::Ready(done) = call.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return done;
+        }
+        thread::park();
+    }
+}
