@@ -70,6 +70,8 @@ pub struct Capabilities {
     pub column_origin: bool,
     /// Schemas (namespaces) inside a database.
     pub schemas: bool,
+    /// The catalog can be read: names of schemas and tables, tables in full, views.
+    pub catalog: bool,
     /// The largest number of parameters of one statement.
     pub max_parameters: usize,
 }
@@ -103,6 +105,7 @@ impl Capabilities {
         expression_indexes: false,
         column_origin: false,
         schemas: false,
+        catalog: false,
         max_parameters: 0,
     };
 }

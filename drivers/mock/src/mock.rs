@@ -40,6 +40,7 @@ impl Mock {
         capabilities.deferrable_transactions = true;
         capabilities.savepoints = true;
         capabilities.insert_returning = true;
+        capabilities.catalog = true;
         capabilities.update_returning = true;
         capabilities.delete_returning = true;
         capabilities.last_insert_id = true;

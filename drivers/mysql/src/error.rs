@@ -65,8 +65,8 @@ pub(crate) fn convert(error: mysql_async::Error, stage: Stage) -> Error {
                 Stage::Connected | Stage::Dated => ErrorKind::ConnectionLost,
             };
             let what = match stage {
-                Stage::Connecting => "no connection to the server could be made",
-                Stage::Connected | Stage::Dated => "the connection to the server was lost",
+                Stage::Connecting => format!("the server cannot be reached: {error}"),
+                Stage::Connected | Stage::Dated => "the connection to the server was lost".to_owned(),
             };
             Error::new(kind, what).with_source(error)
         }

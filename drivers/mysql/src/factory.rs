@@ -11,6 +11,7 @@ use oarlock_core::{Error, ErrorKind, Result, Url};
 use crate::connection::MysqlConnection;
 use crate::error::{Stage, convert};
 use crate::infile::Refusal;
+use crate::limit::PacketLimit;
 use crate::options::MysqlOptions;
 use crate::server::{FACTS, SETUP, Server, zone};
 
@@ -56,21 +57,25 @@ impl MysqlConnection {
     pub async fn connect(options: &Arc<MysqlOptions>) -> Result<Self> {
         let refusal = Refusal::default();
         let base = || options.builder().local_infile_handler(Some(refusal.clone()));
-        let mut targets: Vec<OptsBuilder> = Vec::with_capacity(1);
+        let mut targets: Vec<(String, OptsBuilder)> = Vec::with_capacity(1);
         match &options.socket {
-            Some(path) => targets.push(base().socket(Some(path.as_str()))),
-            None => targets
-                .extend(options.hosts.iter().map(|(host, port)| base().ip_or_hostname(host.as_str()).tcp_port(*port))),
+            Some(path) => targets.push((path.clone(), base().socket(Some(path.as_str())))),
+            None => {
+                targets.extend(options.hosts.iter().map(|(host, port)| {
+                    (format!("{host}:{port}"), base().ip_or_hostname(host.as_str()).tcp_port(*port))
+                }))
+            }
         }
         let mut refused = None;
-        for target in targets {
+        for (place, target) in targets {
             match tokio::time::timeout(options.connect_timeout, open(target, options, &refusal)).await {
-                Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => refused = Some(error),
+                Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => refused = Some(error.context(place)),
                 Ok(result) => return result,
                 Err(_) => {
                     refused = Some(
                         Error::new(ErrorKind::ConnectionRefused, "the server did not answer in time")
-                            .with_hint("see the option connect_timeout"),
+                            .with_hint("see the option connect_timeout")
+                            .context(place),
                     );
                 }
             }
@@ -91,7 +96,15 @@ async fn open(target: OptsBuilder, options: &Arc<MysqlOptions>, refusal: &Refusa
         capabilities: server.capabilities(),
     };
     tracing::debug!(server = %info.server, id = conn.id(), "connected");
-    Ok(MysqlConnection::new(conn, info, server, Arc::clone(options), refusal.clone(), zone(&time_zone), max_packet))
+    Ok(MysqlConnection::new(
+        conn,
+        info,
+        server,
+        Arc::clone(options),
+        refusal.clone(),
+        zone(&time_zone),
+        PacketLimit(max_packet),
+    ))
 }
 
 /// Sets the session up, and asks what there is to know.

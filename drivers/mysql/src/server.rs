@@ -69,6 +69,7 @@ impl Server {
         can.expression_indexes = !self.mariadb && self.version >= 80_013;
         can.column_origin = true;
         can.schemas = true;
+        can.catalog = true;
         can.max_parameters = MAX_PARAMETERS;
         can
     }

@@ -32,6 +32,7 @@ pub(crate) const CAPABILITIES: Capabilities = {
     can.expression_indexes = true;
     can.column_origin = true;
     can.schemas = true;
+    can.catalog = true;
     can.max_parameters = MOST_PARAMETERS;
     can
 };
