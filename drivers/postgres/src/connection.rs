@@ -14,7 +14,7 @@ use oarlock_core::result::{Description, Notice};
 use oarlock_core::{Column, Dialect, Error, Health, Outcome, Result, RowBatch, TxOptions, TxState};
 use tokio_postgres::{Client, Row, RowStream};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Plan, Room};
 use crate::capabilities::CAPABILITIES;
 use crate::dial::dial;
 use crate::error::{self, Context};
@@ -41,6 +41,8 @@ pub struct PostgresConnection {
     /// The rows of the open statement; the allocation outlives the statement.
     pub(crate) stream: Pin<Box<Option<RowStream>>>,
     pub(crate) open: Option<Open>,
+    /// What the open statement's last batch took.
+    pub(crate) room: Room,
     pub(crate) columns: Arc<[Column]>,
     pub(crate) no_columns: Arc<[Column]>,
     pub(crate) statement_timeout: Option<Duration>,
@@ -61,8 +63,6 @@ pub(crate) struct Open {
     /// Its error, to be told once the reply was read to its end.
     failure: Option<Error>,
     rows_affected: Option<u64>,
-    /// How many rows the last batch had: so many the next one has room for.
-    last_fill: usize,
 }
 
 impl PostgresConnection {
@@ -88,6 +88,7 @@ impl PostgresConnection {
             info,
             stream: Box::pin(None),
             open: None,
+            room: Room::default(),
             columns: Arc::clone(&no_columns),
             no_columns,
             statement_timeout: options.statement_timeout,
@@ -104,7 +105,7 @@ impl PostgresConnection {
         if self.link.is_recovering() {
             // The rows of an abandoned statement: nobody waits for them, so they are not even passed on.
             self.stream.as_mut().set(None);
-            self.link.recover().await?;
+            Box::pin(self.link.recover()).await?;
         }
         self.link.wire.clear();
         self.heed_rules();
@@ -120,36 +121,56 @@ impl PostgresConnection {
         }
     }
 
-    /// Takes what the open statement's stream gives next; an error is kept until the reply was read to its end, so that
-    /// the state of the transaction is known when it is told.
-    fn poll_row(&mut self, cx: &mut Waiting<'_>) -> Poll<Option<Row>> {
-        let Some(open) = &mut self.open else {
-            return Poll::Ready(None);
+    /// Takes the open statement's rows as they come, until `take` has enough, all have come, or none is there yet. An error
+    /// is kept until the reply was read to its end, so that the state of the transaction is known when it is told.
+    #[inline]
+    fn poll_rows(&mut self, cx: &mut Waiting<'_>, mut take: impl FnMut(Row) -> bool) -> Poll<()> {
+        let Some(mut stream) = self.stream.as_mut().as_pin_mut() else {
+            return Poll::Ready(());
         };
         loop {
-            let Some(stream) = self.stream.as_mut().as_pin_mut().filter(|_| !open.done) else {
-                return Poll::Ready(None);
-            };
-            match ready!(stream.poll_next(cx)) {
-                Some(Ok(row)) => return Poll::Ready(Some(row)),
+            match ready!(stream.as_mut().poll_next(cx)) {
+                Some(Ok(row)) => {
+                    if !take(row) {
+                        return Poll::Ready(());
+                    }
+                }
                 None => {
-                    open.done = true;
-                    open.rows_affected = self.stream.as_ref().as_pin_ref().and_then(|stream| stream.rows_affected());
-                    self.stream.as_mut().set(None);
+                    let rows_affected = stream.rows_affected();
+                    self.end_of_rows(rows_affected);
+                    return Poll::Ready(());
                 }
                 Some(Err(error)) => {
-                    if self.link.notes_fatal(&error) {
-                        open.done = true;
-                        self.stream.as_mut().set(None);
+                    self.take_error(error);
+                    match self.stream.as_mut().as_pin_mut() {
+                        Some(rest) => stream = rest,
+                        None => return Poll::Ready(()),
                     }
-                    let context =
-                        open.prepared.as_ref().map_or_else(Context::default, |prepared| Context::of(&prepared.lexed));
-                    let limit = self.statement_timeout.zip(open.started).map(|(limit, at)| (limit, at.elapsed()));
-                    let error = error::convert(error, &self.link.wire, Context { limit, ..context });
-                    // The first is the cause; what follows it can only be that the session ended.
-                    open.failure.get_or_insert(error);
                 }
             }
+        }
+    }
+
+    fn end_of_rows(&mut self, rows_affected: Option<u64>) {
+        self.stream.as_mut().set(None);
+        if let Some(open) = &mut self.open {
+            open.done = true;
+            open.rows_affected = rows_affected;
+        }
+    }
+
+    #[cold]
+    fn take_error(&mut self, error: tokio_postgres::Error) {
+        let fatal = self.link.notes_fatal(&error);
+        if let Some(open) = &mut self.open {
+            let context = open.prepared.as_ref().map_or_else(Context::default, |prepared| Context::of(&prepared.lexed));
+            let limit = self.statement_timeout.zip(open.started).map(|(limit, at)| (limit, at.elapsed()));
+            let error = error::convert(error, &self.link.wire, Context { limit, ..context });
+            // The first is the cause; what follows it can only be that the session ended.
+            open.failure.get_or_insert(error);
+        }
+        if fatal {
+            self.end_of_rows(None);
         }
     }
 
@@ -169,17 +190,13 @@ impl Open {
         Self { prepared: Some(prepared), started, done: false, ..Self::over() }
     }
 
+    fn plan(&self) -> Option<Arc<Plan>> {
+        self.prepared.as_ref().map(|prepared| Arc::clone(&prepared.plan))
+    }
+
     /// A statement without rows that has been carried out.
     pub(crate) fn over() -> Self {
-        Self {
-            prepared: None,
-            started: None,
-            done: true,
-            skips: false,
-            failure: None,
-            rows_affected: None,
-            last_fill: 0,
-        }
+        Self { prepared: None, started: None, done: true, skips: false, failure: None, rows_affected: None }
     }
 }
 
@@ -211,36 +228,25 @@ impl Connection for PostgresConnection {
     }
 
     fn poll_fill(&mut self, cx: &mut Waiting<'_>, max: usize) -> Poll<Result<Option<Arc<dyn RowBatch>>>> {
-        let Some(open) = &self.open else {
+        let Some(plan) = self.open.as_ref().filter(|open| !open.skips).and_then(Open::plan) else {
             return Poll::Ready(Ok(None));
         };
-        if open.skips {
-            return Poll::Ready(Ok(None));
-        }
-        let max = max.max(1);
-        let mut rows = Vec::new();
-        while rows.len() < max {
-            match self.poll_row(cx) {
-                Poll::Ready(Some(row)) => {
-                    if rows.is_empty() {
-                        let room = self.open.as_ref().map_or(1, |open| open.last_fill.max(1));
-                        rows.reserve_exact(room.min(max));
-                    }
-                    rows.push(row);
-                }
-                Poll::Pending if rows.is_empty() => return Poll::Pending,
-                Poll::Ready(None) | Poll::Pending => break,
-            }
-        }
-        if rows.is_empty() {
+        if self.stream.is_none() {
             return Poll::Ready(self.take_failure().map_or(Ok(None), Err));
         }
-        let Some(open) = &mut self.open else {
-            return Poll::Ready(Ok(None));
-        };
-        open.last_fill = rows.len();
-        let plan = open.prepared.as_ref().map(|prepared| Arc::clone(&prepared.plan));
-        Poll::Ready(Ok(plan.map(|plan| Arc::new(Batch::new(plan, rows)) as Arc<dyn RowBatch>)))
+        let mut batch = Batch::new(plan, self.room);
+        let polled = self.poll_rows(cx, |row| {
+            batch.push(row);
+            batch.rows() < max && !batch.is_full()
+        });
+        match (batch.rows(), polled) {
+            (0, Poll::Pending) => Poll::Pending,
+            (0, Poll::Ready(())) => Poll::Ready(self.take_failure().map_or(Ok(None), Err)),
+            _ => {
+                self.room = batch.room();
+                Poll::Ready(Ok(Some(Arc::new(batch))))
+            }
+        }
     }
 
     /// Marks the rows as unwanted: a statement of PostgreSQL has one result set. They are dropped when it is finished.
@@ -252,7 +258,7 @@ impl Connection for PostgresConnection {
     }
 
     fn poll_finish(&mut self, cx: &mut Waiting<'_>) -> Poll<Result<Outcome>> {
-        while ready!(self.poll_row(cx)).is_some() {}
+        ready!(self.poll_rows(cx, |_| true));
         if let Some(error) = self.take_failure() {
             return Poll::Ready(Err(error));
         }
@@ -271,7 +277,7 @@ impl Connection for PostgresConnection {
         }
         // What has come already is dropped here; often that is all there was, and nothing is left to wait for.
         let mut cx = Waiting::from_waker(Waker::noop());
-        while let Poll::Ready(Some(_)) = self.poll_row(&mut cx) {}
+        let _ = self.poll_rows(&mut cx, |_| true);
         if self.open.take().is_some_and(|open| !open.done) {
             self.link.leave(Undo::Nothing);
         }

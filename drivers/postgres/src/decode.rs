@@ -1,4 +1,4 @@
-//! Cells: the server's binary forms as values, by decoders that are chosen once for each column.
+//! Cells: the server's binary forms as values. Which form a column has is found once for each statement.
 
 use oarlock_core::value::{ArrayRef, Interval, NativeArray, NativeType};
 use oarlock_core::{Error, ErrorKind, Result, ValueRef};
@@ -7,15 +7,41 @@ use tokio_postgres::types::{Kind, Type};
 use crate::array;
 use crate::numeric::{self, Refusal};
 
-/// A decoder of one type's binary form.
-pub(crate) type Decode = for<'c> fn(&'c CellType, &'c [u8]) -> Result<ValueRef<'c>>;
-
 /// A column's type with the way to read it.
 #[derive(Debug)]
 pub(crate) struct CellType {
+    form: Form,
     pub(crate) native: NativeType,
     array: Option<NativeArray>,
-    decode: Decode,
+}
+
+/// A binary form that the contract has a value for, or `Typed` where it has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Int4,
+    Int8,
+    Int2,
+    Bool,
+    Float4,
+    Float8,
+    Numeric,
+    Bytes,
+    Json,
+    Jsonb,
+    Uuid,
+    Date,
+    Time,
+    DateTime,
+    Instant,
+    Interval,
+    /// A number that stands for an object of the database.
+    Oid,
+    Xid8,
+    /// `"char"`, a single byte.
+    Char,
+    Array,
+    Typed,
 }
 
 /// Days from 1970-01-01 to 2000-01-01, where PostgreSQL's calendar begins.
@@ -35,14 +61,84 @@ impl CellType {
             }
             _ => None,
         };
-        let decode = if array.is_some() { cell_array } else { decoder(base) };
-        Self { native, array, decode }
+        let form = if array.is_some() { Form::Array } else { Form::of(base) };
+        Self { form, native, array }
     }
 
     /// Reads a cell that is not NULL.
+    #[inline]
     pub(crate) fn read<'c>(&'c self, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
-        (self.decode)(self, bytes)
+        Ok(match self.form {
+            Form::Text => ValueRef::Text(utf8(bytes)?),
+            Form::Int4 => ValueRef::I64(i32::from_be_bytes(fixed(bytes)?).into()),
+            Form::Int8 => ValueRef::I64(i64::from_be_bytes(fixed(bytes)?)),
+            Form::Int2 => ValueRef::I64(i16::from_be_bytes(fixed(bytes)?).into()),
+            Form::Bool => ValueRef::Bool(fixed::<1>(bytes)? != [0]),
+            Form::Float4 => ValueRef::F32(f32::from_be_bytes(fixed(bytes)?)),
+            Form::Float8 => ValueRef::F64(f64::from_be_bytes(fixed(bytes)?)),
+            Form::Numeric => return self.numeric(bytes),
+            Form::Bytes => ValueRef::Bytes(bytes),
+            Form::Json => ValueRef::Json(utf8(bytes)?),
+            Form::Jsonb => match bytes {
+                [1, document @ ..] => ValueRef::Json(utf8(document)?),
+                _ => return Err(malformed()),
+            },
+            Form::Uuid => ValueRef::Uuid(fixed(bytes)?),
+            Form::Date => match i32::from_be_bytes(fixed(bytes)?) {
+                i32::MIN | i32::MAX => self.typed(bytes),
+                days => days.checked_add(EPOCH_DAYS).map_or(self.typed(bytes), ValueRef::Date),
+            },
+            Form::Time => ValueRef::Time(i64::from_be_bytes(fixed(bytes)?)),
+            Form::DateTime => micros(bytes)?.map_or(self.typed(bytes), ValueRef::DateTime),
+            Form::Instant => micros(bytes)?.map_or(self.typed(bytes), ValueRef::Instant),
+            Form::Interval => return self.interval(bytes),
+            Form::Oid => ValueRef::I64(u32::from_be_bytes(fixed(bytes)?).into()),
+            Form::Xid8 => ValueRef::U64(u64::from_be_bytes(fixed(bytes)?)),
+            Form::Char => match bytes {
+                // Nought stands for no character at all.
+                [0] => ValueRef::Text(""),
+                [byte] if byte.is_ascii() => ValueRef::Text(utf8(bytes)?),
+                _ => self.typed(bytes),
+            },
+            Form::Array => match &self.array {
+                Some(array) => ValueRef::Array(ArrayRef::Native { array, bytes }),
+                None => self.typed(bytes),
+            },
+            Form::Typed => self.typed(bytes),
+        })
     }
+
+    fn typed<'c>(&'c self, bytes: &'c [u8]) -> ValueRef<'c> {
+        ValueRef::Typed(&self.native, bytes)
+    }
+
+    fn numeric<'c>(&'c self, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
+        match numeric::decode(bytes) {
+            Ok(number) => Ok(ValueRef::Decimal(number)),
+            Err(Refusal::Beyond) => Ok(self.typed(bytes)),
+            Err(Refusal::Malformed) => Err(malformed()),
+        }
+    }
+
+    fn interval<'c>(&'c self, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
+        let (micros, rest) = bytes.split_at_checked(8).ok_or_else(malformed)?;
+        let (days, months) = rest.split_at_checked(4).ok_or_else(malformed)?;
+        let micros = i64::from_be_bytes(fixed(micros)?);
+        let (days, months) = (i32::from_be_bytes(fixed(days)?), i32::from_be_bytes(fixed(months)?));
+        // PostgreSQL 17 has infinite intervals: all three parts at their end.
+        Ok(match (months, days, micros) {
+            (i32::MIN, i32::MIN, i64::MIN) | (i32::MAX, i32::MAX, i64::MAX) => self.typed(bytes),
+            _ => ValueRef::Interval(Interval { months, days, micros }),
+        })
+    }
+}
+
+/// Gives microseconds since 1970; `None` for an infinity, and for what only PostgreSQL's wider calendar holds.
+fn micros(bytes: &[u8]) -> Result<Option<i64>> {
+    Ok(match i64::from_be_bytes(fixed(bytes)?) {
+        i64::MIN | i64::MAX => None,
+        micros => micros.checked_add(EPOCH_MICROS),
+    })
 }
 
 /// Gives the type under a domain.
@@ -64,111 +160,52 @@ pub(crate) fn is_textual(of: &Type) -> bool {
         )
 }
 
-/// Finds the decoder of a type that is no domain; what the contract has no value for stays in the server's bytes.
-pub(crate) fn decoder(of: &Type) -> Decode {
-    if is_textual(of) {
-        return text;
-    }
-    match *of {
-        Type::BOOL => |_, bytes| fixed(bytes).map(|[byte]| ValueRef::Bool(byte != 0)),
-        Type::INT2 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::I64(i16::from_be_bytes(bytes).into())),
-        Type::INT4 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::I64(i32::from_be_bytes(bytes).into())),
-        Type::INT8 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::I64(i64::from_be_bytes(bytes))),
-        Type::OID
-        | Type::XID
-        | Type::CID
-        | Type::REGCLASS
-        | Type::REGTYPE
-        | Type::REGPROC
-        | Type::REGPROCEDURE
-        | Type::REGOPER
-        | Type::REGOPERATOR
-        | Type::REGNAMESPACE
-        | Type::REGROLE
-        | Type::REGCONFIG
-        | Type::REGDICTIONARY => |_, bytes| fixed(bytes).map(|bytes| ValueRef::I64(u32::from_be_bytes(bytes).into())),
-        Type::XID8 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::U64(u64::from_be_bytes(bytes))),
-        Type::FLOAT4 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::F32(f32::from_be_bytes(bytes))),
-        Type::FLOAT8 => |_, bytes| fixed(bytes).map(|bytes| ValueRef::F64(f64::from_be_bytes(bytes))),
-        Type::NUMERIC => decimal,
-        Type::BYTEA => |_, bytes| Ok(ValueRef::Bytes(bytes)),
-        Type::JSON => |_, bytes| utf8(bytes).map(ValueRef::Json),
-        Type::JSONB => |_, bytes| match bytes {
-            [1, document @ ..] => utf8(document).map(ValueRef::Json),
-            _ => Err(malformed()),
-        },
-        // Both are text in all but name; a void has none.
-        Type::XML | Type::VOID => text,
-        Type::CHAR => character,
-        Type::UUID => |_, bytes| fixed(bytes).map(ValueRef::Uuid),
-        Type::DATE => date,
-        Type::TIME => |_, bytes| fixed(bytes).map(|bytes| ValueRef::Time(i64::from_be_bytes(bytes))),
-        Type::TIMESTAMP => |cell, bytes| moment(cell, bytes, ValueRef::DateTime),
-        Type::TIMESTAMPTZ => |cell, bytes| moment(cell, bytes, ValueRef::Instant),
-        Type::INTERVAL => interval,
-        _ => typed,
-    }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "it is one of the decoders, which all can fail but this")]
-fn typed<'c>(cell: &'c CellType, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
-    Ok(ValueRef::Typed(&cell.native, bytes))
-}
-
-fn cell_array<'c>(cell: &'c CellType, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
-    match &cell.array {
-        Some(array) => Ok(ValueRef::Array(ArrayRef::Native { array, bytes })),
-        None => typed(cell, bytes),
+impl Form {
+    /// Finds the form of a type that is neither a domain nor an array.
+    fn of(of: &Type) -> Self {
+        if is_textual(of) {
+            return Self::Text;
+        }
+        match *of {
+            // Both are text in all but name; a void has none.
+            Type::XML | Type::VOID => Self::Text,
+            Type::BOOL => Self::Bool,
+            Type::INT2 => Self::Int2,
+            Type::INT4 => Self::Int4,
+            Type::INT8 => Self::Int8,
+            Type::OID
+            | Type::XID
+            | Type::CID
+            | Type::REGCLASS
+            | Type::REGTYPE
+            | Type::REGPROC
+            | Type::REGPROCEDURE
+            | Type::REGOPER
+            | Type::REGOPERATOR
+            | Type::REGNAMESPACE
+            | Type::REGROLE
+            | Type::REGCONFIG
+            | Type::REGDICTIONARY => Self::Oid,
+            Type::XID8 => Self::Xid8,
+            Type::FLOAT4 => Self::Float4,
+            Type::FLOAT8 => Self::Float8,
+            Type::NUMERIC => Self::Numeric,
+            Type::BYTEA => Self::Bytes,
+            Type::JSON => Self::Json,
+            Type::JSONB => Self::Jsonb,
+            Type::CHAR => Self::Char,
+            Type::UUID => Self::Uuid,
+            Type::DATE => Self::Date,
+            Type::TIME => Self::Time,
+            Type::TIMESTAMP => Self::DateTime,
+            Type::TIMESTAMPTZ => Self::Instant,
+            Type::INTERVAL => Self::Interval,
+            _ => Self::Typed,
+        }
     }
 }
 
-fn text<'c>(_: &'c CellType, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
-    utf8(bytes).map(ValueRef::Text)
-}
-
-/// Reads a `"char"`: one byte, nought standing for none at all, and not text where it is no ASCII.
-fn character<'c>(cell: &'c CellType, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
-    match bytes {
-        [0] => Ok(ValueRef::Text("")),
-        [byte] if byte.is_ascii() => utf8(bytes).map(ValueRef::Text),
-        _ => typed(cell, bytes),
-    }
-}
-
-fn decimal<'c>(cell: &'c CellType, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
-    match numeric::decode(bytes) {
-        Ok(number) => Ok(ValueRef::Decimal(number)),
-        Err(Refusal::Beyond) => typed(cell, bytes),
-        Err(Refusal::Malformed) => Err(malformed()),
-    }
-}
-
-fn date<'c>(cell: &'c CellType, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
-    match i32::from_be_bytes(fixed(bytes)?) {
-        i32::MIN | i32::MAX => typed(cell, bytes),
-        days => Ok(days.checked_add(EPOCH_DAYS).map_or(ValueRef::Typed(&cell.native, bytes), ValueRef::Date)),
-    }
-}
-
-fn moment<'c>(cell: &'c CellType, bytes: &'c [u8], value: fn(i64) -> ValueRef<'c>) -> Result<ValueRef<'c>> {
-    match i64::from_be_bytes(fixed(bytes)?) {
-        i64::MIN | i64::MAX => typed(cell, bytes),
-        micros => Ok(micros.checked_add(EPOCH_MICROS).map_or(ValueRef::Typed(&cell.native, bytes), value)),
-    }
-}
-
-fn interval<'c>(cell: &'c CellType, bytes: &'c [u8]) -> Result<ValueRef<'c>> {
-    let (micros, rest) = bytes.split_at_checked(8).ok_or_else(malformed)?;
-    let (days, months) = rest.split_at_checked(4).ok_or_else(malformed)?;
-    let micros = i64::from_be_bytes(fixed(micros)?);
-    let (days, months) = (i32::from_be_bytes(fixed(days)?), i32::from_be_bytes(fixed(months)?));
-    // PostgreSQL 17 has infinite intervals: all three parts at their end.
-    match (months, days, micros) {
-        (i32::MIN, i32::MIN, i64::MIN) | (i32::MAX, i32::MAX, i64::MAX) => typed(cell, bytes),
-        _ => Ok(ValueRef::Interval(Interval { months, days, micros })),
-    }
-}
-
+#[inline]
 fn utf8(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|_| {
         Error::new(ErrorKind::Conversion, "expected text in UTF-8, found other bytes")
@@ -176,6 +213,7 @@ fn utf8(bytes: &[u8]) -> Result<&str> {
     })
 }
 
+#[inline]
 fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
     bytes.try_into().map_err(|_| malformed())
 }

@@ -16,6 +16,9 @@ use crate::array;
 use crate::decode::{EPOCH_DAYS, EPOCH_MICROS, base, is_textual};
 use crate::numeric;
 
+/// The server ends the session when a message is larger: its `MaxAllocSize`, less some room for the message's head.
+const MOST_BYTES: usize = 0x3fff_0000;
+
 /// A parameter on its way to the server.
 #[derive(Clone, Copy)]
 pub(crate) struct Encoder<'v> {
@@ -36,6 +39,10 @@ impl<'v> Encoder<'v> {
             (value, Format::Text) => write_text(value, of, out),
         };
         match written {
+            Ok(()) if out.len() > MOST_BYTES => Err(Error::new(
+                ErrorKind::OutOfRange,
+                "the parameters are more than the gigabyte that PostgreSQL takes in one message",
+            )),
             Ok(()) => Ok(IsNull::No),
             Err(error) => Err(error.context(format_args!("parameter {}", self.number))),
         }

@@ -1,6 +1,8 @@
 //! tokio-postgres's errors as the contract's.
 
+use std::borrow::Cow;
 use std::error::Error as _;
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -27,15 +29,40 @@ impl<'s> Context<'s> {
     }
 }
 
-/// Tells whether the session is over after an error.
+/// The server's own report of an error, as the [source](std::error::Error::source) of the contract's.
+///
+/// What it displays is its severity and SQLSTATE alone: the report may hold rows and parameters, and chains of errors are
+/// logged.
+#[derive(Clone)]
+pub struct ServerError(DbError);
+
+impl ServerError {
+    /// Gives the report in full.
+    pub fn report(&self) -> &DbError {
+        &self.0
+    }
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0.severity(), self.0.code().code())
+    }
+}
+
+impl fmt::Debug for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ServerError").field(&self.0.code().code()).finish()
+    }
+}
+
+impl std::error::Error for ServerError {}
+
+/// Tells whether the session is over after an error. Besides the server's word there is the encoder's, upon which nothing
+/// was sent; anything else means that the two sides are out of step, or no longer connected.
 pub(crate) fn is_fatal(error: &tokio_postgres::Error) -> bool {
     match (error.as_db_error(), error.source()) {
         (Some(db), _) => is_ending(db),
-        (None, Some(source)) if source.is::<Error>() => false,
-        (None, Some(source)) => {
-            source.downcast_ref::<io::Error>().is_none_or(|io| io.kind() != io::ErrorKind::InvalidInput)
-        }
-        (None, None) => true,
+        (None, source) => source.is_none_or(|source| !source.is::<Error>()),
     }
 }
 
@@ -58,7 +85,7 @@ pub(crate) fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
 /// Turns an error of tokio-postgres into the contract's.
 pub(crate) fn convert(error: tokio_postgres::Error, wire: &Wire, context: Context<'_>) -> Error {
     if let Some(db) = error.as_db_error() {
-        return from_server(db, context).with_source(error);
+        return from_server(db, context).with_source(ServerError(db.clone()));
     }
     if error.is_closed() {
         return wire.lost();
@@ -68,12 +95,8 @@ pub(crate) fn convert(error: tokio_postgres::Error, wire: &Wire, context: Contex
         // The encoder's own, which tokio-postgres only carried.
         Some(source) => match source.downcast::<Error>() {
             Ok(own) => *own,
-            Err(source) => match source.downcast_ref::<io::Error>().map(io::Error::kind) {
-                // What the protocol cannot express, such as a parameter of more than 2 GiB; nothing was sent.
-                Some(io::ErrorKind::InvalidInput) => Error::new(ErrorKind::OutOfRange, shown).with_source(source),
-                Some(_) => Error::new(ErrorKind::ConnectionLost, shown).with_source(source),
-                None => Error::new(ErrorKind::Internal, shown).with_source(source),
-            },
+            Err(source) if source.is::<io::Error>() => Error::new(ErrorKind::ConnectionLost, shown).with_source(source),
+            Err(source) => Error::new(ErrorKind::Internal, shown).with_source(source),
         },
         // An answer out of turn, as COPY gives: nothing that comes after it can be trusted.
         None => Error::new(ErrorKind::Internal, shown),
@@ -87,9 +110,12 @@ fn from_server(db: &DbError, context: Context<'_>) -> Error {
         _ if is_ending(db) && sqlstate::kind(state) == ErrorKind::Database => ErrorKind::ConnectionLost,
         _ => sqlstate::kind(state),
     };
-    let mut error = Error::new(kind, db.message()).with_sqlstate(state);
-    if let Some(detail) = db.detail() {
-        error = error.with_detail(detail);
+    let message = without_values(state, db.message());
+    let mut error = Error::new(kind, &*message).with_sqlstate(state);
+    match (db.detail(), &message) {
+        (Some(detail), _) => error = error.with_detail(detail),
+        (None, Cow::Owned(_)) => error = error.with_detail(db.message()),
+        (None, Cow::Borrowed(_)) => {}
     }
     if let Some(hint) = db.hint() {
         error = error.with_hint(hint);
@@ -108,6 +134,20 @@ fn from_server(db: &DbError, context: Context<'_>) -> Error {
         error = error.with_position(context.lexed.map_or(offset, |lexed| lexed.source_offset(offset)));
     }
     error
+}
+
+/// Takes the values out of a message: those of class 22 repeat the text that could not be read (`invalid input syntax for
+/// type bigint: "…"`), and messages are logged. The whole stays in the detail, which is not.
+fn without_values<'m>(state: &str, message: &'m str) -> Cow<'m, str> {
+    // Some languages quote by other marks, and the value may hold any: what stands between the outermost ones goes.
+    let is_mark = |c: char| matches!(c, '"' | '«' | '»' | '„' | '“' | '”' | '「' | '」');
+    match (state.starts_with("22"), message.find(is_mark), message.rfind(is_mark)) {
+        (true, Some(first), Some(last)) => {
+            let after = message[last..].chars().next().map_or(last, |mark| last + mark.len_utf8());
+            Cow::Owned(format!("{}\"…\"{}", &message[..first], &message[after..]))
+        }
+        _ => Cow::Borrowed(message),
+    }
 }
 
 /// Tells a time limit from a cancel request.
@@ -131,6 +171,31 @@ pub(crate) fn byte_offset(text: &str, character: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_taken_out_of_messages() {
+        for (state, message, shown) in [
+            (
+                "22P02",
+                r#"invalid input syntax for type bigint: "se"cret""#,
+                r#"invalid input syntax for type bigint: "…""#,
+            ),
+            (
+                "22003",
+                r#"value "999" is out of range for type integer"#,
+                r#"value "…" is out of range for type integer"#,
+            ),
+            (
+                "22P02",
+                "ungültige Eingabesyntax für Typ bigint: »secret«",
+                "ungültige Eingabesyntax für Typ bigint: \"…\"",
+            ),
+            ("22012", "division by zero", "division by zero"),
+            ("42P01", r#"relation "t" does not exist"#, r#"relation "t" does not exist"#),
+        ] {
+            assert_eq!(without_values(state, message), shown);
+        }
+    }
 
     #[test]
     fn characters_become_bytes() {

@@ -67,6 +67,7 @@ mod tap;
 mod wire;
 
 pub use connection::PostgresConnection;
+pub use error::ServerError;
 pub use factory::PostgresFactory;
 pub use options::{Endpoint, Keepalive, PostgresOptions, SslMode, Target};
 /// The crate underneath, for what [`Connection::native`](oarlock_core::Connection::native) gives.

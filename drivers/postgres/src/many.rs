@@ -60,8 +60,10 @@ pub(crate) async fn execute(connection: &mut PostgresConnection, many: Many<'_>)
                     Undo::Transaction => "COMMIT".to_owned(),
                     _ => format!("RELEASE SAVEPOINT {BATCH_SAVEPOINT}"),
                 };
+                // From here on the server keeps the batch, whether we hear of it or not.
+                let kept = Undo::Nothing;
                 let warnings = connection.link.wire.notice_count();
-                connection.link.control(&close, undo).await.map_err(|error| lost_commit(error, undo))?;
+                connection.link.control(&close, kept).await.map_err(|error| lost_commit(error, undo))?;
                 return Ok(Outcome::rows(counted.then_some(total)).with_warnings(warnings));
             }
             Err(failure) => failure,

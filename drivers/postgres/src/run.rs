@@ -10,6 +10,7 @@ use oarlock_core::result::Description;
 use oarlock_core::value::NativeType;
 use oarlock_core::{Error, ErrorKind, Result, TxOptions, TxState};
 
+use crate::batch::Room;
 use crate::capabilities::MOST_PARAMETERS;
 use crate::connection::{Open, PostgresConnection};
 use crate::encode::Encoder;
@@ -24,6 +25,7 @@ impl PostgresConnection {
         Context { limit, ..Context::of(lexed) }
     }
 
+    /// Starts a statement. What is rare is boxed: this future is made for every statement, and copied once.
     pub(crate) async fn begin_statement(&mut self, query: Query<'_>) -> Result<()> {
         self.ready().await?;
         let state = self.link.tx_state();
@@ -37,9 +39,9 @@ impl PostgresConnection {
             arrange(&lexed, query.params.names, query.params.values.len())?;
             refuse_copy(query.sql, lexed.verb(), &self.info.dialect)?;
             if is_direct(&lexed) {
-                return self.run_direct(&lexed).await;
+                return Box::pin(self.run_direct(&lexed)).await;
             }
-            self.prepare(query.sql, lexed).await?
+            Box::pin(self.prepare(query.sql, lexed)).await?
         };
         loop {
             admit(&prepared.lexed, query.guarded)?;
@@ -50,7 +52,7 @@ impl PostgresConnection {
             // Nothing was sent when a value did not fit; the type may have been changed since it was inferred.
             let misfit = error.as_db_error().is_none();
             let context = self.context(&prepared.lexed, None);
-            let error = self.link.failed(error, context).await;
+            let error = Box::pin(self.link.failed(error, context)).await;
             let again = !is_fresh && (misfit || outdated && state == TxState::Auto) && !self.link.is_dead();
             if outdated || again {
                 self.statements.forget(query.sql);
@@ -60,7 +62,7 @@ impl PostgresConnection {
             }
             is_fresh = true;
             let lexed = prepared.lexed.clone();
-            prepared = self.prepare(query.sql, lexed).await?;
+            prepared = Box::pin(self.prepare(query.sql, lexed)).await?;
         }
     }
 
@@ -110,6 +112,7 @@ impl PostgresConnection {
         self.link.landed();
         self.stream.as_mut().set(Some(stream));
         self.columns = Arc::clone(&prepared.plan.columns);
+        self.room = Room::default();
         self.open = Some(Open::coming(Arc::clone(prepared), started));
         Ok(Ok(()))
     }
@@ -145,6 +148,9 @@ impl PostgresConnection {
 
     pub(crate) async fn run_script(&mut self, text: &str) -> Result<()> {
         self.ready().await?;
+        if let Some(nul) = text.bytes().position(|byte| byte == 0) {
+            return Err(Error::new(ErrorKind::Syntax, "a NUL character in the script").with_position(nul));
+        }
         let mut from = 0;
         while from < text.len() {
             // A statement may change the rules for the strings after it, so the rest is cut anew after each.

@@ -84,6 +84,15 @@ struct Frames {
 impl Frames {
     fn read(&mut self, mut bytes: &[u8], wire: &Wire) {
         while !bytes.is_empty() {
+            // Nearly all messages are rows that are here as a whole.
+            if self.have == 0
+                && let Some(([kind, length @ ..], rest)) = bytes.split_first_chunk::<HEADER>()
+                && !keeps(*kind)
+                && let Some(rest) = rest.get(body_length(*length)..)
+            {
+                bytes = rest;
+                continue;
+            }
             if self.have < HEADER {
                 let taken = bytes.len().min(HEADER - self.have);
                 self.header[self.have..self.have + taken].copy_from_slice(&bytes[..taken]);
@@ -93,7 +102,7 @@ impl Frames {
                     return;
                 }
                 let [_, length @ ..] = self.header;
-                self.left = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX).saturating_sub(4);
+                self.left = body_length(length);
                 self.body.clear();
             }
             let (here, rest) = bytes.split_at(self.left.min(bytes.len()));
@@ -109,6 +118,11 @@ impl Frames {
         }
         // A message without a body is complete with its header, but none of those is looked at.
     }
+}
+
+/// Gives the length of a message's body, which is told with its own four bytes.
+fn body_length(length: [u8; 4]) -> usize {
+    usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX).saturating_sub(4)
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 
 mod support;
 
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use oarlock_core::connection::{Many, Query, run};
+use oarlock_core::connection::{Query, run};
 use oarlock_core::factory::{DriverFactory, Purpose};
 use oarlock_core::params::Parameters;
 use oarlock_core::value::{Decimal, Interval};
@@ -358,65 +357,6 @@ async fn the_servers_last_words_are_told() {
     place.drop().await;
 }
 
-/// Polls a future so many times, letting the connection work in between, and drops it.
-async fn poll_and_drop<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
-    let mut future = Box::pin(future);
-    for _ in 0..polls {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return Some(value);
-        }
-        for _ in 0..3 {
-            tokio::task::yield_now().await;
-        }
-    }
-    None
-}
-
-#[tokio::test]
-async fn a_dropped_begin_leaves_no_transaction() {
-    let Some(place) = place().await else { return };
-    let mut connection = place.raw().await;
-    for polls in 0..4 {
-        if poll_and_drop(connection.begin(&TxOptions::new()), polls).await.is_some() {
-            connection.rollback().await.unwrap();
-        }
-        assert_ne!(connection.health(), Health::Dead);
-        connection.ping().await.unwrap();
-        assert_eq!((connection.tx_state(), connection.health()), (TxState::Auto, Health::Ready), "{polls}");
-    }
-    place.drop().await;
-}
-
-#[tokio::test]
-async fn a_dropped_batch_leaves_nothing() {
-    let Some(place) = place().await else { return };
-    let mut connection = place.raw().await;
-    run(&mut connection, "CREATE TABLE t (a int)").await.unwrap();
-    let values: Vec<ValueRef<'_>> = (0..600).map(ValueRef::I64).collect();
-    let many = Many {
-        sql: "INSERT INTO t VALUES (?)",
-        names: None,
-        width: 1,
-        rows: values.len(),
-        values: &values,
-        guarded: false,
-    };
-    for open in [false, true] {
-        if open {
-            connection.begin(&TxOptions::new()).await.unwrap();
-        }
-        let state = connection.tx_state();
-        for polls in 0..12 {
-            let done = poll_and_drop(connection.execute_many(many), polls).await;
-            let count = place.count(&mut connection, "t").await;
-            assert!(done.is_some() || count == 0, "after {polls} polls {count} rows");
-            assert_eq!(connection.tx_state(), state, "{polls}");
-            run(&mut connection, "DELETE FROM t").await.unwrap();
-        }
-    }
-    place.drop().await;
-}
-
 #[tokio::test]
 async fn a_batch_names_the_row_that_failed() {
     let Some(place) = place().await else { return };
@@ -534,10 +474,6 @@ async fn parameters_beyond_the_protocols_count_are_refused() {
 }
 
 impl Place {
-    async fn count(&self, connection: &mut dyn Connection, table: &str) -> i64 {
-        self.value(connection, &format!("SELECT count(*) FROM {table}")).await
-    }
-
     async fn pid(&self, connection: &mut dyn Connection) -> i32 {
         i32::try_from(self.value(connection, "SELECT pg_backend_pid()").await).unwrap()
     }
