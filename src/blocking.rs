@@ -5,8 +5,8 @@
 //!
 //! # Errors
 //!
-//! As the asynchronous namesakes; and a call from inside an asynchronous task, which would block its runtime, is an
-//! `Interface` error.
+//! As the asynchronous namesakes; and a call on a thread of an asynchronous runtime, which would block it, is an `Interface`
+//! error. So is one inside tokio's `spawn_blocking`, which cannot be told from a task.
 //!
 //! # Examples
 //!
@@ -35,8 +35,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 fn wait<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
     if Handle::try_current().is_ok() {
-        return Err(Error::interface("a blocking call was made inside an asynchronous task")
-            .with_hint("use the asynchronous namesake there, or spawn_blocking"));
+        return Err(Error::interface("a blocking call was made on a thread of an asynchronous runtime")
+            .with_hint("use the asynchronous namesake there, or a thread of one's own"));
     }
     let runtime = RUNTIME
         .get_or_init(|| Builder::new_multi_thread().worker_threads(1).thread_name("oarlock").enable_all().build());

@@ -49,7 +49,7 @@ pub struct Database {
 
 #[derive(Debug)]
 enum Place {
-    File(TempDir),
+    File { _directory: TempDir },
     Server { url: String, name: String },
 }
 
@@ -66,7 +66,7 @@ impl Database {
             let directory = TempDir::with_prefix(name)
                 .map_err(|error| oarlock::Error::new(oarlock::ErrorKind::Io, error.to_string()))?;
             let url = format!("sqlite:{}", directory.path().join("test.db").display());
-            return Ok(Some(Self { engine, url, place: Arc::new(Place::File(directory)) }));
+            return Ok(Some(Self { engine, url, place: Arc::new(Place::File { _directory: directory }) }));
         };
         let Some(server) = require_server(server) else { return Ok(None) };
         let admin = oarlock::connect(&server).await?;
@@ -84,7 +84,7 @@ impl Database {
     pub async fn remove(self) -> Result<()> {
         match &*self.place {
             // The directory goes with the last of the clones.
-            Place::File(_) => Ok(()),
+            Place::File { .. } => Ok(()),
             Place::Server { url, name } => {
                 let admin = oarlock::connect(url).await?;
                 let force = if self.engine == Engine::Postgres { "WITH (FORCE)" } else { "" };

@@ -14,8 +14,3 @@ pub use oarlock_conformance::{Failure, Verdict, until};
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
-
-/// The examples of docs/writing-a-driver.md are tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/writing-a-driver.md")]
-pub struct WritingADriver;

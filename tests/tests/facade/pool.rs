@@ -66,7 +66,7 @@ async fn a_borrower_never_meets_what_another_left(database: Database) -> Verdict
     let pool = small(&database, 1).await?;
     create_item(&pool).await?;
     let (setting, probe) = match database.engine {
-        Engine::Sqlite => ("PRAGMA busy_timeout = 7", "SELECT timeout FROM pragma_busy_timeout"),
+        Engine::Sqlite => ("PRAGMA busy_timeout = 7", "PRAGMA busy_timeout"),
         Engine::Postgres => ("SET work_mem = '7MB'", "SELECT current_setting('work_mem')"),
         Engine::MySql => ("SET @left = 'behind'", "SELECT COALESCE(@left, 'nothing')"),
     };

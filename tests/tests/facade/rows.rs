@@ -118,7 +118,7 @@ async fn wrong_parameters_and_columns_are_explained(database: Database) -> Verdi
         pool.fetch_all::<(i64, String)>("SELECT id, boat_name FROM sailor ORDER BY id", ()).await,
         ErrorKind::Conversion,
     );
-    assert_eq!(error.to_string(), "column 1 (boat_name): expected String, found null (read it as an Option)");
+    assert_eq!(error.to_string(), "column 1 (boat_name): expected text, found null (read it as an Option)");
     let error = refused(pool.fetch_value::<i64>("SELECT name FROM sailor", ()).await, ErrorKind::Conversion);
     assert!(!error.to_string().contains("Ada"), "no value is told: {error}");
     assert_eq!(pool.fetch_value::<i64>("SELECT COUNT(*) FROM sailor", ()).await?, 2);
