@@ -51,14 +51,17 @@ pub(crate) struct Batch {
     plan: Arc<Plan>,
     rows: usize,
     cells: Vec<Cell>,
+    /// The strings and bytes of all cells, one after the other, until they turn out to be text altogether.
     bytes: Vec<u8>,
+    /// The same, once it is known to be UTF-8: which costs far less for all cells at once than one by one.
+    text: String,
     long: Vec<Vec<u8>>,
     held: usize,
 }
 
 impl Batch {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, rows: 0, cells: Vec::new(), bytes: Vec::new(), long: Vec::new(), held: 0 }
+        Self { plan, rows: 0, cells: Vec::new(), bytes: Vec::new(), text: String::new(), long: Vec::new(), held: 0 }
     }
 
     /// Takes what is there and leaves an empty batch that expects as much again.
@@ -68,10 +71,20 @@ impl Batch {
             rows: 0,
             cells: Vec::with_capacity(self.cells.len()),
             bytes: Vec::with_capacity(self.bytes.len()),
+            text: String::new(),
             long: Vec::new(),
             held: 0,
         };
         std::mem::replace(self, next)
+    }
+
+    /// Makes the batch ready to be read.
+    pub(crate) fn seal(mut self) -> Self {
+        match String::from_utf8(std::mem::take(&mut self.bytes)) {
+            Ok(text) => self.text = text,
+            Err(error) => self.bytes = error.into_bytes(),
+        }
+        self
     }
 
     pub(crate) fn is_full(&self, max: usize) -> bool {
@@ -118,8 +131,17 @@ impl Batch {
     }
 
     #[inline]
-    fn arena(&self, start: u32, len: u32) -> &[u8] {
-        &self.bytes[start as usize..][..len as usize]
+    fn text(&self, start: u32, len: u32) -> Result<&str> {
+        let (start, len) = (start as usize, len as usize);
+        match self.text.get(start..start + len) {
+            Some(text) => Ok(text),
+            None => utf8(self.arena(start, len)),
+        }
+    }
+
+    fn arena(&self, start: usize, len: usize) -> &[u8] {
+        let bytes = if self.text.is_empty() { &self.bytes } else { self.text.as_bytes() };
+        &bytes[start..start + len]
     }
 }
 
@@ -135,8 +157,8 @@ impl RowBatch for Batch {
         match (cell, kind) {
             (Cell::Null, _) => Ok(ValueRef::Null),
             (Cell::Int(number), Kind::Signed | Kind::Year) => Ok(ValueRef::I64(number)),
-            (Cell::Bytes { start, len }, Kind::Text) => utf8(self.arena(start, len)).map(ValueRef::Text),
-            (Cell::Bytes { start, len }, kind) => self.of_bytes(kind, column, self.arena(start, len)),
+            (Cell::Bytes { start, len }, Kind::Text) => self.text(start, len).map(ValueRef::Text),
+            (Cell::Bytes { start, len }, kind) => self.of_bytes(kind, column, self.arena(start as usize, len as usize)),
             (Cell::Long(index), kind) => self.of_bytes(kind, column, &self.long[index as usize]),
             _ => self.other(cell, kind),
         }
@@ -227,7 +249,6 @@ impl Batch {
     }
 }
 
-#[inline]
 fn utf8(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|_| not_utf8())
 }
@@ -258,4 +279,53 @@ fn malformed(kind: Kind) -> Error {
         Kind::Native => "value",
     };
     Error::new(ErrorKind::Conversion, format!("the server sent no {kind} where it said so"))
+}
+
+#[cfg(test)]
+mod tests {
+    use mysql_async::consts::ColumnType;
+
+    use super::*;
+    use crate::bind::Zone;
+    use crate::columns::Reading;
+    use crate::options::TinyInt1;
+
+    fn batch(columns: &[(ColumnType, u16)], rows: &[&[Value]]) -> Batch {
+        let columns: Arc<[mysql_async::Column]> = columns
+            .iter()
+            .map(|(column_type, charset)| mysql_async::Column::new(*column_type).with_character_set(*charset))
+            .collect();
+        let reading = Reading { zero_dates: ZeroDates::Error, tinyint1: TinyInt1::Int, zone: Zone::Offset(0) };
+        let mut batch = Batch::new(Arc::new(Plan::new(Arc::clone(&columns), reading)));
+        for row in rows {
+            batch.push(mysql_common::row::new_row(row.to_vec(), Arc::clone(&columns)));
+        }
+        batch.seal()
+    }
+
+    #[test]
+    fn text_and_bytes_lie_beside_each_other() -> Result<()> {
+        let (text, bytes) = ((ColumnType::MYSQL_TYPE_VAR_STRING, 45), (ColumnType::MYSQL_TYPE_BLOB, 63));
+        let row = [Value::Bytes("ü".into()), Value::Bytes(vec![0xFF]), Value::Bytes(vec![b'x'; LONG + 1])];
+        let read = batch(&[text, bytes, text], &[&row, &row]);
+        for index in 0..2 {
+            assert_eq!(read.get(index, 0)?, ValueRef::Text("ü"));
+            assert_eq!(read.get(index, 1)?, ValueRef::Bytes(&[0xFF]));
+            assert_eq!(read.get(index, 2)?.as_str().map(str::len), Some(LONG + 1));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn halves_of_a_character_are_no_text_even_if_they_meet() -> Result<()> {
+        let text = (ColumnType::MYSQL_TYPE_VAR_STRING, 45);
+        let read = batch(
+            &[text, text, text],
+            &[&[Value::Bytes(vec![0xC3]), Value::Bytes(vec![0xBC]), Value::Bytes(Vec::new())]],
+        );
+        assert_eq!(read.get(0, 0).map_err(|error| error.kind()), Err(ErrorKind::Conversion));
+        assert_eq!(read.get(0, 1).map_err(|error| error.kind()), Err(ErrorKind::Conversion));
+        assert_eq!(read.get(0, 2)?, ValueRef::Text(""));
+        Ok(())
+    }
 }

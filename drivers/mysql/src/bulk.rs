@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Statement, Value};
 
+use crate::limit::size;
 use crate::pump::{Aftermath, Done, Form, Pump, Slot, close, end};
 
 /// The savepoint of a batch inside a transaction.
@@ -176,11 +177,6 @@ fn fits(types: &[Kind], row: &[Value]) -> bool {
         (_, None) => true,
     });
     agree && types.len() == row.len()
-}
-
-/// Gives at least as many bytes as a row takes in a command.
-fn size(row: &[Value]) -> usize {
-    row.iter().map(|value| if let Value::Bytes(bytes) = value { bytes.len() + 10 } else { 14 }).sum()
 }
 
 #[cfg(test)]

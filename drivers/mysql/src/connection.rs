@@ -16,6 +16,7 @@ use crate::bind::{Zone, bind};
 use crate::columns::{Plan, Reading};
 use crate::error::{Stage, convert, local_infile};
 use crate::infile::Refusal;
+use crate::limit::PacketLimit;
 use crate::options::MysqlOptions;
 use crate::pump::{self, Aftermath, Done, Ending, Event, Form, Order, Pump, Slot};
 use crate::server::{MAX_PARAMETERS, Server, set_mode, zone};
@@ -44,7 +45,7 @@ pub struct MysqlConnection {
     pub(crate) columns: Arc<[Column]>,
     pub(crate) no_columns: Arc<[Column]>,
     zone: Zone,
-    max_packet: usize,
+    pub(crate) limit: PacketLimit,
     pub(crate) tx: TxState,
     autocommit: bool,
     /// The server rolled the transaction back by itself, and whoever began it has not yet been told.
@@ -106,7 +107,7 @@ impl MysqlConnection {
         options: Arc<MysqlOptions>,
         refusal: Refusal,
         zone: Zone,
-        max_packet: usize,
+        limit: PacketLimit,
     ) -> Self {
         let no_columns: Arc<[Column]> = Arc::new([]);
         Self {
@@ -123,7 +124,7 @@ impl MysqlConnection {
             columns: Arc::clone(&no_columns),
             no_columns,
             zone,
-            max_packet,
+            limit,
             tx: TxState::Auto,
             autocommit: true,
             rolled_back: false,
@@ -184,7 +185,7 @@ impl MysqlConnection {
 
     /// Runs a statement of the driver's own, or one of a script, as text.
     pub(crate) async fn command(&mut self, traits: Traits, sql: String) -> Result<(Done, Outcome)> {
-        self.check_size(sql.len())?;
+        self.limit.check(sql.len())?;
         let order = Order {
             form: Form::Text(sql),
             params: Vec::new(),
@@ -370,9 +371,9 @@ impl MysqlConnection {
     ) -> Result<()> {
         let traits = traits.with_params(&params);
         if let Form::Text(sql) | Form::Prepare(sql) = &form {
-            self.check_size(sql.len())?;
+            self.limit.check(sql.len())?;
         }
-        self.check_sizes(&params)?;
+        self.limit.check_values(&params)?;
         let Some(conn) = self.conn.take() else { return Err(closed()) };
         let order = Order {
             form,
@@ -429,33 +430,6 @@ impl MysqlConnection {
 
     fn aftermath(&self, traits: Traits) -> Aftermath {
         Aftermath { status: self.tx == TxState::Open || !self.autocommit, settings: traits.sets }
-    }
-
-    /// Gives how large a command of many rows may become: enough to make a trip worth it.
-    pub(crate) fn bulk_bytes(&self) -> usize {
-        (self.max_packet / 2).min(1 << 20)
-    }
-
-    /// Refuses parameters that the server would break the connection for.
-    pub(crate) fn check_sizes(&self, params: &[mysql_async::Value]) -> Result<()> {
-        params.iter().try_for_each(|value| match value {
-            mysql_async::Value::Bytes(bytes) => self.check_size(bytes.len()),
-            _ => Ok(()),
-        })
-    }
-
-    /// Refuses what the server would break the connection for.
-    pub(crate) fn check_size(&self, bytes: usize) -> Result<()> {
-        // A command's own bytes go in as well.
-        if bytes + 64 <= self.max_packet {
-            return Ok(());
-        }
-        let max = self.max_packet;
-        Err(Error::new(
-            ErrorKind::ResourcesExhausted,
-            format!("{bytes} bytes are more than the server takes at a time ({max})"),
-        )
-        .with_hint("raise its max_allowed_packet"))
     }
 }
 

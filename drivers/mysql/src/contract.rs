@@ -49,7 +49,7 @@ impl Connection for MysqlConnection {
         }
         self.slot.want(max.max(1));
         Poll::Ready(match ready!(self.poll_step(cx)) {
-            Step::Event(Event::Rows(batch)) => Ok(Some(Arc::new(batch))),
+            Step::Event(Event::Rows(batch)) => Ok(Some(Arc::new(batch.seal()))),
             Step::Event(_) => {
                 self.phase = Phase::Open { set_ended: true };
                 Ok(None)
@@ -59,7 +59,7 @@ impl Connection for MysqlConnection {
                     self.late = Some(error);
                     self.phase = Phase::Failed;
                 }
-                Ok(Some(Arc::new(batch)))
+                Ok(Some(Arc::new(batch.seal())))
             }
             Step::Over(result) => self.ended(result).map(|()| None),
         })
@@ -284,7 +284,7 @@ impl MysqlConnection {
                 return Ok(unknown);
             }
             let wire = wire::render(lexed.native(), &self.info.dialect)?.into_owned();
-            self.check_size(wire.len())?;
+            self.limit.check(wire.len())?;
             let doomed = std::mem::take(&mut self.doomed);
             match self.call(None, |conn, slot| pump::prepare(conn, slot, wire, doomed)).await {
                 Err(error) if error.code() == Some(i64::from(pump::CANNOT_PREPARE)) => return Ok(unknown),

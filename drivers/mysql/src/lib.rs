@@ -39,6 +39,9 @@
 //! | `TIME` | `Span`, from −838:59:59 to 838:59:59 |
 //! | `GEOMETRY`, `VECTOR` | the native type |
 //!
+//! The server itself rounds a fraction that is assigned to an integer column and cuts the time off what is assigned to a
+//! `DATE`, in strict mode too, and it does not tell the driver the types of parameters: bind what the column holds.
+//!
 //! A decimal parameter goes to the server as text, which it compares with a `DECIMAL` column in floating point: where more
 //! than 15 digits matter, write `CAST(? AS DECIMAL(…))`.
 //!
@@ -57,6 +60,7 @@ mod contract;
 mod error;
 mod factory;
 mod infile;
+mod limit;
 mod many;
 mod message;
 mod options;

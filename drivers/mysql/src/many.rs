@@ -46,7 +46,7 @@ async fn run(connection: &mut MysqlConnection, many: Many<'_>, in_bulk: bool) ->
         return Ok(Outcome::rows(Some(0)));
     }
     for (index, row) in rows.iter().enumerate() {
-        connection.check_sizes(row).map_err(|error| error.with_batch_index(index))?;
+        connection.limit.check_values(row).map_err(|error| error.with_batch_index(index))?;
     }
     let server = connection.server;
     let in_bulk = in_bulk
@@ -63,7 +63,7 @@ async fn run(connection: &mut MysqlConnection, many: Many<'_>, in_bulk: bool) ->
         nested: connection.tx == TxState::Open,
         commands: in_bulk,
         upserts: matches!(traits.verb, Verb::Insert | Verb::Replace),
-        max_bytes: connection.bulk_bytes(),
+        max_bytes: connection.limit.command(),
         doomed: std::mem::take(&mut connection.doomed),
     };
     let (done, _) = connection.call_fresh(Some(traits), fresh, |conn, slot| bulk::execute(conn, slot, order)).await?;
@@ -111,7 +111,7 @@ fn prepare(connection: &mut MysqlConnection, many: Many<'_>) -> Result<Prepared>
         }
     };
     if let Form::Prepare(wire) = &prepared.form {
-        connection.check_size(wire.len())?;
+        connection.limit.check(wire.len())?;
     }
     if prepared.traits.verb.commits_implicitly(dialect.flavor) {
         Err(Error::not_supported("the statement commits by itself, so a batch of it could not be undone"))
