@@ -319,12 +319,16 @@ impl RowBatch for Rows {
 /// Runs a statement to its end. An error after the first rows is told after them.
 fn fetch(db: &rusqlite::Connection, lexed: &Lexed, params: Vec<Stored>) -> Result<(Arc<[Column]>, Open)> {
     let mut statement = db.prepare(lexed.native()).map_err(error)?;
-    let (columns, types) = columns(&statement);
+    let (mut names, mut types) = columns(&statement);
     bind(&mut statement, params)?;
     let (mut rows, mut cursor) = (Vec::new(), statement.raw_query());
     let end = loop {
         match cursor.next() {
             Ok(Some(row)) => {
+                if rows.is_empty() {
+                    // Where another connection has changed the table, SQLite has prepared the statement anew by now.
+                    (names, types) = columns(row.as_ref());
+                }
                 let cell = |(index, ty)| Ok(value(row.get::<_, Stored>(index).map_err(error)?, ty));
                 rows.push(types.iter().enumerate().map(cell).collect::<Result<_>>()?);
             }
@@ -334,13 +338,13 @@ fn fetch(db: &rusqlite::Connection, lexed: &Lexed, params: Vec<Stored>) -> Resul
     };
     let affected = match lexed.verb().changes_rows() {
         true => Some(db.changes()),
-        false if columns.is_empty() => None,
+        false if names.is_empty() => None,
         false => u64::try_from(rows.len()).ok(),
     };
     let end = end.map(|()| Outcome::rows(affected));
     match end {
         Err(at_once) if rows.is_empty() => Err(at_once),
-        end => Ok((columns, Open { rows, end })),
+        end => Ok((names, Open { rows, end })),
     }
 }
 
@@ -382,10 +386,8 @@ fn stored(value: ValueRef<'_>) -> Result<Stored> {
         ValueRef::Null => Stored::Null,
         ValueRef::Bool(value) => Stored::Integer(value.into()),
         ValueRef::I64(value) => Stored::Integer(value),
-        ValueRef::U64(value) => match i64::try_from(value) {
-            Ok(value) => Stored::Integer(value),
-            Err(_) => return Err(Error::new(ErrorKind::OutOfRange, "the number is larger than SQLite's largest")),
-        },
+        // As a column for u64 keeps it, where text sorts as the numbers do; a column for smaller ones reads it as a number.
+        ValueRef::U64(value) => Stored::Text(format!("{value:020}")),
         ValueRef::F32(value) if !value.is_nan() => Stored::Real(value.into()),
         ValueRef::F64(value) if !value.is_nan() => Stored::Real(value),
         ValueRef::Text(text) | ValueRef::Json(text) => Stored::Text(text.to_owned()),
@@ -455,7 +457,7 @@ fn error(error: rusqlite::Error) -> Error {
             ffi::SQLITE_CANTOPEN | ffi::SQLITE_NOTADB | ffi::SQLITE_IOERR => K::Io,
             ffi::SQLITE_ERROR if begins("no such table") => K::TableNotFound,
             ffi::SQLITE_ERROR if begins("no such column") || message.contains("has no column") => K::UnknownColumn,
-            ffi::SQLITE_ERROR if message.contains("already exists") => K::AlreadyExists,
+            ffi::SQLITE_ERROR if message.contains("already exists") || begins("duplicate column") => K::AlreadyExists,
             ffi::SQLITE_ERROR if begins("integer overflow") => K::OutOfRange,
             ffi::SQLITE_ERROR if begins("cannot ") => K::Interface,
             ffi::SQLITE_ERROR if begins("variable number") || begins("too many SQL variables") => K::Parameters,
