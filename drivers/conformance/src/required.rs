@@ -90,6 +90,39 @@ pub const SQLITE: Capabilities = {
     c
 };
 
+/// Hands the fields that are plain facts to a macro.
+macro_rules! facts {
+    ($to:ident) => {
+        $to!(
+            read_only_transactions,
+            deferrable_transactions,
+            failed_transaction_state,
+            savepoints,
+            deferrable_constraints,
+            insert_returning,
+            update_returning,
+            delete_returning,
+            last_insert_id,
+            procedures,
+            multiple_result_sets,
+            arrays,
+            intervals,
+            spans,
+            non_finite_floats,
+            nul_in_text,
+            permissions,
+            row_locks,
+            statement_timeout,
+            warnings,
+            partial_indexes,
+            expression_indexes,
+            column_origin,
+            schemas,
+            catalog,
+        )
+    };
+}
+
 /// Lists what is required and not declared, in the names of the fields.
 #[must_use]
 pub fn missing(required: &Capabilities, declared: &Capabilities) -> Vec<&'static str> {
@@ -101,33 +134,7 @@ pub fn missing(required: &Capabilities, declared: &Capabilities) -> Vec<&'static
             })+
         };
     }
-    compare!(
-        read_only_transactions,
-        deferrable_transactions,
-        failed_transaction_state,
-        savepoints,
-        deferrable_constraints,
-        insert_returning,
-        update_returning,
-        delete_returning,
-        last_insert_id,
-        procedures,
-        multiple_result_sets,
-        arrays,
-        intervals,
-        spans,
-        non_finite_floats,
-        nul_in_text,
-        permissions,
-        row_locks,
-        statement_timeout,
-        warnings,
-        partial_indexes,
-        expression_indexes,
-        column_origin,
-        schemas,
-        catalog,
-    );
+    facts!(compare);
     if required.ddl_in_transaction != declared.ddl_in_transaction {
         missing.push("ddl_in_transaction");
     }
@@ -143,6 +150,20 @@ pub fn missing(required: &Capabilities, declared: &Capabilities) -> Vec<&'static
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_field_is_compared() {
+        macro_rules! names {
+            ($($field:ident),+ $(,)?) => {
+                [$(stringify!($field)),+]
+            };
+        }
+        let facts = facts!(names);
+        let shown = format!("{:#?}", Capabilities::NONE);
+        let fields = shown.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(':')).map(|(name, _)| name);
+        let others: Vec<&str> = fields.filter(|name| !facts.contains(name)).collect();
+        assert_eq!(others, ["ddl_in_transaction", "isolation_levels", "max_parameters"]);
+    }
 
     #[test]
     fn declaring_less_is_found() {
