@@ -82,6 +82,7 @@ mod guard;
 mod inline;
 mod open;
 mod options;
+mod parameters;
 mod program;
 mod queue;
 mod run;

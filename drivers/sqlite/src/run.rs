@@ -7,7 +7,7 @@ use oarlock_core::connection::{Many, admit};
 use oarlock_core::lex::{Verb, split};
 use oarlock_core::params::{Parameters, arrange};
 use oarlock_core::result::Description;
-use oarlock_core::{Column, Dialect, Error, ErrorKind, Outcome, Result, TxState, Value, ValueRef};
+use oarlock_core::{Column, Dialect, Error, ErrorKind, Outcome, Result, TxState};
 use rusqlite::hooks::Action;
 use rusqlite::{Row, Statement, StatementStatus};
 
@@ -79,29 +79,6 @@ impl Failure {
             Self::Sqlite(error) => prepared.error(error),
             Self::Other(error) => error,
         }
-    }
-}
-
-/// Parameters that outlive the call that gave them.
-#[derive(Debug)]
-pub(crate) struct OwnedParameters {
-    names: Option<Vec<String>>,
-    values: Vec<Value>,
-}
-
-impl OwnedParameters {
-    pub(crate) fn of(names: Option<&[&str]>, values: &[ValueRef<'_>]) -> Result<Self> {
-        Ok(Self {
-            names: names.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
-            values: values.iter().map(|value| ValueRef::to_owned(*value)).collect::<Result<_>>()?,
-        })
-    }
-
-    /// Borrows them for as long as `work` takes.
-    pub(crate) fn with<T>(&self, work: impl FnOnce(Option<&[&str]>, &[ValueRef<'_>]) -> T) -> T {
-        let values: Vec<ValueRef<'_>> = self.values.iter().map(Value::as_ref).collect();
-        let names: Option<Vec<&str>> = self.names.as_ref().map(|names| names.iter().map(String::as_str).collect());
-        work(names.as_deref(), &values)
     }
 }
 

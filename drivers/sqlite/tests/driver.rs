@@ -322,6 +322,26 @@ async fn a_pool_shares_its_database_in_memory() {
     assert_eq!(error.kind(), ErrorKind::TableNotFound);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_make_the_file_at_once_do_not_trip_each_other() {
+    for _ in 0..10 {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("a.db").display());
+        let tasks: Vec<_> = (0..6)
+            .map(|_| {
+                let url = url.clone();
+                tokio::spawn(async move {
+                    let conn = open(&url).await;
+                    conn.execute("CREATE TABLE IF NOT EXISTS t (a)", ()).await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_missing_file_is_told_by_its_name() {
     for (url, kind) in [
