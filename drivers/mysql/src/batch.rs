@@ -88,7 +88,7 @@ impl Batch {
     }
 
     pub(crate) fn is_full(&self, max: usize) -> bool {
-        self.rows >= max || self.held >= FULL
+        self.rows > 0 && (self.rows >= max || self.held >= FULL)
     }
 
     pub(crate) fn push(&mut self, mut row: Row) {

@@ -11,14 +11,13 @@ use oarlock_core::lex::{Lexed, Verb, lex};
 use oarlock_core::params::{Parameters, arrange};
 use oarlock_core::{Column, Error, ErrorKind, Outcome, Result};
 
-use crate::batch::Batch;
 use crate::bind::{Zone, bind};
 use crate::columns::{Plan, Reading};
 use crate::error::{Stage, convert, local_infile};
 use crate::infile::Refusal;
 use crate::limit::PacketLimit;
 use crate::options::MysqlOptions;
-use crate::pump::{self, Aftermath, Done, Ending, Event, Form, Order, Pump, Slot};
+use crate::pump::{self, Aftermath, Done, Ending, Event, Form, Order, Pump, SetColumns, Slot};
 use crate::server::{MAX_PARAMETERS, Server, set_mode, zone};
 use crate::statement::{Cached, Traits};
 use crate::wire;
@@ -53,8 +52,8 @@ pub struct MysqlConnection {
     /// The session may differ from a new one by more than a transaction.
     pub(crate) soiled: bool,
     pub(crate) warnings: u32,
-    /// The error of a statement whose last rows are still being read.
-    pub(crate) late: Option<Error>,
+    /// How the open statement ended, while its last rows are still being read.
+    over: Option<Result<(Done, Outcome)>>,
     pub(crate) closed: bool,
     /// What [`native`](oarlock_core::Connection::native) gives while there is no connection to give.
     pub(crate) nothing: (),
@@ -72,8 +71,6 @@ pub(crate) enum Phase {
     },
     /// It came to its end, and nobody has asked for its outcome.
     Ended(Outcome),
-    /// It failed after the rows that were handed out last: `late` is told next.
-    Failed,
 }
 
 /// A call on its way.
@@ -91,11 +88,10 @@ pub(crate) struct Fresh {
     pub(crate) traits: Traits,
 }
 
-/// A step of a call.
+/// A step of an open statement.
 pub(crate) enum Step {
+    Columns(SetColumns),
     Event(Event),
-    /// The last rows, and with them the end.
-    Last(Batch, Result<(Done, Outcome)>),
     Over(Result<(Done, Outcome)>),
 }
 
@@ -130,7 +126,7 @@ impl MysqlConnection {
             rolled_back: false,
             soiled: false,
             warnings: 0,
-            late: None,
+            over: None,
             closed: false,
             nothing: (),
         }
@@ -199,6 +195,10 @@ impl MysqlConnection {
 
     /// Polls the call on its way, and drops all that it hands over.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Done, Outcome)>> {
+        if let Some(over) = self.over.take() {
+            self.slot.clear();
+            return Poll::Ready(over);
+        }
         let Some(running) = &mut self.running else { return Poll::Ready(Err(closed())) };
         let ending = ready!(pump::poll_drained(&mut running.pump, &self.slot, cx));
         self.keep_prepared();
@@ -207,19 +207,33 @@ impl MysqlConnection {
 
     /// Polls the call on its way up to its next step.
     pub(crate) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        if let Some(step) = self.waiting_step() {
+            return Poll::Ready(step);
+        }
         let Some(running) = &mut self.running else { return Poll::Ready(Step::Over(Err(closed()))) };
         let polled = running.pump.as_mut().poll(cx);
         self.keep_prepared();
-        match polled {
-            Poll::Ready(ending) => Poll::Ready(match self.slot.take() {
-                Some(Event::Rows(batch)) => Step::Last(batch, self.settle(ending)),
-                _ => Step::Over(self.settle(ending)),
-            }),
-            Poll::Pending => match self.slot.take() {
-                Some(event) => Poll::Ready(Step::Event(event)),
-                None => Poll::Pending,
-            },
+        if let Poll::Ready(ending) = polled {
+            self.over = Some(self.settle(ending));
         }
+        self.waiting_step().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Takes the next of what was handed over.
+    fn waiting_step(&mut self) -> Option<Step> {
+        if let Some(columns) = self.slot.take_columns() {
+            return Some(Step::Columns(columns));
+        }
+        if let Some(event) = self.slot.take() {
+            return Some(Step::Event(event));
+        }
+        self.over.take().map(Step::Over)
+    }
+
+    /// Forgets what was handed over and nobody has taken.
+    pub(crate) fn forget_steps(&mut self) {
+        self.over = None;
+        self.slot.clear();
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -385,6 +399,8 @@ impl MysqlConnection {
         };
         self.slot.drain(false);
         self.slot.abandon(false);
+        // One row comes with the columns: whoever asks for one needs no second step.
+        self.slot.want(1);
         let pump = pump::execute(conn, Arc::clone(&self.slot), order);
         self.running = Some(Running { pump, traits: Some(traits), fresh });
         Ok(())
@@ -394,17 +410,18 @@ impl MysqlConnection {
     async fn started(&mut self, sql: &str) -> Result<()> {
         self.columns = Arc::clone(&self.no_columns);
         match std::future::poll_fn(|cx| self.poll_step(cx)).await {
-            Step::Event(event) => {
-                let fresh = self.take_columns(event);
-                if let Some(plan) = fresh
+            Step::Columns(columns) => {
+                if columns.fresh
                     && let Some(cached) = self.cache.get(sql)
                 {
-                    cached.plan = Some(plan);
+                    cached.plan = Some(Arc::clone(&columns.plan));
                 }
+                self.columns = Arc::clone(&columns.plan.columns);
                 self.phase = Phase::Open { set_ended: false };
                 Ok(())
             }
-            Step::Last(_, result) | Step::Over(result) => {
+            Step::Event(_) => Err(Error::new(ErrorKind::Internal, "rows came before their columns")),
+            Step::Over(result) => {
                 self.phase = Phase::Ended(result?.1);
                 Ok(())
             }
@@ -415,13 +432,6 @@ impl MysqlConnection {
     pub(crate) async fn start_text(&mut self, verb: Verb, sql: &str) -> Result<()> {
         self.dispatch(Form::Text(sql.to_owned()), Vec::new(), None, Traits::own(verb), None)?;
         self.started(sql).await
-    }
-
-    /// Takes the columns of the set that begins, and gives the plan if it is a new one.
-    pub(crate) fn take_columns(&mut self, event: Event) -> Option<Arc<Plan>> {
-        let Event::Columns { plan, fresh } = event else { return None };
-        self.columns = Arc::clone(&plan.columns);
-        fresh.then_some(plan)
     }
 
     pub(crate) fn reading(&self) -> Reading {

@@ -42,24 +42,13 @@ impl Connection for MysqlConnection {
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Option<Arc<dyn RowBatch>>>> {
-        match self.phase {
-            Phase::Open { set_ended: false } => {}
-            Phase::Failed => return Poll::Ready(self.tell_late().map(|()| None)),
-            _ => return Poll::Ready(Ok(None)),
-        }
+        let Phase::Open { set_ended: false } = self.phase else { return Poll::Ready(Ok(None)) };
         self.slot.want(max.max(1));
         Poll::Ready(match ready!(self.poll_step(cx)) {
             Step::Event(Event::Rows(batch)) => Ok(Some(Arc::new(batch.seal()))),
-            Step::Event(_) => {
+            Step::Event(Event::SetEnd) | Step::Columns(_) => {
                 self.phase = Phase::Open { set_ended: true };
                 Ok(None)
-            }
-            Step::Last(batch, result) => {
-                if let Err(error) = self.ended(result) {
-                    self.late = Some(error);
-                    self.phase = Phase::Failed;
-                }
-                Ok(Some(Arc::new(batch.seal())))
             }
             Step::Over(result) => self.ended(result).map(|()| None),
         })
@@ -70,22 +59,21 @@ impl Connection for MysqlConnection {
     }
 
     fn poll_next_set(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
-        while let Phase::Open { .. } = self.phase {
-            self.slot.want(0);
+        while let Phase::Open { set_ended } = self.phase {
+            // The rest of this set is dropped; of the next one, a row comes with the columns.
+            self.slot.want(usize::from(set_ended));
             match ready!(self.poll_step(cx)) {
                 Step::Event(Event::Rows(_)) => {}
                 Step::Event(Event::SetEnd) => self.phase = Phase::Open { set_ended: true },
-                Step::Event(event @ Event::Columns { .. }) => {
-                    self.take_columns(event);
+                Step::Columns(columns) => {
+                    self.columns = Arc::clone(&columns.plan.columns);
                     self.phase = Phase::Open { set_ended: false };
                     return Poll::Ready(Ok(true));
                 }
-                Step::Last(_, result) | Step::Over(result) => {
-                    return Poll::Ready(self.ended(result).map(|()| false));
-                }
+                Step::Over(result) => return Poll::Ready(self.ended(result).map(|()| false)),
             }
         }
-        Poll::Ready(self.tell_late().map(|()| false))
+        Poll::Ready(Ok(false))
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome>> {
@@ -93,7 +81,6 @@ impl Connection for MysqlConnection {
             let result = ready!(self.poll_over(cx));
             self.ended(result)?;
         }
-        self.tell_late()?;
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Ended(outcome) => Poll::Ready(Ok(outcome)),
             _ => Poll::Ready(Ok(Outcome::default())),
@@ -102,7 +89,7 @@ impl Connection for MysqlConnection {
 
     fn abandon(&mut self) {
         self.phase = Phase::Idle;
-        self.late = None;
+        self.forget_steps();
         if self.is_running() {
             // What has arrived already is dropped at once, which is all there is after most statements.
             let _ = self.poll_over(&mut Context::from_waker(Waker::noop()));
@@ -195,6 +182,7 @@ impl Connection for MysqlConnection {
         Box::pin(async move {
             let was_closed = std::mem::replace(&mut self.closed, true);
             self.phase = Phase::Idle;
+            self.forget_steps();
             // A call that is on its way is broken off: the server rolls back what it was in.
             self.break_off();
             match self.conn.take() {
@@ -229,17 +217,6 @@ impl MysqlConnection {
                 Ok(())
             }
             Err(error) => {
-                self.phase = Phase::Idle;
-                Err(error)
-            }
-        }
-    }
-
-    /// Tells the error of a statement whose last rows were read.
-    fn tell_late(&mut self) -> Result<()> {
-        match self.late.take() {
-            None => Ok(()),
-            Some(error) => {
                 self.phase = Phase::Idle;
                 Err(error)
             }

@@ -35,21 +35,23 @@ pub(crate) struct Slot {
     drain: AtomicBool,
     /// Whoever made the call is gone.
     abandoned: AtomicBool,
+    columns: Mutex<Option<SetColumns>>,
     event: Mutex<Option<Event>>,
     prepared: Mutex<Option<Statement>>,
     /// The row of a batch that is being run.
     index: Mutex<Option<usize>>,
 }
 
+/// The columns of a set of rows that begins.
+pub(crate) struct SetColumns {
+    /// How its rows are read.
+    pub(crate) plan: Arc<Plan>,
+    /// It is another plan than the order's.
+    pub(crate) fresh: bool,
+}
+
 /// What an open statement has to hand over.
 pub(crate) enum Event {
-    /// A set of rows begins.
-    Columns {
-        /// How its rows are read.
-        plan: Arc<Plan>,
-        /// It is another plan than the order's.
-        fresh: bool,
-    },
     /// Rows.
     Rows(Batch),
     /// The set is over, and another one follows.
@@ -81,6 +83,17 @@ impl Slot {
 
     fn is_drained(&self) -> bool {
         self.drain.load(Ordering::Relaxed)
+    }
+
+    /// Takes the columns that the future has put down; they come before the rows.
+    pub(crate) fn take_columns(&self) -> Option<SetColumns> {
+        self.columns.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Drops what the future has put down.
+    pub(crate) fn clear(&self) {
+        self.take_columns();
+        self.take();
     }
 
     /// Takes what the future has put down.
@@ -308,9 +321,8 @@ async fn pump<P: Protocol>(
                     Some(plan) if plan.fits(&columns, order.reading) => (Arc::clone(plan), false),
                     _ => (Arc::new(Plan::new(columns, order.reading)), true),
                 };
-                if !slot.is_drained() {
-                    slot.hand(Event::Columns { plan: Arc::clone(&plan), fresh }).await;
-                }
+                *slot.columns.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(SetColumns { plan: Arc::clone(&plan), fresh });
                 let rows = pump_set(&mut result, slot, plan).await?;
                 done.rows = Some(done.rows.unwrap_or(0) + rows);
                 done.warnings = result.warnings();
@@ -348,12 +360,12 @@ async fn pump_set<P: Protocol>(
         match row {
             Ok(Some(row)) => {
                 count += 1;
-                let max = slot.max.load(Ordering::Relaxed);
-                if max > 0 {
+                // A full batch goes out when it is known what comes after it: often nothing but the end.
+                if batch.is_full(slot.max.load(Ordering::Relaxed)) {
+                    slot.hand(Event::Rows(batch.take())).await;
+                }
+                if slot.max.load(Ordering::Relaxed) > 0 {
                     batch.push(row);
-                    if batch.is_full(max) {
-                        slot.hand(Event::Rows(batch.take())).await;
-                    }
                 }
             }
             // The last rows go out together with the end of the statement, where nothing else comes between.
@@ -381,10 +393,11 @@ pub(crate) fn records(info: &str) -> Option<u64> {
 /// Polls a future to its end and drops what it hands over.
 pub(crate) fn poll_drained(pump: &mut Pump, slot: &Slot, cx: &mut std::task::Context<'_>) -> Poll<Ending> {
     slot.drain(true);
+    slot.clear();
     loop {
         match pump.as_mut().poll(cx) {
             Poll::Ready(ending) => {
-                slot.take();
+                slot.clear();
                 return Poll::Ready(ending);
             }
             Poll::Pending if slot.take().is_some() => {}
