@@ -63,7 +63,7 @@ impl MysqlConnection {
             None => {
                 targets.extend(options.hosts.iter().map(|(host, port)| {
                     (format!("{host}:{port}"), base().ip_or_hostname(host.as_str()).tcp_port(*port))
-                }))
+                }));
             }
         }
         let mut refused = None;
