@@ -153,7 +153,39 @@ fn texts(rows: Vec<Record>) -> Vec<String> {
     rows.into_iter().map(|mut row| row.text()).collect()
 }
 
-/// Undoes the escapes with which MySQL writes expressions: `_utf8mb4\'x\'`.
+/// Undoes the escapes with which MySQL's catalog writes a whole expression: `_utf8mb4\'it\\\'s\'` is `_utf8mb4'it\'s'`.
 fn expression(text: String, mariadb: bool) -> String {
-    if mariadb { text } else { text.replace("\\'", "'") }
+    if mariadb || !text.contains('\\') {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            out.push(character);
+            continue;
+        }
+        out.push(match characters.next() {
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('0') => '\0',
+            Some('Z') => '\u{1a}',
+            Some(escaped) => escaped,
+            None => '\\',
+        });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expression;
+
+    #[test]
+    fn an_expression_loses_one_layer_of_escapes() {
+        let text = r"(`b` in (_utf8mb4\'S\',_utf8mb4\'back\\\\slash\',_utf8mb4\'it\\\'s\',0x62))";
+        let read = r"(`b` in (_utf8mb4'S',_utf8mb4'back\\slash',_utf8mb4'it\'s',0x62))";
+        assert_eq!(expression(text.to_owned(), false), read);
+        assert_eq!(expression(text.to_owned(), true), text, "MariaDB writes it as it is");
+    }
 }
