@@ -4,12 +4,13 @@
 
 mod tiny;
 
+use std::error::Error;
 use std::io::Write;
 
 use oarlock::{DbExt, Pool};
 
 #[tokio::main]
-async fn main() -> oarlock::Result<()> {
+async fn main() -> Result<(), Box<dyn Error>> {
     oarlock::register(&tiny::TinyFactory);
 
     let file = std::env::temp_dir().join(format!("tiny-{}.db", std::process::id()));

@@ -4,6 +4,8 @@
 //! is naive where that is honest: it prepares each statement anew, keeps whole results in memory, and declares no more than it has.
 //! oarlock's own driver for SQLite is another one.
 
+#![allow(unreachable_pub, reason = "a driver is a crate; here it is a module of a program, and of its tests")]
+
 use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -329,8 +331,11 @@ fn fetch(db: &rusqlite::Connection, lexed: &Lexed, params: Vec<Stored>) -> Resul
                     // Where another connection has changed the table, SQLite has prepared the statement anew by now.
                     (names, types) = columns(row.as_ref());
                 }
-                let cell = |(index, ty)| Ok(value(row.get::<_, Stored>(index).map_err(error)?, ty));
-                rows.push(types.iter().enumerate().map(cell).collect::<Result<_>>()?);
+                let mut cells = Vec::with_capacity(types.len());
+                for (index, ty) in types.iter().enumerate() {
+                    cells.push(value(row.get(index).map_err(error)?, ty.as_ref()));
+                }
+                rows.push(cells);
             }
             Ok(None) => break Ok(()),
             Err(late) => break Err(error(late)),
@@ -403,7 +408,7 @@ fn stored(value: ValueRef<'_>) -> Result<Stored> {
 }
 
 /// What a stored value means in a column of the declared type; where it means nothing there, it is handed out as it is.
-fn value(stored: Stored, declared: &Option<Type>) -> Value {
+fn value(stored: Stored, declared: Option<&Type>) -> Value {
     match (stored, declared) {
         (Stored::Null, _) => Value::Null,
         (Stored::Integer(truth @ (0 | 1)), Some(Type::Bool)) => Value::Bool(truth == 1),

@@ -63,9 +63,11 @@ fn with_keys_numbered(page: &str) -> String {
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        let next = seen.len();
-        let number = *seen.entry(&part[..digits]).or_insert(next);
-        out.push_str(&if digits == 0 { "/city/".to_owned() } else { format!("/city/#{number}") });
+        out.push_str("/city/");
+        if digits > 0 {
+            let next = seen.len();
+            out.push_str(&seen.entry(&part[..digits]).or_insert(next).to_string());
+        }
         out.push_str(&part[digits..]);
     }
     out

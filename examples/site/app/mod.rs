@@ -43,7 +43,7 @@ async fn list(State(pool): State<Pool>, filter: Result<Query<Filter>, QueryRejec
     let Query(filter) = filter?;
     let found = cities::find(&pool, &filter).await?;
     let countries = cities::countries(&pool).await?;
-    page(pages::list(&filter, &found, &countries))
+    Ok(page(pages::list(&filter, &found, &countries)))
 }
 
 #[derive(Deserialize)]
@@ -55,10 +55,10 @@ struct Said {
 async fn show(State(pool): State<Pool>, id: CityId, said: Result<Query<Said>, QueryRejection>) -> Page {
     let Path(id) = id?;
     let city = cities::get(&pool, id).await?.ok_or(Problem::NotFound("city"))?;
-    page(pages::show(&city, said?.done.as_deref()))
+    Ok(page(pages::show(&city, said?.done.as_deref())))
 }
 
-async fn new() -> Page {
+async fn new() -> Html<String> {
     page(pages::form(None, &CityForm::default(), &[]))
 }
 
@@ -74,7 +74,7 @@ async fn create(State(pool): State<Pool>, form: Filled) -> Result<Redirect, Prob
 async fn edit(State(pool): State<Pool>, id: CityId) -> Page {
     let Path(id) = id?;
     let city = cities::get(&pool, id).await?.ok_or(Problem::NotFound("city"))?;
-    page(pages::form(Some(id), &CityForm::from(&city), &[]))
+    Ok(page(pages::form(Some(id), &CityForm::from(&city), &[])))
 }
 
 async fn update(State(pool): State<Pool>, id: CityId, form: Filled) -> Result<Redirect, Problem> {
@@ -89,12 +89,9 @@ async fn update(State(pool): State<Pool>, id: CityId, form: Filled) -> Result<Re
 
 async fn delete(State(pool): State<Pool>, id: CityId) -> Result<Redirect, Problem> {
     let Path(id) = id?;
-    match cities::delete(&pool, id).await? {
-        true => Ok(Redirect::to("/?deleted=1")),
-        false => Err(Problem::NotFound("city")),
-    }
+    if cities::delete(&pool, id).await? { Ok(Redirect::to("/?deleted=1")) } else { Err(Problem::NotFound("city")) }
 }
 
-fn page(markup: Markup) -> Page {
-    Ok(Html(markup.into_string()))
+fn page(markup: Markup) -> Html<String> {
+    Html(markup.into_string())
 }

@@ -6,7 +6,7 @@ use oarlock::{Db, DbExt, Dialect, Error, ErrorKind, Pool, Result};
 
 use super::cities::{self, NewCity};
 
-/// The cities of GeoNames: see `data/README.md` for source and licence.
+/// The cities of `GeoNames`: see `data/README.md` for source and licence.
 const DATA: &str = include_str!("../data/cities.csv");
 
 /// Creates the table where it is missing.
