@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
-use oarlock_core::connection::{DriverInfo, Many, Query, busy, closed};
+use oarlock_core::connection::{DriverInfo, Many, Query, busy, closed, run};
+use oarlock_core::lex::{Verb, split};
 use oarlock_core::params::Parameters;
 use oarlock_core::result::{Description, Notice};
 use oarlock_core::{
-    BoxFuture, Column, Connection, Error, Health, Isolation, Outcome, Result, RowBatch, TxOptions, TxState,
+    BoxFuture, Column, Connection, Dialect, Error, Health, Isolation, Outcome, Result, RowBatch, TxOptions, TxState,
 };
 use tokio::sync::oneshot;
 
@@ -250,6 +251,12 @@ impl SqliteConnection {
     }
 }
 
+/// Tells whether such a statement of a script writes where others may.
+fn writes(verb: Verb) -> bool {
+    verb.changes_rows()
+        || matches!(verb, Verb::With | Verb::Create | Verb::Alter | Verb::Drop | Verb::Analyze | Verb::Reindex)
+}
+
 impl Connection for SqliteConnection {
     fn info(&self) -> &DriverInfo {
         &self.info
@@ -335,8 +342,17 @@ impl Connection for SqliteConnection {
     }
 
     fn script<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, ()> {
-        let text = text.to_owned();
-        Box::pin(self.call(move |session| session.script(&text)))
+        Box::pin(async move {
+            let session = self.recover().await?;
+            if session.turn.is_none()
+                && !session.read_only
+                && split(text, &Dialect::SQLITE).any(|span| writes(span.verb))
+            {
+                self.take_turn().await?;
+            }
+            let text = text.to_owned();
+            self.call(move |session| session.script(&text)).await
+        })
     }
 
     fn begin<'a>(&'a mut self, options: &'a TxOptions) -> BoxFuture<'a, ()> {
@@ -385,6 +401,16 @@ impl Connection for SqliteConnection {
             let ended = session.end_here(Session::rollback);
             self.tx = session.tx_state();
             if ended? { Ok(()) } else { self.call(Session::rollback).await }
+        })
+    }
+
+    fn savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            // SQLite would begin a transaction with it.
+            if self.recover().await?.tx_state() == TxState::Auto {
+                return Err(gone());
+            }
+            run(self, &format!("SAVEPOINT {name}")).await.map(drop)
         })
     }
 

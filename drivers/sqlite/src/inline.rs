@@ -94,7 +94,7 @@ impl Sink for Buffer {
 impl Session {
     /// Runs a statement here if it is short; `None` when it has to go to a worker, where nothing of it has happened.
     pub(crate) fn run_here(&mut self, query: &Query<'_>) -> Result<Option<Ran>> {
-        if !self.options.inline || self.touched {
+        if !self.options.inline || self.touched || self.lent {
             return Ok(None);
         }
         let Some(prepared) = self.known(query.sql) else { return Ok(None) };
@@ -171,7 +171,7 @@ impl Session {
     }
 
     fn control_here(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<bool> {
-        if !self.options.inline || self.touched {
+        if !self.options.inline || self.touched || self.lent {
             return Ok(false);
         }
         self.guard.enter(None);

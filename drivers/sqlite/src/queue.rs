@@ -22,7 +22,7 @@ use crate::run::{Flow, Sink};
 /// The first arena is full with this many rows, each further one with twice as many, up to a limit: the reader begins early
 /// and is woken seldom.
 const FIRST: usize = 64;
-const ROWS: usize = 1024;
+const ROWS: usize = 512;
 
 /// An arena is full with this many bytes, too.
 const BYTES: usize = 1 << 18;

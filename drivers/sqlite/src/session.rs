@@ -82,7 +82,7 @@ pub(crate) struct Session {
     /// The session is not as it was opened: settings, temporary tables, attached databases.
     pub(crate) dirty: bool,
     /// SQLite waits for locks by itself.
-    lent: bool,
+    pub(crate) lent: bool,
     /// Someone had SQLite's connection in hand since the last statement: the callbacks may be gone.
     pub(crate) touched: bool,
     /// Someone ever had: functions may not be SQLite's own.
@@ -126,6 +126,7 @@ impl Session {
 
     /// Brings the callbacks back after someone had the connection in hand.
     pub(crate) fn rearm(&mut self) -> Result<()> {
+        self.restore_waiting().map_err(|error| from_rusqlite(error, None))?;
         if std::mem::take(&mut self.touched) {
             self.guard.install(&mut self.db).map_err(|error| from_rusqlite(error, None))?;
             self.dirty = true;
