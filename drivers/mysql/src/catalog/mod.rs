@@ -153,11 +153,13 @@ fn texts(rows: Vec<Record>) -> Vec<String> {
     rows.into_iter().map(|mut row| row.text()).collect()
 }
 
-/// Undoes the escapes with which MySQL's catalog writes a whole expression: `_utf8mb4\'it\\\'s\'` is `_utf8mb4'it\'s'`.
+/// Undoes what MySQL's catalog does to an expression: it escapes the whole of it, and takes each byte of its UTF-8 for a
+/// character of Latin-1 (seen with 9.7). `_utf8mb4\'it\\\'s\'` is `_utf8mb4'it\'s'`.
 fn expression(text: String, mariadb: bool) -> String {
-    if mariadb || !text.contains('\\') {
+    if mariadb {
         return text;
     }
+    let text = mended(text);
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
@@ -177,9 +179,30 @@ fn expression(text: String, mariadb: bool) -> String {
     out
 }
 
+/// Joins bytes of UTF-8 that stand as characters of their own; other text is left as it is.
+fn mended(text: String) -> String {
+    let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(character).ok()).collect();
+    match bytes.map(String::from_utf8) {
+        Some(Ok(mended)) => mended,
+        _ => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::expression;
+
+    #[test]
+    fn an_expression_gets_its_letters_back() {
+        for (found, read) in [
+            ("(`\u{c3}\u{bc}` <> 1)", "(`\u{fc}` <> 1)"),
+            ("'\u{e5}\u{ad}\u{97}'", "'\u{5b57}'"),
+            ("'\u{5b57}'", "'\u{5b57}'"),
+            ("'\u{e9}'", "'\u{e9}'"),
+        ] {
+            assert_eq!(expression(found.to_owned(), false), read);
+        }
+    }
 
     #[test]
     fn an_expression_loses_one_layer_of_escapes() {
