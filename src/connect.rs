@@ -69,3 +69,20 @@ fn missing(scheme: &str) -> Error {
     Error::new(ErrorKind::Configuration, format!("this build has no driver for {scheme} URLs"))
         .with_hint(format!("add the feature {feature} of oarlock in Cargo.toml"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::missing;
+
+    #[test]
+    fn a_driver_that_was_left_out_names_its_feature() {
+        for (scheme, feature) in [("sqlite", "sqlite"), ("postgresql", "postgres"), ("mariadb", "mysql")] {
+            assert_eq!(
+                missing(scheme).to_string(),
+                format!(
+                    "this build has no driver for {scheme} URLs (add the feature {feature} of oarlock in Cargo.toml)"
+                )
+            );
+        }
+    }
+}

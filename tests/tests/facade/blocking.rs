@@ -1,7 +1,7 @@
 //! The same names without `async`.
 
 use oarlock::blocking::{self, Pool};
-use oarlock::{Column, DbExt, ErrorKind, FromRow, TxOptions};
+use oarlock::{Column, DbExt, ErrorKind, FromRow, PoolOptions, TxOptions};
 use oarlock_tests::{Database, Verdict, on_every_engine};
 
 use crate::refused;
@@ -46,6 +46,19 @@ fn walk(url: &str) -> oarlock::Result<()> {
     let buffered = conn.query("SELECT id FROM item ORDER BY id", ())?.buffered()?;
     assert_eq!(buffered.row_count(), 4);
 
+    let mut streamed = Vec::new();
+    for row in conn.query("SELECT id FROM item ORDER BY id", ())? {
+        streamed.push(row?.get::<i64>("id")?);
+    }
+    assert_eq!(streamed, [1, 2, 3, 4]);
+    assert_eq!(conn.table_names(None)?, ["item"]);
+    assert_eq!(conn.table(None, "item")?.columns.len(), 1);
+    assert_eq!(conn.describe("SELECT id FROM item WHERE id = ?")?.arity, 1);
+    if !conn.info().capabilities.procedures {
+        refused(conn.call_procedure("nothing", ()), ErrorKind::NotSupported);
+    }
+    conn.ping()?;
+
     conn.begin()?.rollback()?;
     let tx = conn.begin_with(TxOptions::new())?;
     tx.execute("DELETE FROM item", ())?;
@@ -77,6 +90,24 @@ fn walk(url: &str) -> oarlock::Result<()> {
         thread.join().expect("no thread panics")?;
     }
     assert_eq!(pool.fetch_value::<i64>("SELECT COUNT(*) FROM item", ())?, 6);
+
+    // What is dropped on a thread without a runtime goes back to the pool all the same, and clean.
+    let pool = Pool::connect_with(url, PoolOptions::new().max_size(1))?;
+    for _ in 0..3 {
+        let tx = pool.begin()?;
+        tx.execute("DELETE FROM item", ())?;
+        drop(tx);
+        let mut cursor = pool.query("SELECT id FROM item ORDER BY id", ())?;
+        assert_eq!(cursor.fetch_one::<Item>()?, Some(Item { id: 1 }));
+        drop(cursor);
+        let conn = pool.acquire()?;
+        conn.set_autocommit(false)?;
+        conn.execute("DELETE FROM item", ())?;
+    }
+    assert_eq!(pool.fetch_value::<i64>("SELECT COUNT(*) FROM item", ())?, 6);
+    assert_eq!(pool.status().size, 1);
+    pool.close();
+    refused(pool.acquire(), ErrorKind::PoolClosed);
     Ok(())
 }
 

@@ -23,13 +23,21 @@
 //! # fn main() {}
 //! ```
 
+mod cursor;
+
 use std::future::Future;
 use std::sync::OnceLock;
 
-use oarlock_core::result::Notice;
+use oarlock_core::connection::DriverInfo;
+use oarlock_core::result::Description;
+use oarlock_core::schema::{Table, View};
 use oarlock_core::transaction::Retry;
-use oarlock_core::{Column, Db, DbExt, Error, ErrorKind, FromRow, FromValue, Outcome, Params, Result, TxOptions};
+use oarlock_core::{Db, DbExt, Error, ErrorKind, FromRow, FromValue, Outcome, Params, Result, TxOptions};
 use tokio::runtime::{Builder, Handle, Runtime};
+
+pub use cursor::Cursor;
+
+use crate::pool::PoolStatus;
 
 /// Waits for a future on oarlock's own runtime.
 fn wait<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
@@ -172,6 +180,69 @@ impl<D: Db> Blocking<D> {
         wait(self.0.script(text))
     }
 
+    /// Prepares a statement without running it: see [`DbExt::describe`].
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn describe(&self, sql: &str) -> Result<Description> {
+        wait(self.0.describe(sql))
+    }
+
+    /// Calls a stored procedure: see [`DbExt::call_procedure`].
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn call_procedure(&self, name: &str, params: impl Params) -> Result<Cursor> {
+        wait(self.0.call_procedure(name, params)).map(Cursor)
+    }
+
+    /// Gives the names of the schemas: see [`DbExt::schemas`].
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn schemas(&self) -> Result<Vec<String>> {
+        wait(self.0.schemas())
+    }
+
+    /// Gives the names of a schema's tables: see [`DbExt::table_names`].
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn table_names(&self, schema: Option<&str>) -> Result<Vec<String>> {
+        wait(self.0.table_names(schema))
+    }
+
+    /// Gives a schema's tables in full: see [`DbExt::tables`].
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn tables(&self, schema: Option<&str>) -> Result<Vec<Table>> {
+        wait(self.0.tables(schema))
+    }
+
+    /// Gives one table in full: see [`DbExt::table`].
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn table(&self, schema: Option<&str>, name: &str) -> Result<Table> {
+        wait(self.0.table(schema, name))
+    }
+
+    /// Gives a schema's views: see [`DbExt::views`].
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn views(&self, schema: Option<&str>) -> Result<Vec<View>> {
+        wait(self.0.views(schema))
+    }
+
     /// Begins a transaction: see [`DbExt::begin`].
     ///
     /// # Errors
@@ -195,10 +266,19 @@ impl<D: Db> Blocking<D> {
     /// # Errors
     ///
     /// As its asynchronous namesake.
-    pub fn transaction<T: Send>(&self, work: impl Fn(Tx) -> Result<T> + Send + Sync) -> Result<T> {
+    pub fn transaction<T>(&self, work: impl Fn(Tx) -> Result<T>) -> Result<T> {
+        self.transaction_with(TxOptions::default(), work)
+    }
+
+    /// Runs work in a transaction with options: see [`DbExt::transaction_with`].
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn transaction_with<T>(&self, options: TxOptions, work: impl Fn(Tx) -> Result<T>) -> Result<T> {
         let mut retry = Retry::new(self.0.is_transaction());
         loop {
-            let tx = self.begin()?;
+            let tx = self.begin_with(options)?;
             let result = match work(tx.clone()) {
                 Ok(value) => tx.commit().map(|()| value),
                 Err(error) => {
@@ -224,9 +304,47 @@ impl Blocking<crate::Pool> {
     pub fn connect(url: &str) -> Result<Self> {
         wait(crate::Pool::connect(url)).map(Blocking)
     }
+
+    /// Opens a pool with options: see [`PoolOptions::connect`](crate::PoolOptions::connect).
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn connect_with(url: &str, options: crate::PoolOptions) -> Result<Self> {
+        wait(options.connect(url)).map(Blocking)
+    }
+
+    /// Borrows a connection until it is dropped: see [`Pool::acquire`](crate::Pool::acquire).
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn acquire(&self) -> Result<Conn> {
+        wait(self.0.acquire()).map(Blocking)
+    }
+
+    /// Tells how full the pool is.
+    pub fn status(&self) -> PoolStatus {
+        self.0.status()
+    }
+
+    /// Closes the pool: see [`Pool::close`](crate::Pool::close).
+    pub fn close(&self) {
+        self.0.close();
+    }
 }
 
 impl Blocking<crate::Conn> {
+    /// Tells what the connection's driver and server are.
+    pub fn info(&self) -> &DriverInfo {
+        self.0.info()
+    }
+
+    /// Tells whether every statement commits by itself.
+    pub fn autocommit(&self) -> bool {
+        self.0.autocommit()
+    }
+
     /// Sets autocommit: see [`Conn::set_autocommit`](crate::Conn::set_autocommit).
     ///
     /// # Errors
@@ -252,6 +370,24 @@ impl Blocking<crate::Conn> {
     /// As its asynchronous namesake.
     pub fn rollback(&self) -> Result<()> {
         wait(self.0.rollback())
+    }
+
+    /// Asks the server for a sign of life: see [`Conn::ping`](crate::Conn::ping).
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn ping(&self) -> Result<()> {
+        wait(self.0.ping())
+    }
+
+    /// Makes the session as good as new: see [`Conn::reset`](crate::Conn::reset).
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn reset(&self) -> Result<()> {
+        wait(self.0.reset())
     }
 
     /// Ends the session: see [`Conn::close`](crate::Conn::close).
@@ -281,98 +417,5 @@ impl Blocking<crate::Tx> {
     /// As its asynchronous namesake.
     pub fn rollback(self) -> Result<()> {
         wait(self.0.rollback())
-    }
-}
-
-/// A cursor whose calls wait: see [`oarlock::Cursor`](crate::Cursor).
-#[derive(Debug)]
-pub struct Cursor(crate::Cursor);
-
-impl Cursor {
-    /// Runs a statement: see [`Cursor::execute`](crate::Cursor::execute).
-    ///
-    /// # Errors
-    ///
-    /// As its asynchronous namesake.
-    pub fn execute(&mut self, sql: &str, params: impl Params) -> Result<()> {
-        wait(self.0.execute(sql, params))
-    }
-
-    /// Fetches the next row: see [`Cursor::fetch_one`](crate::Cursor::fetch_one).
-    ///
-    /// # Errors
-    ///
-    /// As its asynchronous namesake.
-    pub fn fetch_one<T: FromRow>(&mut self) -> Result<Option<T>> {
-        wait(self.0.fetch_one())
-    }
-
-    /// Fetches up to `count` rows: see [`Cursor::fetch_many`](crate::Cursor::fetch_many).
-    ///
-    /// # Errors
-    ///
-    /// As its asynchronous namesake.
-    pub fn fetch_many<T: FromRow>(&mut self, count: impl Into<Option<usize>>) -> Result<Vec<T>> {
-        wait(self.0.fetch_many(count))
-    }
-
-    /// Fetches all rows that are left: see [`Cursor::fetch_all`](crate::Cursor::fetch_all).
-    ///
-    /// # Errors
-    ///
-    /// As its asynchronous namesake.
-    pub fn fetch_all<T: FromRow>(&mut self) -> Result<Vec<T>> {
-        wait(self.0.fetch_all())
-    }
-
-    /// Goes to the next result set: see [`Cursor::next_set`](crate::Cursor::next_set).
-    ///
-    /// # Errors
-    ///
-    /// As its asynchronous namesake.
-    pub fn next_set(&mut self) -> Result<bool> {
-        wait(self.0.next_set())
-    }
-
-    /// Fetches all rows into memory, to be read in any order: see [`Cursor::buffered`](crate::Cursor::buffered).
-    ///
-    /// # Errors
-    ///
-    /// As its asynchronous namesake.
-    pub fn buffered(self) -> Result<crate::BufferedCursor> {
-        wait(self.0.buffered())
-    }
-
-    /// Ends the statement and gives its outcome: see [`Cursor::finish`](crate::Cursor::finish).
-    ///
-    /// # Errors
-    ///
-    /// As its asynchronous namesake.
-    pub fn finish(&mut self) -> Result<Outcome> {
-        wait(self.0.finish())
-    }
-
-    /// Takes the warnings of the last statement: see [`Cursor::warnings`](crate::Cursor::warnings).
-    ///
-    /// # Errors
-    ///
-    /// As its asynchronous namesake.
-    pub fn warnings(&mut self) -> Result<Vec<Notice>> {
-        wait(self.0.warnings())
-    }
-
-    /// Gives the columns of the current result set.
-    pub fn description(&self) -> &[Column] {
-        self.0.description()
-    }
-
-    /// Gives how many rows the statement changed or gave, once it is over.
-    pub fn row_count(&self) -> Option<u64> {
-        self.0.row_count()
-    }
-
-    /// Gives the key that the statement generated.
-    pub fn last_insert_id(&self) -> Option<i64> {
-        self.0.last_insert_id()
     }
 }
