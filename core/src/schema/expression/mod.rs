@@ -321,6 +321,7 @@ mod tests {
         same(dialect, "a > 0 AND B < 10", "`a` > 0 and `b` < 10");
         same(dialect, "NOT (price < -5)", "`price` >= -5");
         same(dialect, "kind in (_utf8mb4 X'615C62', 'c')", r"(`kind` in ('a\\b','c'))");
+        same(dialect, "kind in (_utf8mb4 X'615C62', 'c')", r"(`kind` in (0x615c62,_utf8mb4'c'))");
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub(super) fn words(sql: &str, dialect: &Dialect) -> Vec<String> {
                 end = 0;
                 continue;
             }
+            // MySQL writes `X'…'` so; MariaDB leaves it.
+            _ if dialect.flavor == Flavor::MySql && text.starts_with("0x") => {
+                words.push(hex_text(format!("x'{}'", text[2..].to_lowercase())));
+            }
             TokenKind::Word => words.push(text.to_lowercase()),
             // PostgreSQL alone tells the case of names apart.
             TokenKind::QuotedIdentifier if dialect.flavor == Flavor::Postgres => {
