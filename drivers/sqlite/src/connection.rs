@@ -456,8 +456,9 @@ impl Connection for SqliteConnection {
 
     /// Gives the [`rusqlite::Connection`].
     ///
-    /// Settings made through it last until the next [`reset`](Connection::reset). While a statement is open or was
-    /// abandoned the connection is on another thread, and this gives a `()`. It can block: keep it off async threads.
+    /// Settings made through it last until the next [`reset`](Connection::reset); its busy handler, progress handler and
+    /// update hook are the driver's own. While a statement is open or was abandoned the connection may be on another thread,
+    /// and this gives a `()`. It can block: keep it off async threads.
     fn native(&mut self) -> &mut dyn Any {
         match &mut self.place {
             Place::Here(session) => {

@@ -160,6 +160,10 @@ impl Session {
                 let current = renewed.as_ref().unwrap_or(prepared);
                 sink.begin(&current.columns, &current.decoders, current.reads);
             }
+            if prepared.verb() == Verb::Pragma {
+                // It took effect, and gave its answer, when it was prepared.
+                statement.discard();
+            }
             let inserted = hook.is_none_or(InsertHook::inserted);
             let made = prepared.program.numbers && inserted && affected.is_some_and(|rows| rows > 0);
             Outcome::rows(affected).with_last_insert_id(made.then(|| self.db.last_insert_rowid()))

@@ -4,14 +4,14 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oarlock_core::cache::StatementCache;
 use oarlock_core::{Error, ErrorKind, Result, TxState};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::from_rusqlite;
+use crate::error::{from_rusqlite, is_busy};
 use crate::guard::Guard;
 use crate::options::{Mode, SqliteOptions};
 use crate::program::Tables;
@@ -282,10 +282,25 @@ fn prepare(db: &mut Connection, target: &Target, options: &SqliteOptions, guard:
     if let (Target::File(_), Some(mode)) = (target, options.journal_mode.as_sql())
         && options.mode != Mode::ReadOnly
     {
-        let set: String = db.query_row(&format!("PRAGMA journal_mode = {mode}"), [], |row| row.get(0))?;
+        let sql = format!("PRAGMA journal_mode = {mode}");
+        let set: String = patiently(options.busy_timeout, || db.query_row(&sql, [], |row| row.get(0)))?;
         tracing::debug!(mode = set, "opened a sqlite file");
     }
     Ok(())
+}
+
+/// Tries again what SQLite refuses at once, without asking the busy handler, while another connection is about to change the
+/// file's journal mode too.
+fn patiently<T>(timeout: Duration, mut work: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let start = Instant::now();
+    loop {
+        match work() {
+            Err(error) if is_busy(&error) && start.elapsed() < timeout => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            result => return result,
+        }
+    }
 }
 
 fn configure(db: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {

@@ -99,7 +99,11 @@ impl Session {
         let prepared = {
             let statement =
                 self.db.prepare_cached(lexed.native()).map_err(|error| from_rusqlite(error, Some(&lexed)))?;
-            Arc::new(self.look_at(lexed, &statement))
+            let prepared = Arc::new(self.look_at(lexed, &statement));
+            if prepared.verb() == Verb::Pragma {
+                statement.discard();
+            }
+            prepared
         };
         self.keep(sql, &prepared);
         Ok(prepared)

@@ -276,6 +276,19 @@ async fn a_user_may_set_the_busy_timeout() {
 }
 
 #[tokio::test]
+async fn a_setting_takes_effect_each_time_it_is_made() {
+    let conn = memory().await;
+    for on in [0_i64, 1, 0, 0, 1] {
+        conn.execute(&format!("PRAGMA foreign_keys = {on}"), ()).await.unwrap();
+        let (found,): (i64,) = conn.require_one("PRAGMA foreign_keys", ()).await.unwrap();
+        assert_eq!(found, on);
+        conn.execute(&format!("PRAGMA busy_timeout = {}", on + 7), ()).await.unwrap();
+        let (millis,): (i64,) = conn.require_one("PRAGMA busy_timeout", ()).await.unwrap();
+        assert_eq!(millis, on + 7);
+    }
+}
+
+#[tokio::test]
 async fn a_reset_session_is_as_new() {
     let dir = tempfile::tempdir().unwrap();
     for url in ["sqlite::memory:".to_owned(), format!("sqlite:{}", dir.path().join("a.db").display())] {
