@@ -1,16 +1,11 @@
-//! Rows in a batch: their cells side by side in one piece of memory, decoded when one is asked for.
-//!
-//! A `Row` of tokio-postgres holds an allocation of its own and a part of the buffer that the socket was read into. Small
-//! rows are copied out of it, which costs less than to keep hundreds of them alive; a large one is kept as it came.
+//! Rows in a batch, as the server wrote them; a cell is decoded when it is asked for.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 
-use oarlock_core::{Column, Error, ErrorKind, Result, RowBatch, ValueRef};
-use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Type};
+use bytes::Bytes;
+use oarlock_core::{Column, Result, RowBatch, ValueRef};
 
-use crate::decode::CellType;
+use crate::decode::{CellType, malformed};
 
 /// What is known of a statement's columns: worked out once, shared by its batches.
 #[derive(Debug)]
@@ -25,95 +20,64 @@ pub(crate) struct Batch {
     rows: usize,
     /// Where each cell's bytes are, row after row.
     cells: Vec<Cell>,
-    bytes: Vec<u8>,
-    large: Vec<Row>,
-    /// How many bytes the large rows have.
-    large_bytes: usize,
+    bytes: Bytes,
 }
 
-/// How much room the next batch takes: as much as the last one needed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Room {
-    rows: usize,
-    bytes: usize,
-}
-
-/// The place of a cell's bytes, or a mark in place of the length.
+/// The place of a cell's bytes; the length is that of NULL where there are none.
 #[derive(Debug, Clone, Copy)]
 struct Cell {
     start: u32,
     length: u32,
 }
 
-/// The cell is NULL.
+/// The length that the protocol gives NULL: -1.
 const NULL: u32 = u32::MAX;
 
-/// The cell is in the large row whose index stands in place of the start.
-const LARGE: u32 = u32::MAX - 1;
-
-/// From so many bytes on a row is kept as it came.
-const MOST_COPIED: usize = 2048;
-
-/// At so many bytes a batch is handed out, however few its rows are.
-const FULL: usize = 1 << 20;
+/// The length of a message's header, and of the number of cells behind it.
+const HEAD: usize = 7;
 
 impl Batch {
-    pub(crate) fn new(plan: Arc<Plan>, room: Room) -> Self {
-        let cells = Vec::with_capacity(room.rows.max(1) * plan.cells.len());
-        Self { plan, rows: 0, cells, bytes: Vec::with_capacity(room.bytes), large: Vec::new(), large_bytes: 0 }
-    }
-
-    /// Adds a row.
-    #[inline]
-    pub(crate) fn push(&mut self, row: Row) {
-        self.rows += 1;
-        let size = row.raw_size_bytes();
-        if size > MOST_COPIED || self.bytes.len() > FULL {
-            self.keep(row, size);
-            return;
+    /// Makes a batch of at most `max` rows out of a piece of whole `DataRow` messages, and takes them off the piece.
+    ///
+    /// # Errors
+    ///
+    /// `Conversion` when the messages are none of this statement's.
+    pub(crate) fn cut(plan: Arc<Plan>, piece: &mut Bytes, max: usize) -> Result<Self> {
+        let width = plan.cells.len();
+        let mut cells = Vec::new();
+        let (mut rows, mut at) = (0, 0);
+        while rows < max && at < piece.len() {
+            let [_, a, b, c, d, high, low] = head(piece, at)?;
+            let next = at + 1 + widen(u32::from_be_bytes([a, b, c, d]));
+            if usize::from(u16::from_be_bytes([high, low])) != width || next > piece.len() {
+                return Err(malformed());
+            }
+            if rows == 0 {
+                // Rows are mostly alike, so the first tells how many there are.
+                cells.reserve_exact(width * max.min(piece.len().div_ceil(next)));
+            }
+            let mut start = at + HEAD;
+            for _ in 0..width {
+                let length = u32::from_be_bytes(head(piece, start)?);
+                start += 4;
+                cells.push(Cell { start: u32::try_from(start).map_err(|_| malformed())?, length });
+                start += if length == NULL { 0 } else { widen(length) };
+            }
+            if start != next {
+                return Err(malformed());
+            }
+            (rows, at) = (rows + 1, next);
         }
-        for column in 0..self.plan.cells.len() {
-            let place = match row.try_get::<_, Raw<'_>>(column) {
-                Ok(Raw(Some(bytes))) => {
-                    let cell = Cell { start: narrow(self.bytes.len()), length: narrow(bytes.len()) };
-                    self.bytes.extend_from_slice(bytes);
-                    cell
-                }
-                // tokio-postgres has compared the number of cells with that of the columns.
-                Ok(Raw(None)) | Err(_) => Cell { start: 0, length: NULL },
-            };
-            self.cells.push(place);
-        }
-    }
-
-    #[cold]
-    fn keep(&mut self, row: Row, size: usize) {
-        let place = Cell { start: narrow(self.large.len()), length: LARGE };
-        self.cells.extend(std::iter::repeat_n(place, self.plan.cells.len()));
-        self.large.push(row);
-        self.large_bytes += size;
-    }
-
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Tells whether it holds as much as a batch should.
-    pub(crate) fn is_full(&self) -> bool {
-        self.bytes.len() + self.large_bytes >= FULL
-    }
-
-    /// Gives the room that another batch of the same kind will need.
-    pub(crate) fn room(&self) -> Room {
-        Room { rows: self.rows, bytes: self.bytes.len() + self.bytes.len() / 8 }
+        Ok(Self { plan, rows, cells, bytes: piece.split_to(at) })
     }
 }
 
-/// A batch is handed out long before its bytes or rows are past 32 bits.
-fn narrow(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(NULL)
+#[inline]
+fn head<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N]> {
+    bytes.get(at..).and_then(|rest| rest.first_chunk()).copied().ok_or_else(malformed)
 }
 
+#[inline]
 fn widen(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
@@ -125,41 +89,60 @@ impl RowBatch for Batch {
 
     #[inline]
     fn get(&self, row: usize, column: usize) -> Result<ValueRef<'_>> {
-        let width = self.plan.cells.len();
-        let Cell { start, length } = self.cells[row * width + column];
-        let bytes = match length {
-            NULL => return Ok(ValueRef::Null),
-            LARGE => match self.large[widen(start)].try_get(column).map_err(no_cell)? {
-                Raw(Some(bytes)) => bytes,
-                Raw(None) => return Ok(ValueRef::Null),
-            },
-            _ => &self.bytes[widen(start)..][..widen(length)],
-        };
-        self.plan.cells[column].read(bytes)
+        let Cell { start, length } = self.cells[row * self.plan.cells.len() + column];
+        if length == NULL {
+            return Ok(ValueRef::Null);
+        }
+        self.plan.cells[column].read(&self.bytes[widen(start)..][..widen(length)])
     }
 }
 
-#[cold]
-fn no_cell(error: tokio_postgres::Error) -> Error {
-    Error::new(ErrorKind::Internal, "the row has no such column").with_source(error)
-}
+#[cfg(test)]
+mod tests {
+    use oarlock_core::ErrorKind;
+    use tokio_postgres::types::Type;
 
-/// A cell's bytes as the server sent them: `Row` has no other way to them.
-struct Raw<'c>(Option<&'c [u8]>);
+    use super::*;
 
-impl<'c> FromSql<'c> for Raw<'c> {
-    #[inline]
-    fn from_sql(_: &Type, bytes: &'c [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        Ok(Self(Some(bytes)))
+    fn plan() -> Arc<Plan> {
+        let cells = [Type::INT4, Type::TEXT].iter().map(CellType::new).collect();
+        Arc::new(Plan { columns: Arc::default(), cells })
     }
 
-    #[inline]
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        Ok(Self(None))
+    fn row(number: i32, text: Option<&str>) -> Vec<u8> {
+        let mut body = [&2_u16.to_be_bytes()[..], &4_u32.to_be_bytes(), &number.to_be_bytes()].concat();
+        let length = text.map_or(NULL, |text| u32::try_from(text.len()).unwrap_or_default());
+        body.extend_from_slice(&length.to_be_bytes());
+        body.extend_from_slice(text.unwrap_or_default().as_bytes());
+        let length = u32::try_from(body.len() + 4).unwrap_or_default();
+        [b"D", &length.to_be_bytes()[..], &body].concat()
     }
 
-    #[inline]
-    fn accepts(_: &Type) -> bool {
-        true
+    #[test]
+    fn rows_are_cut_off_as_many_as_are_wanted() -> Result<()> {
+        let mut piece = Bytes::from([row(1, Some("one")), row(2, None), row(3, Some(""))].concat());
+        let first = Batch::cut(plan(), &mut piece, 2)?;
+        let rest = Batch::cut(plan(), &mut piece, 2)?;
+        assert!(piece.is_empty());
+        assert_eq!((first.len(), rest.len()), (2, 1));
+        assert_eq!((first.get(0, 0)?, first.get(0, 1)?), (ValueRef::I64(1), ValueRef::Text("one")));
+        assert_eq!((first.get(1, 0)?, first.get(1, 1)?), (ValueRef::I64(2), ValueRef::Null));
+        assert_eq!((rest.get(0, 0)?, rest.get(0, 1)?), (ValueRef::I64(3), ValueRef::Text("")));
+        Ok(())
+    }
+
+    #[test]
+    fn rows_of_another_form_are_an_error() {
+        let whole = row(1, Some("one"));
+        for end in 1..whole.len() {
+            let error =
+                Batch::cut(plan(), &mut Bytes::copy_from_slice(&whole[..end]), 9).err().map(|error| error.kind());
+            assert_eq!(error, Some(ErrorKind::Conversion), "{end}");
+        }
+        for at in 1..HEAD + 4 {
+            let mut wrong = whole.clone();
+            wrong[at] ^= 0x41;
+            assert!(Batch::cut(plan(), &mut Bytes::from(wrong), 9).is_err(), "{at}");
+        }
     }
 }

@@ -12,9 +12,9 @@ use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Many, Query, b
 use oarlock_core::lex::Verb;
 use oarlock_core::result::{Description, Notice};
 use oarlock_core::{Column, Dialect, Error, Health, Outcome, Result, RowBatch, TxOptions, TxState};
-use tokio_postgres::{Client, Row, RowStream};
+use tokio_postgres::{Client, RowStream};
 
-use crate::batch::{Batch, Plan, Room};
+use crate::batch::{Batch, Plan};
 use crate::capabilities::CAPABILITIES;
 use crate::dial::dial;
 use crate::error::{self, Context};
@@ -41,8 +41,6 @@ pub struct PostgresConnection {
     /// The rows of the open statement; the allocation outlives the statement.
     pub(crate) stream: Pin<Box<Option<RowStream>>>,
     pub(crate) open: Option<Open>,
-    /// What the open statement's last batch took.
-    pub(crate) room: Room,
     pub(crate) columns: Arc<[Column]>,
     pub(crate) no_columns: Arc<[Column]>,
     pub(crate) statement_timeout: Option<Duration>,
@@ -88,7 +86,6 @@ impl PostgresConnection {
             info,
             stream: Box::pin(None),
             open: None,
-            room: Room::default(),
             columns: Arc::clone(&no_columns),
             no_columns,
             statement_timeout: options.statement_timeout,
@@ -105,6 +102,7 @@ impl PostgresConnection {
         if self.link.is_recovering() {
             // The rows of an abandoned statement: nobody waits for them, so they are not even passed on.
             self.stream.as_mut().set(None);
+            self.link.wire.rows.forget();
             Box::pin(self.link.recover()).await?;
         }
         self.link.wire.clear();
@@ -121,37 +119,37 @@ impl PostgresConnection {
         }
     }
 
-    /// Takes the open statement's rows as they come, until `take` has enough, all have come, or none is there yet. An error
-    /// is kept until the reply was read to its end, so that the state of the transaction is known when it is told.
-    #[inline]
-    fn poll_rows(&mut self, cx: &mut Waiting<'_>, mut take: impl FnMut(Row) -> bool) -> Poll<()> {
-        let Some(mut stream) = self.stream.as_mut().as_pin_mut() else {
-            return Poll::Ready(());
-        };
-        loop {
+    /// Waits for the end of the open statement's reply; its rows come on a road of their own. An error is kept until the
+    /// reply was read to its end, so that the state of the transaction is known when it is told.
+    fn poll_end(&mut self, cx: &mut Waiting<'_>) -> Poll<()> {
+        while let Some(mut stream) = self.stream.as_mut().as_pin_mut() {
             match ready!(stream.as_mut().poll_next(cx)) {
-                Some(Ok(row)) => {
-                    if !take(row) {
-                        return Poll::Ready(());
-                    }
-                }
                 None => {
                     let rows_affected = stream.rows_affected();
-                    self.end_of_rows(rows_affected);
-                    return Poll::Ready(());
+                    self.end_of_reply(rows_affected);
                 }
-                Some(Err(error)) => {
-                    self.take_error(error);
-                    match self.stream.as_mut().as_pin_mut() {
-                        Some(rest) => stream = rest,
-                        None => return Poll::Ready(()),
-                    }
-                }
+                Some(Err(error)) => self.take_error(error),
+                // A row that tokio-postgres has seen was none that we waited for, and there is no such row.
+                Some(Ok(_)) => {}
             }
         }
+        Poll::Ready(())
     }
 
-    fn end_of_rows(&mut self, rows_affected: Option<u64>) {
+    /// Takes rows that have come.
+    fn take_batch(&mut self, max: usize) -> Result<Option<Arc<dyn RowBatch>>> {
+        let Some(plan) = self.open.as_ref().and_then(Open::plan) else {
+            return Ok(None);
+        };
+        let Some(mut piece) = self.link.wire.rows.take() else {
+            return Ok(None);
+        };
+        let batch = Batch::cut(plan, &mut piece, max.max(1)).inspect_err(|_| self.link.kill())?;
+        self.link.wire.rows.give_back(piece);
+        Ok(Some(Arc::new(batch)))
+    }
+
+    fn end_of_reply(&mut self, rows_affected: Option<u64>) {
         self.stream.as_mut().set(None);
         if let Some(open) = &mut self.open {
             open.done = true;
@@ -170,7 +168,7 @@ impl PostgresConnection {
             open.failure.get_or_insert(error);
         }
         if fatal {
-            self.end_of_rows(None);
+            self.end_of_reply(None);
         }
     }
 
@@ -228,23 +226,20 @@ impl Connection for PostgresConnection {
     }
 
     fn poll_fill(&mut self, cx: &mut Waiting<'_>, max: usize) -> Poll<Result<Option<Arc<dyn RowBatch>>>> {
-        let Some(plan) = self.open.as_ref().filter(|open| !open.skips).and_then(Open::plan) else {
+        if self.open.as_ref().is_none_or(|open| open.skips) {
             return Poll::Ready(Ok(None));
-        };
-        if self.stream.is_none() {
-            return Poll::Ready(self.take_failure().map_or(Ok(None), Err));
         }
-        let mut batch = Batch::new(plan, self.room);
-        let polled = self.poll_rows(cx, |row| {
-            batch.push(row);
-            batch.rows() < max && !batch.is_full()
-        });
-        match (batch.rows(), polled) {
-            (0, Poll::Pending) => Poll::Pending,
-            (0, Poll::Ready(())) => Poll::Ready(self.take_failure().map_or(Ok(None), Err)),
-            _ => {
-                self.room = batch.room();
-                Poll::Ready(Ok(Some(Arc::new(batch))))
+        loop {
+            // The end is looked for before the rows: all of them are there when it has come.
+            let ended = self.poll_end(cx);
+            if let Some(batch) = self.take_batch(max)? {
+                return Poll::Ready(Ok(Some(batch)));
+            }
+            if ended.is_ready() {
+                return Poll::Ready(self.take_failure().map_or(Ok(None), Err));
+            }
+            if !self.link.wire.rows.wake(cx.waker()) {
+                return Poll::Pending;
             }
         }
     }
@@ -253,12 +248,14 @@ impl Connection for PostgresConnection {
     fn poll_next_set(&mut self, _: &mut Waiting<'_>) -> Poll<Result<bool>> {
         if let Some(open) = &mut self.open {
             open.skips = true;
+            self.link.wire.rows.forget();
         }
         Poll::Ready(Ok(false))
     }
 
     fn poll_finish(&mut self, cx: &mut Waiting<'_>) -> Poll<Result<Outcome>> {
-        ready!(self.poll_rows(cx, |_| true));
+        self.link.wire.rows.forget();
+        ready!(self.poll_end(cx));
         if let Some(error) = self.take_failure() {
             return Poll::Ready(Err(error));
         }
@@ -277,7 +274,8 @@ impl Connection for PostgresConnection {
         }
         // What has come already is dropped here; often that is all there was, and nothing is left to wait for.
         let mut cx = Waiting::from_waker(Waker::noop());
-        let _ = self.poll_rows(&mut cx, |_| true);
+        self.link.wire.rows.forget();
+        let _ = self.poll_end(&mut cx);
         if self.open.take().is_some_and(|open| !open.done) {
             self.link.leave(Undo::Nothing);
         }

@@ -60,6 +60,7 @@ mod many;
 mod numeric;
 mod options;
 mod passfile;
+mod rows;
 mod run;
 mod session;
 mod statement;

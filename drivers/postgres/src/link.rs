@@ -203,6 +203,8 @@ impl Link {
 /// A session that is dropped ends; one that is dropped in the middle of a request ends at once, not when the server is done.
 impl Drop for Link {
     fn drop(&mut self) {
+        // The task may be waiting until rows are read.
+        self.wire.rows.forget();
         if self.flight.is_some() || self.dead {
             self.task.abort();
         }

@@ -10,7 +10,6 @@ use oarlock_core::result::Description;
 use oarlock_core::value::NativeType;
 use oarlock_core::{Error, ErrorKind, Result, TxOptions, TxState};
 
-use crate::batch::Room;
 use crate::capabilities::MOST_PARAMETERS;
 use crate::connection::{Open, PostgresConnection};
 use crate::encode::Encoder;
@@ -105,14 +104,17 @@ impl PostgresConnection {
             arrangement.indexes().enumerate().map(|(native, index)| Encoder::new(params.values[index], native + 1));
         self.link.leave(Undo::Nothing);
         let started = self.statement_timeout.map(|_| Instant::now());
+        self.link.wire.rows.expect();
         let stream = match self.link.client()?.query_raw(&prepared.statement, encoders).await {
             Ok(stream) => stream,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                self.link.wire.rows.pass();
+                return Ok(Err(error));
+            }
         };
         self.link.landed();
         self.stream.as_mut().set(Some(stream));
         self.columns = Arc::clone(&prepared.plan.columns);
-        self.room = Room::default();
         self.open = Some(Open::coming(Arc::clone(prepared), started));
         Ok(Ok(()))
     }

@@ -2,7 +2,7 @@
 //!
 //! PostgreSQL ends every reply with the state of the transaction, and answers the COMMIT of a failed one with the tag
 //! `ROLLBACK`. tokio-postgres 0.7 drops both (rust-postgres #1334), so that a caller could only guess from the text of
-//! statements. Reading the frames' headers as they pass costs a few nanoseconds for each message.
+//! statements. The rows of our own statements leave the stream here, too: see [`rows`](crate::rows).
 
 use std::io;
 use std::pin::Pin;
@@ -17,14 +17,14 @@ use crate::wire::{Wire, keeps};
 #[derive(Debug)]
 pub(crate) struct Tap<S> {
     stream: S,
-    frames: Frames,
+    inbox: Inbox,
     wire: Arc<Wire>,
 }
 
 impl<S> Tap<S> {
     /// Listens on a stream whose next byte from the server begins a message.
     pub(crate) fn new(stream: S, wire: Arc<Wire>) -> Self {
-        Self { stream, frames: Frames::default(), wire }
+        Self { stream, inbox: Inbox::default(), wire }
     }
 }
 
@@ -32,9 +32,23 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
-        this.frames.read(&buf.filled()[before..], &this.wire);
-        Poll::Ready(Ok(()))
+        loop {
+            this.inbox.hand_on(buf, &this.wire);
+            if buf.filled().len() > before || buf.remaining() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            // What is left is a row that is not whole yet, or nothing.
+            if this.wire.rows.is_full(cx) {
+                return Poll::Pending;
+            }
+            let mut room = ReadBuf::new(this.inbox.room());
+            ready!(Pin::new(&mut this.stream).poll_read(cx, &mut room))?;
+            let read = room.filled().len();
+            if read == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            this.inbox.end += read;
+        }
     }
 }
 
@@ -67,57 +81,93 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
 /// A message's header: its kind, and its length without the kind.
 const HEADER: usize = 5;
 
-/// No kept message needs more: a tag is shorter, and a parameter's value that is longer is none that is looked at.
-const MOST_KEPT: usize = 256;
+/// What is read at once, and kept for the next time.
+const ROOM: usize = 32 << 10;
 
-/// Where in the stream of messages the reading stands.
+/// Bytes from the server that were not handed on yet.
 #[derive(Debug, Default)]
-struct Frames {
-    header: [u8; HEADER],
-    /// How much of the header has come.
-    have: usize,
-    /// How much of the body is still to come.
-    left: usize,
-    body: Vec<u8>,
+struct Inbox {
+    data: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// How much of a message that is handed on is still to go.
+    passing: usize,
+    /// How much must be there at once to go on: a header, or a message that is looked at as a whole.
+    wanted: usize,
 }
 
-impl Frames {
-    fn read(&mut self, mut bytes: &[u8], wire: &Wire) {
-        while !bytes.is_empty() {
-            // Nearly all messages are rows that are here as a whole.
-            if self.have == 0
-                && let Some(([kind, length @ ..], rest)) = bytes.split_first_chunk::<HEADER>()
-                && !keeps(*kind)
-                && let Some(rest) = rest.get(body_length(*length)..)
-            {
-                bytes = rest;
-                continue;
-            }
-            if self.have < HEADER {
-                let taken = bytes.len().min(HEADER - self.have);
-                self.header[self.have..self.have + taken].copy_from_slice(&bytes[..taken]);
-                self.have += taken;
-                bytes = &bytes[taken..];
-                if self.have < HEADER {
-                    return;
-                }
-                let [_, length @ ..] = self.header;
-                self.left = body_length(length);
-                self.body.clear();
-            }
-            let (here, rest) = bytes.split_at(self.left.min(bytes.len()));
-            if keeps(self.header[0]) {
-                self.body.extend_from_slice(&here[..here.len().min(MOST_KEPT - self.body.len())]);
-            }
-            self.left -= here.len();
-            bytes = rest;
-            if self.left == 0 {
-                wire.take(self.header[0], &self.body);
-                self.have = 0;
+impl Inbox {
+    /// Gives room to read into, behind what is there.
+    fn room(&mut self) -> &mut [u8] {
+        let wanted = self.wanted.max(ROOM);
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            // A large row is rare: its room is not kept.
+            if self.data.len() > wanted {
+                self.data = Vec::new();
             }
         }
-        // A message without a body is complete with its header, but none of those is looked at.
+        if self.data.len() - self.start < wanted {
+            self.data.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            if self.data.len() < wanted {
+                self.data.resize(wanted, 0);
+            }
+        }
+        &mut self.data[self.end..]
     }
+
+    /// Hands messages on as far as they have come and there is room, and takes the rows out that are ours.
+    fn hand_on(&mut self, buf: &mut ReadBuf<'_>, wire: &Wire) {
+        loop {
+            let here = &self.data[self.start..self.end];
+            if self.passing > 0 {
+                let length = self.passing.min(here.len()).min(buf.remaining());
+                if length == 0 {
+                    return;
+                }
+                buf.put_slice(&here[..length]);
+                self.passing -= length;
+                self.start += length;
+                continue;
+            }
+            self.wanted = HEADER;
+            let Some(([kind, length @ ..], body)) = here.split_first_chunk::<HEADER>() else {
+                return;
+            };
+            let length = body_length(*length);
+            if *kind == b'D' && wire.rows.takes() {
+                let rows = whole_rows(here);
+                if rows == 0 {
+                    self.wanted = HEADER + length;
+                    return;
+                }
+                wire.rows.push(&here[..rows]);
+                self.start += rows;
+                continue;
+            }
+            if keeps(*kind) {
+                let Some(body) = body.get(..length) else {
+                    self.wanted = HEADER + length;
+                    return;
+                };
+                wire.take(*kind, body);
+            }
+            wire.rows.note(*kind);
+            self.passing = HEADER + length;
+        }
+    }
+}
+
+/// Gives the length of the rows that are here as a whole.
+fn whole_rows(here: &[u8]) -> usize {
+    let mut rest = here;
+    while let Some(([b'D', length @ ..], body)) = rest.split_first_chunk::<HEADER>()
+        && let Some(after) = body.get(body_length(*length)..)
+    {
+        rest = after;
+    }
+    here.len() - rest.len()
 }
 
 /// Gives the length of a message's body, which is told with its own four bytes.
@@ -137,8 +187,34 @@ mod tests {
         [&[kind], &length.to_be_bytes()[..], body].concat()
     }
 
+    /// Sends bytes through in pieces of a size, and gives what was handed on.
+    fn send(stream: &[u8], size: usize, wire: &Wire) -> Vec<u8> {
+        let mut inbox = Inbox::default();
+        let mut passed = Vec::new();
+        let mut out = vec![0; 7];
+        for piece in stream.chunks(size) {
+            let mut rest = piece;
+            while !rest.is_empty() {
+                let room = inbox.room();
+                let length = rest.len().min(room.len());
+                room[..length].copy_from_slice(&rest[..length]);
+                rest = &rest[length..];
+                inbox.end += length;
+                loop {
+                    let mut buf = ReadBuf::new(&mut out);
+                    inbox.hand_on(&mut buf, wire);
+                    if buf.filled().is_empty() {
+                        break;
+                    }
+                    passed.extend_from_slice(buf.filled());
+                }
+            }
+        }
+        passed
+    }
+
     #[test]
-    fn messages_are_found_however_they_are_cut() {
+    fn messages_pass_however_they_are_cut_and_are_noted() {
         let stream = [
             message(b'2', b""),
             message(b'D', &[b'Z'; 700]),
@@ -150,11 +226,36 @@ mod tests {
         .concat();
         for size in [1, 2, 3, 5, 7, 64, 255, stream.len()] {
             let wire = Wire::default();
-            let mut frames = Frames::default();
-            for chunk in stream.chunks(size) {
-                frames.read(chunk, &wire);
-            }
-            assert_eq!((wire.tx_state(), wire.tag()), (TxState::Open, Tag::Counted), "chunks of {size}");
+            assert!(send(&stream, size, &wire) == stream, "pieces of {size}");
+            assert_eq!((wire.tx_state(), wire.tag()), (TxState::Open, Tag::Counted), "pieces of {size}");
+            assert_eq!(wire.rows.take(), None);
         }
+    }
+
+    #[test]
+    fn the_rows_of_an_expected_statement_are_taken_out() {
+        let rows = [message(b'D', b"one"), message(b'D', &vec![1; 50_000]), message(b'D', b"")].concat();
+        let ends = [message(b'2', b""), message(b'C', b"SELECT 3\0"), message(b'Z', b"I")];
+        let later = [message(b'2', b""), message(b'D', b"not ours"), message(b'C', b"SELECT 1\0")].concat();
+        let stream = [&ends[0][..], &rows, &ends[1], &ends[2], &later].concat();
+        for size in [1, 3, 64, 40_000, stream.len()] {
+            let wire = Wire::default();
+            wire.rows.expect();
+            assert!(send(&stream, size, &wire) == [&ends[..].concat()[..], &later].concat(), "pieces of {size}");
+            let taken: Vec<u8> = std::iter::from_fn(|| wire.rows.take()).flatten().collect();
+            assert!(taken == rows, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn forgotten_rows_are_dropped() {
+        let rows = [message(b'2', b""), message(b'D', b"one"), message(b'C', b"SELECT 1\0")].concat();
+        let wire = Wire::default();
+        wire.rows.expect();
+        wire.rows.forget();
+        assert!(send(&rows, 4, &wire) == [message(b'2', b""), message(b'C', b"SELECT 1\0")].concat());
+        assert_eq!(wire.rows.take(), None);
+        // The next statement's rows are nobody's but those who asked.
+        assert!(send(&rows, 4, &wire) == rows);
     }
 }

@@ -10,9 +10,12 @@ use oarlock_core::result::Notice;
 use oarlock_core::{Error, ErrorKind, TxState};
 use tokio_postgres::error::DbError;
 
+use crate::rows::Rows;
+
 /// The server's side of a session, as last heard.
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
+    pub(crate) rows: Rows,
     /// `ReadyForQuery`'s status byte; nought before the first.
     status: AtomicU8,
     tag: AtomicU8,
