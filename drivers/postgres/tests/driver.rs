@@ -116,6 +116,60 @@ async fn a_half_read_result_does_not_block_the_next_statement() {
 }
 
 #[tokio::test]
+async fn a_large_result_comes_whole_whatever_the_sizes() {
+    let Some(place) = place().await else { return };
+    let conn = place.conn().await;
+    let sql = "SELECT g, repeat(chr(65 + g % 26), CASE g % 1000 WHEN 0 THEN 100000 ELSE g % 50 END), \
+        CASE WHEN g % 3 = 0 THEN g END FROM generate_series(1, 20000) g";
+    for size in [1, 7, 1000, 1_000_000] {
+        let mut cursor = conn.query(sql, ()).await.unwrap();
+        cursor.set_array_size(size);
+        let mut next = 0;
+        while let Some((number, text, third)) = cursor.fetch_one::<(i32, String, Option<i32>)>().await.unwrap() {
+            next += 1;
+            let length = if next % 1000 == 0 { 100_000 } else { next % 50 };
+            assert_eq!(
+                (number, text.len(), third),
+                (next, usize::try_from(length).unwrap(), (next % 3 == 0).then_some(next))
+            );
+        }
+        assert_eq!((next, cursor.row_count()), (20_000, Some(20_000)));
+    }
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn rows_before_a_late_error_are_given() {
+    let Some(place) = place().await else { return };
+    let conn = place.conn().await;
+    let mut cursor = conn.query("SELECT 10 / (3000 - g) FROM generate_series(1, 4000) g", ()).await.unwrap();
+    for _ in 1..3000 {
+        cursor.fetch_one::<(i32,)>().await.unwrap().unwrap();
+    }
+    assert_eq!(cursor.fetch_one::<(i32,)>().await.unwrap_err().kind(), ErrorKind::OutOfRange);
+    drop(cursor);
+    assert_eq!(conn.fetch_value::<i32>("SELECT 2", ()).await.unwrap(), 2);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_connection_dropped_with_an_open_statement_ends_its_session() {
+    let Some(place) = place().await else { return };
+    let mut connection = place.raw().await;
+    let pid = place.pid(&mut connection).await;
+    let endless = "SELECT g, repeat('x', 1000) FROM generate_series(1, 300000) g";
+    connection.start(Query::new(endless)).await.unwrap();
+    drop(connection);
+    let conn = place.conn().await;
+    let alive = async || {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE pid = ?";
+        Ok(conn.fetch_value::<i64>(sql, (pid,)).await? == 0)
+    };
+    assert!(oarlock_conformance::until(alive).await.unwrap(), "the session is still there");
+    place.drop().await;
+}
+
+#[tokio::test]
 async fn copy_is_refused_before_the_server_waits_for_its_data() {
     let Some(place) = place().await else { return };
     let conn = place.conn().await;
