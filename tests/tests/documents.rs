@@ -9,7 +9,8 @@ const SOURCES: [&str; 3] = [
 
 #[test]
 fn the_page_on_drivers_shows_the_examples_code() {
-    let blocks: Vec<&str> = PAGE.split("```rust,ignore\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let blocks: Vec<&str> =
+        PAGE.split("```rust,ignore\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() > 5, "the page has its blocks in another form");
     for block in blocks {
         assert!(SOURCES.iter().any(|source| source.contains(block)), "no source has this any more:\n{block}");
