@@ -294,7 +294,9 @@ impl Connection for Faulty {
             let reply = self.inner_mut().catalog(query).await?;
             Ok(match reply {
                 CatalogReply::Tables(mut tables) if self.is(Fault::ForgetsIndexes) => {
-                    tables.iter_mut().for_each(|table| table.indexes.clear());
+                    for table in &mut tables {
+                        table.indexes.clear();
+                    }
                     CatalogReply::Tables(tables)
                 }
                 reply => reply,
