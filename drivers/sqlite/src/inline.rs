@@ -35,8 +35,9 @@ const LARGEST: u16 = u16::MAX;
 /// How much work a thread may do before it lets other tasks run, in SQLite's operations: some 30 microseconds.
 const STINT: u32 = 2000;
 
-/// What a statement costs before its first operation.
+/// What a statement costs before its first operation: by itself, and within a transaction.
 const STATEMENT: u32 = 100;
+const WITHIN: u32 = 30;
 
 /// A read that did less than this when its budget ran out was kept from working, by the system or the disk.
 const WORK: u32 = 1000;
@@ -54,7 +55,7 @@ thread_local! {
 }
 
 fn count(operations: u32) {
-    DONE.set(DONE.get().saturating_add(STATEMENT).saturating_add(operations));
+    DONE.set(DONE.get().saturating_add(operations));
 }
 
 /// Tells whether statements have held this thread for so long that others should have it.
@@ -112,7 +113,8 @@ impl Session {
                 result
             }
         };
-        count(self.operations);
+        let overhead = if self.db.is_autocommit() { STATEMENT } else { WITHIN };
+        count(self.operations.saturating_add(overhead));
         match result {
             Ok(outcome) => {
                 let rows = buffer.rows.filter(|rows| rows.rows() > 0);
@@ -177,7 +179,7 @@ impl Session {
         self.guard.enter(None);
         let result = work(self);
         self.guard.leave();
-        count(0);
+        count(STATEMENT);
         match result {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == oarlock_core::ErrorKind::LockTimeout => Ok(false),

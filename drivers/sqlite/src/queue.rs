@@ -27,8 +27,9 @@ const ROWS: usize = 512;
 /// An arena is full with this many bytes, too.
 const BYTES: usize = 1 << 18;
 
-/// The runner waits when this many arenas have not been taken.
-const DEPTH: usize = 2;
+/// The runner waits when this many arenas have not been taken: a few thousand rows, so that on a busy machine the two threads
+/// need not take turns.
+const DEPTH: usize = 8;
 
 /// Rows that come slower than this are worth a wake-up each.
 const SLOW: Duration = Duration::from_micros(500);
