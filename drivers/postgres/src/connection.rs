@@ -11,7 +11,7 @@ use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Many, Query, busy};
 use oarlock_core::lex::Verb;
 use oarlock_core::result::{Description, Notice};
-use oarlock_core::{Column, Dialect, Error, Health, Outcome, Result, RowBatch, TxOptions, TxState};
+use oarlock_core::{Column, Dialect, Error, ErrorKind, Health, Outcome, Result, RowBatch, TxOptions, TxState};
 use tokio_postgres::{Client, RowStream};
 
 use crate::batch::{Batch, Plan};
@@ -38,7 +38,7 @@ pub struct PostgresConnection {
     pub(crate) link: Link,
     pub(crate) statements: Statements,
     pub(crate) info: DriverInfo,
-    /// The rows of the open statement; the allocation outlives the statement.
+    /// The reply of the open statement but for its rows; the allocation outlives the statement.
     pub(crate) stream: Pin<Box<Option<RowStream>>>,
     pub(crate) open: Option<Open>,
     pub(crate) columns: Arc<[Column]>,
@@ -129,8 +129,7 @@ impl PostgresConnection {
                     self.end_of_reply(rows_affected);
                 }
                 Some(Err(error)) => self.take_error(error),
-                // A row that tokio-postgres has seen was none that we waited for, and there is no such row.
-                Some(Ok(_)) => {}
+                Some(Ok(_)) => self.take_stray_row(),
             }
         }
         Poll::Ready(())
@@ -170,6 +169,17 @@ impl PostgresConnection {
         if fatal {
             self.end_of_reply(None);
         }
+    }
+
+    /// Takes a row that came by way of tokio-postgres: the two roads are out of step, and no row after it can be trusted.
+    #[cold]
+    fn take_stray_row(&mut self) {
+        if let Some(open) = &mut self.open {
+            let stray = || Error::new(ErrorKind::Internal, "a row of the statement came where none was expected");
+            open.failure.get_or_insert_with(stray);
+        }
+        self.link.kill();
+        self.end_of_reply(None);
     }
 
     /// Ends the open statement with its failure, if it has one and its reply was read.

@@ -33,6 +33,9 @@
 //! A session speaks UTF-8, and its time zone is UTC unless `options` says otherwise: an instant is an instant in any case,
 //! the zone matters only where the server turns one into text.
 //!
+//! Beside what tokio-postgres does, the driver reads along in the server's stream: the state of a transaction and the command
+//! tag are the server's own words, and the rows of its statements come from there in batches, without an object for each.
+//!
 //! # Values
 //!
 //! A parameter's type is inferred by the server, and the value is checked into it before anything is sent: a number out of

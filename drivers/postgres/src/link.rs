@@ -32,7 +32,6 @@ pub(crate) const BATCH_SAVEPOINT: &str = "oarlock_batch";
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// The line to the server.
-#[derive(Debug)]
 pub(crate) struct Link {
     /// `None` once the session was closed.
     client: Option<Client>,
@@ -41,12 +40,6 @@ pub(crate) struct Link {
     dead: bool,
     /// A request is on its way; whoever finds it here after the fact knows that its future was dropped.
     flight: Option<Undo>,
-}
-
-impl std::fmt::Debug for Dialed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dialed").finish_non_exhaustive()
-    }
 }
 
 impl Link {

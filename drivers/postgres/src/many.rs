@@ -14,7 +14,7 @@ use crate::encode::Encoder;
 use crate::error::{self, Context};
 use crate::link::{BATCH_SAVEPOINT, Undo};
 use crate::run::miscounted;
-use crate::statement::{Prepared, refuse_copy};
+use crate::statement::{Prepared, changes_tables, refuse_copy};
 use crate::wire::Tag;
 
 /// How many executions are on their way at a time.
@@ -22,7 +22,7 @@ const CHUNK: usize = 256;
 
 type Execution<'e> = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + Send + 'e>>;
 
-/// The place of the batch's failure.
+/// How a batch failed.
 struct Failure {
     error: Error,
     /// The plan was stale, or a value did not fit a type that may have been changed since.
@@ -64,6 +64,9 @@ pub(crate) async fn execute(connection: &mut PostgresConnection, many: Many<'_>)
                 let kept = Undo::Nothing;
                 let warnings = connection.link.wire.notice_count();
                 connection.link.control(&close, kept).await.map_err(|error| lost_commit(error, undo))?;
+                if changes_tables(prepared.lexed.verb()) {
+                    connection.statements.tables_changed();
+                }
                 return Ok(Outcome::rows(counted.then_some(total)).with_warnings(warnings));
             }
             Err(failure) => failure,

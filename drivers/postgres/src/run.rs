@@ -65,6 +65,7 @@ impl PostgresConnection {
         }
     }
 
+    /// Prepares a statement and keeps it.
     pub(crate) async fn prepare(&mut self, sql: &str, lexed: Lexed) -> Result<Arc<Prepared>> {
         if lexed.slots().len() > MOST_PARAMETERS || lexed.arity() > MOST_PARAMETERS {
             return Err(Error::new(
