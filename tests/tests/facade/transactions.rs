@@ -103,14 +103,12 @@ async fn text_cannot_end_a_transaction(database: Database) -> Verdict {
     let tx = conn.begin().await?;
     insert(&tx, 1).await?;
     for text in ["COMMIT", "rollback", " /* now */ Commit;", "BEGIN", "START TRANSACTION", "END"] {
-        // What an engine does not know as such is a syntax error there; nowhere does it end the transaction.
+        // MySQL has no `END` by itself and SQLite no `START`: syntax errors, which leave the transaction as it is.
         let error = tx.execute(text, ()).await.expect_err(text);
-        assert!(matches!(error.kind(), ErrorKind::Interface | ErrorKind::Syntax), "{text}: {error:?}");
-        if text.trim_start().starts_with(['C', 'r', '/']) {
+        let unknown = ["END", "START TRANSACTION"].contains(&text) && error.kind() == ErrorKind::Syntax;
+        assert!(unknown || error.kind() == ErrorKind::Interface, "{text}: {error:?}");
+        if error.kind() == ErrorKind::Interface {
             assert!(error.to_string().contains("`commit` or `rollback` on the transaction"), "{error}");
-        }
-        if error.kind() == ErrorKind::Syntax {
-            return Ok(());
         }
     }
     drop(tx);
