@@ -46,6 +46,12 @@ pub(crate) struct Date {
     pub(crate) micros: u32,
 }
 
+/// Narrows an offset: a batch is handed over long before it holds 4 GiB.
+#[inline]
+fn narrow(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
 /// Rows with the plan by which they are read.
 pub(crate) struct Batch {
     plan: Arc<Plan>,
@@ -56,6 +62,7 @@ pub(crate) struct Batch {
     /// The same, once it is known to be UTF-8: which costs far less for all cells at once than one by one.
     text: String,
     long: Vec<Vec<u8>>,
+    /// How many bytes the long strings are.
     held: usize,
 }
 
@@ -88,46 +95,39 @@ impl Batch {
     }
 
     pub(crate) fn is_full(&self, max: usize) -> bool {
-        self.rows > 0 && (self.rows >= max || self.held >= FULL)
+        self.rows > 0 && (self.rows >= max || self.held + self.bytes.len() >= FULL)
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, mut row: Row) {
-        for index in 0..row.len() {
-            let cell = match row.as_ref(index) {
-                None | Some(Value::NULL) => Cell::Null,
-                Some(Value::Int(number)) => Cell::Int(*number),
-                Some(Value::UInt(number)) => Cell::UInt(*number),
-                Some(Value::Float(number)) => Cell::Float(*number),
-                Some(Value::Double(number)) => Cell::Double(*number),
-                Some(Value::Bytes(bytes)) if bytes.len() <= LONG => self.short(bytes),
-                Some(Value::Bytes(_)) => self.long(row.take(index)),
-                Some(&Value::Date(year, month, day, hour, minute, second, micros)) => {
-                    Cell::Date(Date { year, month, day, hour, minute, second, micros })
+        let Self { cells, bytes, long, held, .. } = self;
+        cells.extend((0..row.len()).map(|index| match row.as_ref(index) {
+            Some(&Value::Int(number)) => Cell::Int(number),
+            Some(Value::Bytes(string)) if string.len() <= LONG => {
+                let cell = Cell::Bytes { start: narrow(bytes.len()), len: narrow(string.len()) };
+                bytes.extend_from_slice(string);
+                cell
+            }
+            Some(Value::Bytes(_)) => match row.take::<Vec<u8>, _>(index) {
+                Some(string) => {
+                    *held += string.len();
+                    long.push(string);
+                    Cell::Long(narrow(long.len() - 1))
                 }
-                Some(&Value::Time(negative, days, hour, minute, second, micros)) => {
-                    Cell::Time { negative, days, hour, minute, second, micros }
-                }
-            };
-            self.cells.push(cell);
-        }
+                None => Cell::Null,
+            },
+            None | Some(Value::NULL) => Cell::Null,
+            Some(&Value::UInt(number)) => Cell::UInt(number),
+            Some(&Value::Float(number)) => Cell::Float(number),
+            Some(&Value::Double(number)) => Cell::Double(number),
+            Some(&Value::Date(year, month, day, hour, minute, second, micros)) => {
+                Cell::Date(Date { year, month, day, hour, minute, second, micros })
+            }
+            Some(&Value::Time(negative, days, hour, minute, second, micros)) => {
+                Cell::Time { negative, days, hour, minute, second, micros }
+            }
+        }));
         self.rows += 1;
-    }
-
-    fn short(&mut self, bytes: &[u8]) -> Cell {
-        // The arena stays far below 4 GiB: a batch is handed over long before.
-        let start = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
-        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(bytes);
-        self.held += bytes.len();
-        Cell::Bytes { start, len }
-    }
-
-    fn long(&mut self, value: Option<Vec<u8>>) -> Cell {
-        let Some(bytes) = value else { return Cell::Null };
-        let index = u32::try_from(self.long.len()).unwrap_or(u32::MAX);
-        self.held += bytes.len();
-        self.long.push(bytes);
-        Cell::Long(index)
     }
 
     #[inline]
