@@ -14,7 +14,7 @@ pub struct Fragments {
     pub marks: Vec<SessionMark>,
     /// Tells the isolation level of the open transaction in SQL's words, in lower case.
     pub isolation_level: Option<&'static str>,
-    /// A query over `item` that gives rows in order up to 1499 and fails at row 1500, and the kinds of the error that are
+    /// A query over `item` that gives rows in order up to 14999 and fails at row 15000, and the kinds of the error that are
     /// right.
     pub late_failure: (&'static str, &'static [ErrorKind]),
     /// A statement that violates the key of `item` (row 1 is there) and makes the server end the transaction.
@@ -95,7 +95,7 @@ fn postgres() -> Fragments {
             ),
         ],
         isolation_level: Some("SELECT lower(current_setting('transaction_isolation'))"),
-        late_failure: ("SELECT id, 10 / (1500 - id) FROM item ORDER BY id", &[ErrorKind::OutOfRange]),
+        late_failure: ("SELECT id, 10 / (15000 - id) FROM item ORDER BY id", &[ErrorKind::OutOfRange]),
         ends_transaction: None,
         lock_timeout: &["SET lock_timeout = '100ms'"],
         statement_timeout: Some(("SET statement_timeout = '100ms'", "SELECT pg_sleep(30)")),
@@ -147,7 +147,8 @@ fn mysql(mariadb: bool) -> Fragments {
         ],
         isolation_level: None,
         late_failure: (
-            "SELECT id, (SELECT b.id FROM item b WHERE b.id = a.id OR (a.id = 1500 AND b.id = 6)) FROM item a ORDER BY id",
+            // The subquery names `a`, or it would be run before the first row.
+            "SELECT id, IF(id = 15000, (SELECT b.id FROM item b WHERE b.id <= 2 AND a.id > 0), id) FROM item a ORDER BY id",
             &[ErrorKind::Database, ErrorKind::OutOfRange],
         ),
         ends_transaction: None,
@@ -186,7 +187,7 @@ fn sqlite() -> Fragments {
         ],
         isolation_level: None,
         late_failure: (
-            "SELECT id, abs(CASE id WHEN 1500 THEN -9223372036854775807 - 1 ELSE id END) FROM item ORDER BY id",
+            "SELECT id, abs(CASE id WHEN 15000 THEN -9223372036854775807 - 1 ELSE id END) FROM item ORDER BY id",
             &[ErrorKind::OutOfRange, ErrorKind::Database],
         ),
         ends_transaction: Some("INSERT OR ROLLBACK INTO item (id, name, n) VALUES (1, 'again', 1)"),

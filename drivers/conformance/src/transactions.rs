@@ -153,7 +153,7 @@ fn boat() -> Table {
 /// Errors that come late surface at a fetch, at finish or at commit.
 pub async fn r09_late_errors_surface(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;
-    items(&bench, &conn, 2000).await?;
+    items(&bench, &conn, 20_000).await?;
     let (sql, kinds) = bench.fragments().late_failure;
     let mut rows = 0;
     let failed: Result<()> = async {
@@ -165,9 +165,9 @@ pub async fn r09_late_errors_surface(bench: Bench) -> Verdict {
         Ok(())
     }
     .await;
-    crate::failure::refused_as(failed, kinds, "row 1500");
-    assert!(rows < 1500, "{rows} rows came, and the 1500th cannot be had");
-    assert_eq!(count(&conn).await?, 2000, "the connection goes on");
+    crate::failure::refused_as(failed, kinds, "row 15000");
+    assert!(rows < 15_000, "{rows} rows came, and the 15000th cannot be had");
+    assert_eq!(count(&conn).await?, 20_000, "the connection goes on");
     conn.execute("DELETE FROM item WHERE id > 8", ()).await?;
 
     let batch = conn.execute("INSERT INTO item (id) SELECT id + 4 FROM item ORDER BY id", ()).await;
