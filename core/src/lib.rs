@@ -17,6 +17,7 @@ pub mod de;
 pub mod dialect;
 pub mod error;
 pub mod factory;
+pub mod heap;
 pub mod lease;
 pub mod lex;
 pub mod params;

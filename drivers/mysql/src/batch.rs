@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use mysql_async::{Row, Value};
+use oarlock_core::heap::{Heap, Span};
 use oarlock_core::value::temporal::{DAY, HOUR, MINUTE, SECOND, days_from_civil, join_micros};
 use oarlock_core::value::{Decimal, NativeType};
 use oarlock_core::{Error, ErrorKind, Result, RowBatch, ValueRef};
@@ -28,7 +29,7 @@ enum Cell {
     UInt(u64),
     Float(f32),
     Double(f64),
-    Bytes { start: u32, len: u32 },
+    Bytes(Span),
     Long(u32),
     Date(Date),
     Time { negative: bool, days: u32, hour: u8, minute: u8, second: u8, micros: u32 },
@@ -57,10 +58,7 @@ pub(crate) struct Batch {
     plan: Arc<Plan>,
     rows: usize,
     cells: Vec<Cell>,
-    /// The strings and bytes of all cells, one after the other, until they turn out to be text altogether.
-    bytes: Vec<u8>,
-    /// The same, once it is known to be UTF-8: which costs far less for all cells at once than one by one.
-    text: String,
+    heap: Heap,
     long: Vec<Vec<u8>>,
     /// How many bytes the long strings are.
     held: usize,
@@ -68,7 +66,7 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, rows: 0, cells: Vec::new(), bytes: Vec::new(), text: String::new(), long: Vec::new(), held: 0 }
+        Self { plan, rows: 0, cells: Vec::new(), heap: Heap::default(), long: Vec::new(), held: 0 }
     }
 
     /// Takes what is there and leaves an empty batch that expects as much again.
@@ -77,8 +75,7 @@ impl Batch {
             plan: Arc::clone(&self.plan),
             rows: 0,
             cells: Vec::with_capacity(self.cells.len()),
-            bytes: Vec::with_capacity(self.bytes.len()),
-            text: String::new(),
+            heap: Heap::with_capacity(self.heap.len()),
             long: Vec::new(),
             held: 0,
         };
@@ -87,26 +84,21 @@ impl Batch {
 
     /// Makes the batch ready to be read.
     pub(crate) fn seal(mut self) -> Self {
-        match String::from_utf8(std::mem::take(&mut self.bytes)) {
-            Ok(text) => self.text = text,
-            Err(error) => self.bytes = error.into_bytes(),
-        }
+        self.heap.seal();
         self
     }
 
     pub(crate) fn is_full(&self, max: usize) -> bool {
-        self.rows > 0 && (self.rows >= max || self.held + self.bytes.len() >= FULL)
+        self.rows > 0 && (self.rows >= max || self.held + self.heap.len() >= FULL)
     }
 
     #[inline]
     pub(crate) fn push(&mut self, mut row: Row) {
-        let Self { cells, bytes, long, held, .. } = self;
+        let Self { cells, heap, long, held, .. } = self;
         cells.extend((0..row.len()).map(|index| match row.as_ref(index) {
             Some(&Value::Int(number)) => Cell::Int(number),
             Some(Value::Bytes(string)) if string.len() <= LONG => {
-                let cell = Cell::Bytes { start: narrow(bytes.len()), len: narrow(string.len()) };
-                bytes.extend_from_slice(string);
-                cell
+                Cell::Bytes(heap.push(string).expect("invariant: a batch is full long before 4 GiB"))
             }
             Some(Value::Bytes(_)) => match row.take::<Vec<u8>, _>(index) {
                 Some(string) => {
@@ -129,20 +121,6 @@ impl Batch {
         }));
         self.rows += 1;
     }
-
-    #[inline]
-    fn text(&self, start: u32, len: u32) -> Result<&str> {
-        let (start, len) = (start as usize, len as usize);
-        match self.text.get(start..start + len) {
-            Some(text) => Ok(text),
-            None => utf8(self.arena(start, len)),
-        }
-    }
-
-    fn arena(&self, start: usize, len: usize) -> &[u8] {
-        let bytes = if self.text.is_empty() { &self.bytes } else { self.text.as_bytes() };
-        &bytes[start..start + len]
-    }
 }
 
 impl RowBatch for Batch {
@@ -157,8 +135,8 @@ impl RowBatch for Batch {
         match (cell, kind) {
             (Cell::Null, _) => Ok(ValueRef::Null),
             (Cell::Int(number), Kind::Signed | Kind::Year) => Ok(ValueRef::I64(number)),
-            (Cell::Bytes { start, len }, Kind::Text) => self.text(start, len).map(ValueRef::Text),
-            (Cell::Bytes { start, len }, kind) => self.of_bytes(kind, column, self.arena(start as usize, len as usize)),
+            (Cell::Bytes(span), Kind::Text) => self.heap.text(span).map(ValueRef::Text).ok_or_else(not_utf8),
+            (Cell::Bytes(span), kind) => self.of_bytes(kind, column, self.heap.bytes(span)),
             (Cell::Long(index), kind) => self.of_bytes(kind, column, &self.long[index as usize]),
             _ => self.other(cell, kind),
         }

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use oarlock_core::heap::{Heap, Span};
 use oarlock_core::{Error, ErrorKind, Result, RowBatch, ValueRef};
 use rusqlite::Row;
 use rusqlite::types::ValueRef as Stored;
 
-use crate::decode::Decoder;
+use crate::decode::{Decoder, not_utf8};
 
 /// A stored value: 16 bytes.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +16,8 @@ enum Cell {
     Null,
     Integer(i64),
     Real(f64),
-    Text { start: u32, len: u32 },
-    Blob { start: u32, len: u32 },
+    Text(Span),
+    Blob(Span),
 }
 
 /// Rows of one result.
@@ -24,14 +25,14 @@ enum Cell {
 pub(crate) struct Arena {
     decoders: Arc<[Decoder]>,
     cells: Vec<Cell>,
-    bytes: Vec<u8>,
+    heap: Heap,
     rows: usize,
 }
 
 impl Arena {
     pub(crate) fn new(decoders: Arc<[Decoder]>) -> Self {
         // Room for a row of usual size, which is all that most results have.
-        Self { cells: Vec::with_capacity(decoders.len()), bytes: Vec::with_capacity(64), decoders, rows: 0 }
+        Self { cells: Vec::with_capacity(decoders.len()), heap: Heap::with_capacity(64), decoders, rows: 0 }
     }
 
     /// Makes an empty arena for more rows of the same result, with room for as many.
@@ -39,7 +40,7 @@ impl Arena {
         Self {
             decoders: Arc::clone(&self.decoders),
             cells: Vec::with_capacity(self.cells.len()),
-            bytes: Vec::with_capacity(self.bytes.len()),
+            heap: Heap::with_capacity(self.heap.len()),
             rows: 0,
         }
     }
@@ -50,7 +51,14 @@ impl Arena {
 
     /// Gives the size of the texts and blobs.
     pub(crate) fn heap(&self) -> usize {
-        self.bytes.len()
+        self.heap.len()
+    }
+
+    /// Makes the rows ready to be read.
+    #[must_use]
+    pub(crate) fn seal(mut self) -> Self {
+        self.heap.seal();
+        self
     }
 
     /// Copies a row in.
@@ -61,39 +69,14 @@ impl Arena {
                 Stored::Null => Cell::Null,
                 Stored::Integer(value) => Cell::Integer(value),
                 Stored::Real(value) => Cell::Real(value),
-                Stored::Text(text) => {
-                    let (start, len) = self.keep(text)?;
-                    Cell::Text { start, len }
-                }
-                Stored::Blob(blob) => {
-                    let (start, len) = self.keep(blob)?;
-                    Cell::Blob { start, len }
-                }
+                Stored::Text(text) => Cell::Text(self.heap.push(text)?),
+                Stored::Blob(blob) => Cell::Blob(self.heap.push(blob)?),
             };
             self.cells.push(cell);
         }
         self.rows += 1;
         Ok(())
     }
-
-    #[inline]
-    fn keep(&mut self, bytes: &[u8]) -> Result<(u32, u32)> {
-        let start = u32::try_from(self.bytes.len()).map_err(|_| too_large())?;
-        let len = u32::try_from(bytes.len()).map_err(|_| too_large())?;
-        self.bytes.extend_from_slice(bytes);
-        Ok((start, len))
-    }
-
-    #[inline]
-    fn slice(&self, start: u32, len: u32) -> &[u8] {
-        let start = start as usize;
-        &self.bytes[start..start + len as usize]
-    }
-}
-
-#[cold]
-fn too_large() -> Error {
-    Error::new(ErrorKind::ResourcesExhausted, "a row of the result is larger than 4 GiB")
 }
 
 #[cold]
@@ -113,8 +96,8 @@ impl RowBatch for Arena {
             Cell::Null => ValueRef::Null,
             Cell::Integer(value) => decoder.integer(value),
             Cell::Real(value) => ValueRef::F64(value),
-            Cell::Text { start, len } => return decoder.text(self.slice(start, len)),
-            Cell::Blob { start, len } => decoder.blob(self.slice(start, len)),
+            Cell::Text(span) => decoder.text(self.heap.text(span).ok_or_else(not_utf8)?),
+            Cell::Blob(span) => decoder.blob(self.heap.bytes(span)),
         })
     }
 }
@@ -156,6 +139,7 @@ mod tests {
         while let Some(row) = rows.next()? {
             arena.push(row)?;
         }
+        let arena = arena.seal();
         let expected = [
             ValueRef::Null,
             ValueRef::I64(-5),
@@ -167,6 +151,21 @@ mod tests {
         for (column, value) in expected.into_iter().enumerate() {
             assert_eq!(arena.get(0, column)?, value);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_an_error_of_its_cell_alone() -> Result<(), Box<dyn std::error::Error>> {
+        let db = rusqlite::Connection::open_in_memory()?;
+        let mut statement = db.prepare("SELECT CAST(x'ff' AS TEXT), 'fine'")?;
+        let mut rows = statement.query([])?;
+        let mut arena = Arena::new(vec![Decoder::Stored; 2].into());
+        while let Some(row) = rows.next()? {
+            arena.push(row)?;
+        }
+        let arena = arena.seal();
+        assert_eq!(arena.get(0, 0).expect_err("not UTF-8").kind(), ErrorKind::Conversion);
+        assert_eq!(arena.get(0, 1)?, ValueRef::Text("fine"));
         Ok(())
     }
 }

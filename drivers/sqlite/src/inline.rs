@@ -117,7 +117,7 @@ impl Session {
         count(self.operations.saturating_add(overhead));
         match result {
             Ok(outcome) => {
-                let rows = buffer.rows.filter(|rows| rows.rows() > 0);
+                let rows = buffer.rows.filter(|rows| rows.rows() > 0).map(Arena::seal);
                 Ok(Some(Ran { columns: buffer.columns.unwrap_or_default(), rows, outcome }))
             }
             Err(Failure::Sqlite(error)) if is_busy(&error) => Ok(None),

@@ -149,7 +149,7 @@ impl Collected {
     /// Passes the rows on, waits for room if need be, and tells whether more are wanted.
     fn pass(&mut self) -> bool {
         let successor = self.arena.successor();
-        let full = std::mem::replace(&mut self.arena, successor);
+        let full = std::mem::replace(&mut self.arena, successor).seal();
         self.asked = 0;
         self.full = (2 * self.full).min(ROWS);
         let mut state = self.queue.lock();
@@ -227,7 +227,7 @@ impl Drop for Feed {
         {
             let mut state = self.queue.lock();
             if !state.closed {
-                state.arenas.push_back(collected.arena);
+                state.arenas.push_back(collected.arena.seal());
             }
         }
     }
