@@ -24,7 +24,7 @@ use std::task::{Context, Poll};
 use crate::capabilities::Capabilities;
 use crate::catalog::{CatalogQuery, CatalogReply};
 use crate::dialect::Dialect;
-use crate::lex::{Lexed, Verb};
+use crate::lex::{Lexed, Verb, split};
 use crate::params::Parameters;
 use crate::result::{Column, Description, Notice, Outcome, RowBatch};
 use crate::transaction::TxOptions;
@@ -324,7 +324,21 @@ pub async fn run<C: Connection + ?Sized>(connection: &mut C, sql: &str) -> Resul
 ///
 /// `Interface` that names the guard's methods.
 pub fn admit(lexed: &Lexed, guarded: bool) -> Result<()> {
-    match lexed.verb() {
+    if guarded { admit_in_guard(lexed.verb()) } else { Ok(()) }
+}
+
+/// Refuses the statements of a script that would begin or end a transaction which a guard owns.
+///
+/// # Errors
+///
+/// As [`admit`]; the position is the statement's in the script.
+pub(crate) fn admit_script(text: &str, dialect: &Dialect) -> Result<()> {
+    split(text, dialect)
+        .try_for_each(|span| admit_in_guard(span.verb).map_err(|error| error.with_position(span.start)))
+}
+
+fn admit_in_guard(verb: Verb) -> Result<()> {
+    match verb {
         Verb::Begin
         | Verb::Commit
         | Verb::CommitAndChain
@@ -332,12 +346,8 @@ pub fn admit(lexed: &Lexed, guarded: bool) -> Result<()> {
         | Verb::RollbackAndChain
         | Verb::PrepareTransaction
         | Verb::SetAutocommit
-        | Verb::Xa
-            if guarded =>
-        {
-            Err(Error::interface("the statement would begin or end the transaction, which its guard does")
-                .with_hint("call `begin`, `commit` or `rollback` on the transaction"))
-        }
+        | Verb::Xa => Err(Error::interface("the statement would begin or end the transaction, which its guard does")
+            .with_hint("call `begin`, `commit` or `rollback` on the transaction")),
         _ => Ok(()),
     }
 }

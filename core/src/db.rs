@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use crate::catalog::CatalogQuery;
-use crate::connection::{BoxFuture, Many};
+use crate::connection::{BoxFuture, Many, admit_script};
 use crate::cursor::Cursor;
 use crate::lease::Lease;
 use crate::params::{Bindings, Params};
@@ -207,7 +207,13 @@ pub trait DbExt: Db {
 
     /// Runs a text of several statements without parameters, in order, up to the first error.
     fn script<'a>(&'a self, text: &'a str) -> impl Future<Output = Result<()>> + Send + 'a {
-        async move { self.lease().await?.connection().script(text).await }
+        async move {
+            let mut lease = self.lease().await?;
+            if lease.is_guarded() {
+                admit_script(text, &lease.info().dialect)?;
+            }
+            lease.connection().script(text).await
+        }
     }
 
     /// Prepares a statement without running it, and tells its parameters and columns.

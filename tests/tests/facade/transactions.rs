@@ -111,6 +111,9 @@ async fn text_cannot_end_a_transaction(database: Database) -> Verdict {
             assert!(error.to_string().contains("`commit` or `rollback` on the transaction"), "{error}");
         }
     }
+    let script = "INSERT INTO item (id) VALUES (2); COMMIT";
+    let error = refused(tx.script(script).await, ErrorKind::Interface);
+    assert_eq!(error.position(), script.find("COMMIT"));
     drop(tx);
     assert_eq!(ids(&conn).await?, [0_i64; 0]);
     Ok(())
