@@ -333,8 +333,7 @@ pub fn admit(lexed: &Lexed, guarded: bool) -> Result<()> {
 ///
 /// As [`admit`]; the position is the statement's in the script.
 pub(crate) fn admit_script(text: &str, dialect: &Dialect) -> Result<()> {
-    split(text, dialect)
-        .try_for_each(|span| admit_in_guard(span.verb).map_err(|error| error.with_position(span.start)))
+    split(text, dialect).try_for_each(|span| admit_in_guard(span.verb).map_err(|error| error.with_position(span.start)))
 }
 
 fn admit_in_guard(verb: Verb) -> Result<()> {

@@ -28,6 +28,11 @@ impl Heap {
         Self { bytes: Vec::with_capacity(bytes), text: String::new() }
     }
 
+    /// Makes room for more bytes.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
     /// Gives the number of bytes kept.
     #[inline]
     pub fn len(&self) -> usize {
@@ -91,7 +96,8 @@ impl Heap {
 
 #[cold]
 fn too_large() -> Error {
-    Error::new(ErrorKind::ResourcesExhausted, "a batch of rows is larger than 4 GiB").with_hint("fetch fewer rows at a time")
+    Error::new(ErrorKind::ResourcesExhausted, "a batch of rows is larger than 4 GiB")
+        .with_hint("fetch fewer rows at a time")
 }
 
 #[cfg(test)]

@@ -20,6 +20,10 @@ enum Cell {
     Blob(Span),
 }
 
+/// How many more rows there is room made for when a second one comes, and how many bytes of each at most.
+const MORE: usize = 63;
+const ROOMY: usize = 256;
+
 /// Rows of one result.
 #[derive(Debug)]
 pub(crate) struct Arena {
@@ -64,6 +68,11 @@ impl Arena {
     /// Copies a row in.
     #[inline]
     pub(crate) fn push(&mut self, row: &Row<'_>) -> Result<()> {
+        if self.rows == 1 {
+            // One row was all that was expected; where there are two, there are many.
+            self.cells.reserve(MORE * self.decoders.len());
+            self.heap.reserve(MORE * self.heap.len().min(ROOMY));
+        }
         for column in 0..self.decoders.len() {
             let cell = match row.get_ref(column).map_err(|error| lost_column(&error))? {
                 Stored::Null => Cell::Null,

@@ -19,17 +19,17 @@ use crate::arena::Arena;
 use crate::decode::Decoder;
 use crate::run::{Flow, Sink};
 
-/// The first arena is full with this many rows, each further one with twice as many, up to a limit: the reader begins early
-/// and is woken seldom.
+/// The first arena is full with this many rows, each further one with four times as many, up to a limit: the reader begins
+/// early and is woken seldom, for every wake-up is a switch of threads on both sides.
 const FIRST: usize = 64;
-const ROWS: usize = 512;
+const ROWS: usize = 2048;
 
 /// An arena is full with this many bytes, too.
 const BYTES: usize = 1 << 18;
 
-/// The runner waits when this many arenas have not been taken: a few thousand rows, so that on a busy machine the two threads
+/// The runner waits when this many arenas have not been taken: some thousand rows, so that on a busy machine the two threads
 /// need not take turns.
-const DEPTH: usize = 8;
+const DEPTH: usize = 4;
 
 /// Rows that come slower than this are worth a wake-up each.
 const SLOW: Duration = Duration::from_micros(500);
@@ -151,7 +151,7 @@ impl Collected {
         let successor = self.arena.successor();
         let full = std::mem::replace(&mut self.arena, successor).seal();
         self.asked = 0;
-        self.full = (2 * self.full).min(ROWS);
+        self.full = (4 * self.full).min(ROWS);
         let mut state = self.queue.lock();
         if full.rows() > 0 && !state.closed {
             state.arenas.push_back(full);
