@@ -77,10 +77,11 @@ pub fn overhead(sqlx: &str, out: &str) -> Result<(), Failure> {
     let memory = Path::new("/dev/shm");
     let directory = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
     let file = directory.path().join("bench.db");
-    let wanted = std::env::var("OARLOCK_BENCH_ENGINES").unwrap_or_default();
+    let engines = std::env::var("OARLOCK_BENCH_ENGINES").unwrap_or_default();
+    let shapes = std::env::var("OARLOCK_BENCH_SHAPES").unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut table = Vec::new();
-    for engine in Engine::ALL.into_iter().filter(|e| wanted.is_empty() || wanted.split(',').any(|w| w == e.name())) {
+    for engine in Engine::ALL.into_iter().filter(|engine| chosen(&engines, engine.name())) {
         let url = match engine {
             Engine::Sqlite => format!("sqlite:{}", file.display()),
             Engine::Postgres => std::env::var("OARLOCK_TEST_POSTGRES_URL")?,
@@ -93,7 +94,7 @@ pub fn overhead(sqlx: &str, out: &str) -> Result<(), Failure> {
             Worker::start("oarlock", own, &["worker", "oarlock", name, &url])?,
             Worker::start("sqlx", sqlx, &[name, &url])?,
         ];
-        for shape in Shape::ALL.into_iter().filter(|shape| shape.runs_on(engine)) {
+        for shape in Shape::ALL.into_iter().filter(|shape| shape.runs_on(engine) && chosen(&shapes, shape.name())) {
             let rows = measure(engine, shape, &mut peers)?;
             for row in &rows {
                 println!(
@@ -110,6 +111,11 @@ pub fn overhead(sqlx: &str, out: &str) -> Result<(), Failure> {
     }
     std::fs::write(out, serde_json::to_string_pretty(&table)? + "\n")?;
     Ok(())
+}
+
+/// Tells whether a list of names has this one; an empty list has all.
+fn chosen(list: &str, name: &str) -> bool {
+    list.is_empty() || list.split(',').any(|chosen| chosen == name)
 }
 
 fn measure(engine: Engine, shape: Shape, peers: &mut [Worker]) -> Result<Vec<Measured>, Failure> {

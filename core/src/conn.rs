@@ -122,6 +122,10 @@ impl Db for Conn {
         })
     }
 
+    fn lease_now(&self) -> Option<Lease> {
+        if self.autocommit() { self.session.lease_now(0) } else { None }
+    }
+
     fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
         Box::pin(async move {
             if !self.autocommit() {

@@ -34,6 +34,12 @@ pub trait Db: Send + Sync {
     /// As [`lease`](Self::lease), and `NotSupported` for an option that this database has not.
     fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx>;
 
+    /// Takes the right to use a connection if it can be had without waiting, as it mostly can where there is one connection;
+    /// `None` says to ask [`lease`](Self::lease).
+    fn lease_now(&self) -> Option<Lease> {
+        None
+    }
+
     /// Tells whether this is a transaction, so that what is begun on it is a savepoint.
     fn is_transaction(&self) -> bool {
         false
@@ -47,6 +53,10 @@ impl<D: Db + ?Sized> Db for &D {
 
     fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
         D::begin_with(self, options)
+    }
+
+    fn lease_now(&self) -> Option<Lease> {
+        D::lease_now(self)
     }
 
     fn is_transaction(&self) -> bool {
@@ -63,6 +73,10 @@ impl<D: Db + ?Sized> Db for Box<D> {
         D::begin_with(self, options)
     }
 
+    fn lease_now(&self) -> Option<Lease> {
+        D::lease_now(self)
+    }
+
     fn is_transaction(&self) -> bool {
         D::is_transaction(self)
     }
@@ -75,6 +89,10 @@ impl<D: Db + ?Sized> Db for std::sync::Arc<D> {
 
     fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
         D::begin_with(self, options)
+    }
+
+    fn lease_now(&self) -> Option<Lease> {
+        D::lease_now(self)
     }
 
     fn is_transaction(&self) -> bool {
@@ -99,7 +117,12 @@ impl<D: Db + ?Sized> Db for std::sync::Arc<D> {
 pub trait DbExt: Db {
     /// Makes a cursor, which holds a connection until it is dropped.
     fn cursor(&self) -> impl Future<Output = Result<Cursor>> + Send {
-        async { Ok(Cursor::new(self.lease().await?)) }
+        async {
+            Ok(Cursor::new(match self.lease_now() {
+                Some(lease) => lease,
+                None => self.lease().await?,
+            }))
+        }
     }
 
     /// Runs a statement and gives the cursor that stands before its first row.

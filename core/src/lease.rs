@@ -96,6 +96,13 @@ impl Session {
         self.enter(depth).await.map(|slot| Lease(Inner::Shared(slot)))
     }
 
+    /// Leases the connection where nothing has to be waited for and nothing is amiss.
+    pub(crate) fn lease_now(&self, depth: u32) -> Option<Lease> {
+        let slot = Arc::clone(&self.slot).try_lock_owned().ok()?;
+        let settled = slot.depth == depth && self.abandoned.load(Ordering::Acquire) == NONE;
+        settled.then(|| Lease(Inner::Shared(slot)))
+    }
+
     async fn enter(&self, depth: u32) -> Result<OwnedMutexGuard<Slot>> {
         let mut slot = Arc::clone(&self.slot).try_lock_owned().map_err(|_| busy())?;
         slot.settle().await?;

@@ -199,6 +199,7 @@ impl<'a> Bindings<'a> {
     }
 
     /// Borrows the values.
+    #[inline]
     pub fn values(&self) -> SmallVec<[ValueRef<'_>; 8]> {
         self.values.iter().map(Bound::as_ref).collect()
     }

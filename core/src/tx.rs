@@ -93,6 +93,11 @@ impl Db for Tx {
         })
     }
 
+    fn lease_now(&self) -> Option<Lease> {
+        let inner = self.open().ok()?;
+        inner.session.lease_now(inner.depth)
+    }
+
     fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
         Box::pin(async move {
             let inner = self.open()?;

@@ -66,7 +66,8 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, rows: 0, cells: Vec::new(), heap: Heap::default(), long: Vec::new(), held: 0 }
+        // Room for the strings of a short row: most statements that give one give no more.
+        Self { plan, rows: 0, cells: Vec::new(), heap: Heap::with_capacity(64), long: Vec::new(), held: 0 }
     }
 
     /// Takes what is there and leaves an empty batch that expects as much again.

@@ -7,7 +7,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Statement, Value};
 
 use crate::limit::size;
-use crate::pump::{Aftermath, Done, Form, Pump, Slot, close, end};
+use crate::pump::{Aftermath, Done, Ending, Form, Slot, close, end};
 
 /// The savepoint of a batch inside a transaction.
 const SAVEPOINT: &str = "oarlock_many";
@@ -29,12 +29,10 @@ pub(crate) struct Bulk {
 }
 
 /// Runs a batch. When its caller is gone, what is left of it is not run, and the rest is undone.
-pub(crate) fn execute(mut conn: Conn, slot: Arc<Slot>, order: Bulk) -> Pump {
-    Box::pin(async move {
-        let nested = order.nested;
-        let result = envelope(&mut conn, &slot, order).await;
-        end(conn, result, Aftermath { status: nested, settings: false }).await
-    })
+pub(crate) async fn execute(mut conn: Conn, slot: Arc<Slot>, order: Bulk) -> Ending {
+    let nested = order.nested;
+    let result = envelope(&mut conn, &slot, order).await;
+    end(conn, result, Aftermath { status: nested, settings: false }).await
 }
 
 async fn envelope(conn: &mut Conn, slot: &Slot, mut order: Bulk) -> mysql_async::Result<Done> {

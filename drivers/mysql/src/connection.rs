@@ -34,6 +34,8 @@ pub struct MysqlConnection {
     pub(crate) server: Server,
     pub(crate) options: Arc<MysqlOptions>,
     pub(crate) conn: Option<Conn>,
+    /// The call on its way, where `running` tells of one.
+    pump: Pump,
     running: Option<Running>,
     pub(crate) phase: Phase,
     pub(crate) slot: Arc<Slot>,
@@ -75,7 +77,6 @@ pub(crate) enum Phase {
 
 /// A call on its way.
 struct Running {
-    pump: Pump,
     traits: Option<Traits>,
     /// What the statement is kept under once it is prepared.
     fresh: Option<Fresh>,
@@ -112,6 +113,7 @@ impl MysqlConnection {
             server,
             options,
             conn: Some(conn),
+            pump: Pump::new(pump::idle()),
             running: None,
             phase: Phase::Idle,
             slot: Arc::default(),
@@ -158,24 +160,31 @@ impl MysqlConnection {
     }
 
     /// Runs a call to its end. When this future is dropped, the call is left to the next one.
-    pub(crate) async fn call(
+    pub(crate) async fn call<F>(
         &mut self,
         traits: Option<Traits>,
-        make: impl FnOnce(Conn, Arc<Slot>) -> Pump,
-    ) -> Result<(Done, Outcome)> {
+        make: impl FnOnce(Conn, Arc<Slot>) -> F,
+    ) -> Result<(Done, Outcome)>
+    where
+        F: Future<Output = Ending> + Send + 'static,
+    {
         self.call_fresh(traits, None, make).await
     }
 
     /// Runs a call to its end that may prepare a statement.
-    pub(crate) async fn call_fresh(
+    pub(crate) async fn call_fresh<F>(
         &mut self,
         traits: Option<Traits>,
         fresh: Option<Fresh>,
-        make: impl FnOnce(Conn, Arc<Slot>) -> Pump,
-    ) -> Result<(Done, Outcome)> {
+        make: impl FnOnce(Conn, Arc<Slot>) -> F,
+    ) -> Result<(Done, Outcome)>
+    where
+        F: Future<Output = Ending> + Send + 'static,
+    {
         let Some(conn) = self.conn.take() else { return Err(closed()) };
         self.slot.abandon(false);
-        self.running = Some(Running { pump: make(conn, Arc::clone(&self.slot)), traits, fresh });
+        self.pump.set(make(conn, Arc::clone(&self.slot)));
+        self.running = Some(Running { traits, fresh });
         std::future::poll_fn(|cx| self.poll_over(cx)).await
     }
 
@@ -199,8 +208,10 @@ impl MysqlConnection {
             self.slot.clear();
             return Poll::Ready(over);
         }
-        let Some(running) = &mut self.running else { return Poll::Ready(Err(closed())) };
-        let ending = ready!(pump::poll_drained(&mut running.pump, &self.slot, cx));
+        if self.running.is_none() {
+            return Poll::Ready(Err(closed()));
+        }
+        let ending = ready!(pump::poll_drained(&mut self.pump, &self.slot, cx));
         self.keep_prepared();
         Poll::Ready(self.settle(ending))
     }
@@ -210,8 +221,10 @@ impl MysqlConnection {
         if let Some(step) = self.waiting_step() {
             return Poll::Ready(step);
         }
-        let Some(running) = &mut self.running else { return Poll::Ready(Step::Over(Err(closed()))) };
-        let polled = running.pump.as_mut().poll(cx);
+        if self.running.is_none() {
+            return Poll::Ready(Step::Over(Err(closed())));
+        }
+        let polled = self.pump.poll(cx);
         self.keep_prepared();
         if let Poll::Ready(ending) = polled {
             self.over = Some(self.settle(ending));
@@ -243,6 +256,7 @@ impl MysqlConnection {
     /// Breaks the call on its way off, and with it the connection.
     pub(crate) fn break_off(&mut self) {
         if self.running.take().is_some() {
+            self.pump.set(pump::idle());
             self.tx = TxState::Auto;
         }
     }
@@ -401,8 +415,8 @@ impl MysqlConnection {
         self.slot.abandon(false);
         // One row comes with the columns: whoever asks for one needs no second step.
         self.slot.want(1);
-        let pump = pump::execute(conn, Arc::clone(&self.slot), order);
-        self.running = Some(Running { pump, traits: Some(traits), fresh });
+        self.pump.set(pump::execute(conn, Arc::clone(&self.slot), order));
+        self.running = Some(Running { traits: Some(traits), fresh });
         Ok(())
     }
 

@@ -7,7 +7,7 @@
 //! when it is polled for the next.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -16,12 +16,19 @@ use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::{Protocol, Queryable};
 use mysql_async::{Conn, Params, QueryResult, Statement, Value};
 use oarlock_core::RowBatch;
+use tokio_util::sync::ReusableBoxFuture;
 
 use crate::batch::Batch;
 use crate::columns::{Plan, Reading};
 
-/// The future of a call.
-pub(crate) type Pump = Pin<Box<dyn Future<Output = Ending> + Send>>;
+/// The future of a call. Its allocation outlives the call: it is the largest of a statement's, past what an allocator keeps at
+/// hand.
+pub(crate) type Pump = ReusableBoxFuture<'static, Ending>;
+
+/// What a pump holds while no call is on its way.
+pub(crate) fn idle() -> std::future::Pending<Ending> {
+    std::future::pending()
+}
 
 /// This command cannot be prepared.
 pub(crate) const CANNOT_PREPARE: u16 = 1295;
@@ -200,49 +207,41 @@ pub(crate) struct Aftermath {
 }
 
 /// Runs a statement.
-pub(crate) fn execute(mut conn: Conn, slot: Arc<Slot>, mut order: Order) -> Pump {
-    Box::pin(async move {
-        let aftermath = order.aftermath;
-        let result = run(&mut conn, &slot, &mut order).await;
-        end(conn, result, aftermath).await
-    })
+pub(crate) async fn execute(mut conn: Conn, slot: Arc<Slot>, mut order: Order) -> Ending {
+    let aftermath = order.aftermath;
+    let result = run(&mut conn, &slot, &mut order).await;
+    end(conn, result, aftermath).await
 }
 
 /// Prepares a statement without running it.
-pub(crate) fn prepare(mut conn: Conn, slot: Arc<Slot>, wire: String, doomed: Vec<Statement>) -> Pump {
-    Box::pin(async move {
-        let result = async {
-            close(&mut conn, doomed).await?;
-            let statement = conn.prep(wire).await?;
-            slot.put_prepared(statement);
-            Ok(Done::default())
-        };
-        let result = result.await;
-        end(conn, result, Aftermath::default()).await
-    })
+pub(crate) async fn prepare(mut conn: Conn, slot: Arc<Slot>, wire: String, doomed: Vec<Statement>) -> Ending {
+    let result = async {
+        close(&mut conn, doomed).await?;
+        let statement = conn.prep(wire).await?;
+        slot.put_prepared(statement);
+        Ok(Done::default())
+    };
+    let result = result.await;
+    end(conn, result, Aftermath::default()).await
 }
 
 /// Asks for a sign of life.
-pub(crate) fn ping(mut conn: Conn) -> Pump {
-    Box::pin(async move {
-        let result = conn.ping().await.map(|()| Done::default());
-        end(conn, result, Aftermath::default()).await
-    })
+pub(crate) async fn ping(mut conn: Conn) -> Ending {
+    let result = conn.ping().await.map(|()| Done::default());
+    end(conn, result, Aftermath::default()).await
 }
 
 /// Makes the session as good as new, all but what `setup` sets again. Prepared statements are gone.
-pub(crate) fn reset(mut conn: Conn, setup: String, change_user: bool) -> Pump {
-    Box::pin(async move {
-        let result = async {
-            if change_user || !conn.reset().await? {
-                conn.change_user(mysql_async::ChangeUserOpts::default()).await?;
-            }
-            conn.query_drop(setup).await?;
-            Ok(Done::default())
-        };
-        let result = result.await;
-        end(conn, result, Aftermath { status: false, settings: true }).await
-    })
+pub(crate) async fn reset(mut conn: Conn, setup: String, change_user: bool) -> Ending {
+    let result = async {
+        if change_user || !conn.reset().await? {
+            conn.change_user(mysql_async::ChangeUserOpts::default()).await?;
+        }
+        conn.query_drop(setup).await?;
+        Ok(Done::default())
+    };
+    let result = result.await;
+    end(conn, result, Aftermath { status: false, settings: true }).await
 }
 
 /// Brings what a future has left to its end: errors and settings that changed.
@@ -274,9 +273,11 @@ pub(crate) async fn close(conn: &mut Conn, doomed: Vec<Statement>) -> mysql_asyn
 }
 
 async fn run(conn: &mut Conn, slot: &Slot, order: &mut Order) -> mysql_async::Result<Done> {
-    close(conn, std::mem::take(&mut order.doomed)).await?;
+    if !order.doomed.is_empty() {
+        Box::pin(close(conn, std::mem::take(&mut order.doomed))).await?;
+    }
     let statement = match std::mem::take(&mut order.form) {
-        Form::Text(sql) => return pump(conn.query_iter(sql).await?, slot, order).await,
+        Form::Text(sql) => return Box::pin(pump(conn.query_iter(sql).await?, slot, order)).await,
         Form::Prepared(statement) => statement,
         Form::Prepare(wire) => match conn.prep(&*wire).await {
             Ok(statement) => {
@@ -284,7 +285,7 @@ async fn run(conn: &mut Conn, slot: &Slot, order: &mut Order) -> mysql_async::Re
                 statement
             }
             Err(mysql_async::Error::Server(error)) if error.code == CANNOT_PREPARE && order.params.is_empty() => {
-                return pump(conn.query_iter(wire).await?, slot, order).await;
+                return Box::pin(pump(conn.query_iter(wire).await?, slot, order)).await;
             }
             Err(error) => return Err(error),
         },
@@ -395,7 +396,7 @@ pub(crate) fn poll_drained(pump: &mut Pump, slot: &Slot, cx: &mut std::task::Con
     slot.drain(true);
     slot.clear();
     loop {
-        match pump.as_mut().poll(cx) {
+        match pump.poll(cx) {
             Poll::Ready(ending) => {
                 slot.clear();
                 return Poll::Ready(ending);

@@ -63,11 +63,15 @@ impl Rows {
 
     /// Drops the statement's rows, those that have come and those that will.
     pub(crate) fn forget(&self) {
-        let _ = self.mode.fetch_update(Ordering::AcqRel, Ordering::Acquire, |mode| match mode {
+        let left = self.mode.fetch_update(Ordering::AcqRel, Ordering::Acquire, |mode| match mode {
             EXPECTING => Some(EXPECTING_NONE),
             TAKING => Some(DROPPING),
             _ => None,
         });
+        // Rows pass again when the last of a statement has been pushed.
+        if left == Err(PASSING) && !self.filled.load(Ordering::Acquire) {
+            return;
+        }
         // Even where there seems to be nothing: a push may be under way, and it looks at the mode under the lock.
         let mut queue = self.lock();
         queue.pieces.clear();
@@ -79,6 +83,9 @@ impl Rows {
 
     /// Notes a message that is passed on.
     pub(crate) fn note(&self, kind: u8) {
+        if !matches!(kind, b'2' | b'C' | b'I' | b's' | b'E') {
+            return;
+        }
         let next = |mode| match (kind, mode) {
             (b'2', EXPECTING) => Some(TAKING),
             (b'2', EXPECTING_NONE) => Some(DROPPING),
