@@ -1,11 +1,12 @@
 //! Where a rule runs: a database of its own, connections made one way or the other, and a look at what was left behind.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::io::Write as _;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use oarlock_core::connection::DriverInfo;
@@ -159,7 +160,7 @@ async fn prepare(setup: Box<dyn Setup>, way: Way, rule: &str) -> Option<Bench> {
     let place = match setup.open(&name).await {
         Ok(place) => place?,
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            absent(&format!("the server does not answer: {error}"));
+            skipped(&format!("the server does not answer: {error}"));
             return None;
         }
         Err(error) => panic!("the setup could not make a database: {error:?}"),
@@ -207,19 +208,23 @@ async fn clean(bench: &Bench) -> Vec<String> {
 pub fn require_server(variable: &str) -> Option<String> {
     let url = std::env::var(variable).ok().filter(|url| !url.is_empty());
     if url.is_none() {
-        absent(&format!("{variable} is not set"));
+        skipped(&format!("{variable} is not set"));
     }
     url
 }
 
-/// Fails in CI; elsewhere tells once that tests are skipped, past the harness, which shows nothing of a test that passes.
-fn absent(why: &str) {
-    static TOLD: Once = Once::new();
+/// Says that a test is skipped, past the harness, which shows nothing of a test that passes; each reason is told once.
+///
+/// # Panics
+///
+/// When `CI` is `true`: there, a test that does not run must not pass.
+pub fn skipped(why: &str) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
-    TOLD.call_once(|| {
+    if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(why.to_owned()) {
         // Where nobody listens, nobody is to be told.
         let _ = writeln!(std::io::stderr(), "skipped, all tests that need it: {why}");
-    });
+    }
 }
 
 /// Asks again and again until the answer is yes, for ten seconds at most; tells whether it came to be.

@@ -98,7 +98,7 @@ pub mod sqlgen;
 pub mod transactions;
 pub mod values;
 
-pub use bench::{Bench, Way, require_server, run, until};
+pub use bench::{Bench, Way, require_server, run, skipped, until};
 pub use failure::{Failure, Verdict};
 pub use fragments::{Fragments, SessionMark};
 pub use rules::RULES;
