@@ -6,13 +6,13 @@ use crate::catalog::CatalogQuery;
 use crate::connection::{BoxFuture, Many, admit_script};
 use crate::cursor::Cursor;
 use crate::lease::Lease;
-use crate::params::{Bindings, Params};
+use crate::params::{BoundRows, Params};
 use crate::result::{Description, Outcome};
 use crate::row::FromRow;
 use crate::schema::{Table, View};
 use crate::transaction::{Retry, TxOptions};
 use crate::tx::Tx;
-use crate::value::{FromValue, ValueRef};
+use crate::value::FromValue;
 use crate::{Error, ErrorKind, Result};
 
 /// A place where statements run: a pool, a connection or a transaction. Code that takes `&dyn Db` works with all of them.
@@ -158,32 +158,15 @@ pub trait DbExt: Db {
         R: AsRef<[P]> + Send + Sync + 'a,
     {
         async move {
-            let mut bindings = Vec::with_capacity(rows.as_ref().len());
-            for (index, row) in rows.as_ref().iter().enumerate() {
-                let mut bound = Bindings::default();
-                row.bind(&mut bound).map_err(|error| error.with_batch_index(index))?;
-                bindings.push(bound);
-            }
-            let Some(first) = bindings.first() else {
+            let bound = BoundRows::of(rows.as_ref())?;
+            if bound.rows() == 0 {
                 return Ok(Outcome::rows(Some(0)));
-            };
-            let (names, width) = (first.names()?, first.len());
-            for (index, row) in bindings.iter().enumerate() {
-                if row.len() != width || row.names()? != names {
-                    return Err(Error::new(
-                        ErrorKind::Parameters,
-                        format!("row {index} has other parameters than row 0: {} and {width} of them", row.len()),
-                    )
-                    .with_batch_index(index));
-                }
             }
-            let mut values: Vec<ValueRef<'_>> = Vec::with_capacity(width * bindings.len());
-            for row in &bindings {
-                row.extend(&mut values);
-            }
+            let values = bound.values();
             let mut lease = self.lease().await?;
             let guarded = lease.is_guarded();
-            let many = Many { sql, names, width, rows: bindings.len(), values: &values, guarded };
+            let many =
+                Many { sql, names: bound.names(), width: bound.width(), rows: bound.rows(), values: &values, guarded };
             lease.connection().execute_many(many).await
         }
     }

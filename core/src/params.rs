@@ -147,6 +147,8 @@ fn list<S: AsRef<str>>(names: &[S]) -> String {
 pub struct Bindings<'a> {
     names: SmallVec<[&'a str; 8]>,
     values: SmallVec<[Bound<'a>; 8]>,
+    /// Where the row begins that is being bound, of many in one list.
+    row: usize,
 }
 
 impl<'a> Bindings<'a> {
@@ -156,8 +158,8 @@ impl<'a> Bindings<'a> {
     ///
     /// The value's own, when it cannot be bound.
     pub fn push<T: ToValue + ?Sized>(&mut self, value: &'a T) -> Result<()> {
-        let index = self.values.len();
-        let bound = value.to_value().map_err(|error| error.context(format_args!("parameter {}", index + 1)))?;
+        let bound =
+            value.to_value().map_err(|error| error.context(format_args!("parameter {}", self.next_number())))?;
         self.values.push(bound);
         Ok(())
     }
@@ -178,11 +180,16 @@ impl<'a> Bindings<'a> {
     pub(crate) fn push_bound(&mut self, name: Option<&'a str>, bound: Result<Bound<'a>>) -> Result<()> {
         let bound = bound.map_err(|error| match name {
             Some(name) => error.context(format_args!("parameter :{name}")),
-            None => error.context(format_args!("parameter {}", self.values.len() + 1)),
+            None => error.context(format_args!("parameter {}", self.next_number())),
         })?;
         self.names.extend(name);
         self.values.push(bound);
         Ok(())
+    }
+
+    /// Gives the number of the next value in its row, counted from 1.
+    fn next_number(&self) -> usize {
+        self.values.len() - self.row + 1
     }
 
     /// Gives the names, where values were added by name.
@@ -204,11 +211,6 @@ impl<'a> Bindings<'a> {
         self.values.iter().map(Bound::as_ref).collect()
     }
 
-    /// Adds the values to a list of borrowed ones.
-    pub fn extend<'b>(&'b self, values: &mut Vec<ValueRef<'b>>) {
-        values.extend(self.values.iter().map(Bound::as_ref));
-    }
-
     /// Gives the number of values.
     pub fn len(&self) -> usize {
         self.values.len()
@@ -217,6 +219,69 @@ impl<'a> Bindings<'a> {
     /// Tells whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+}
+
+/// The rows of a batch, bound one after the other into one list: a row costs what its values do.
+#[derive(Debug)]
+pub(crate) struct BoundRows<'a> {
+    bindings: Bindings<'a>,
+    rows: usize,
+    width: usize,
+}
+
+impl<'a> BoundRows<'a> {
+    /// Binds all rows.
+    ///
+    /// # Errors
+    ///
+    /// `Parameters` for a row with other parameters than the first, and a value's own; with the row's index.
+    pub(crate) fn of<P: Params>(rows: &'a [P]) -> Result<Self> {
+        let mut bindings = Bindings::default();
+        let Some((first, rest)) = rows.split_first() else {
+            return Ok(Self { bindings, rows: 0, width: 0 });
+        };
+        first
+            .bind(&mut bindings)
+            .and_then(|()| bindings.names().map(drop))
+            .map_err(|error| error.with_batch_index(0))?;
+        let (width, name_count) = (bindings.values.len(), bindings.names.len());
+        bindings.values.reserve_exact(width * rest.len());
+        for (index, row) in (1..).zip(rest) {
+            bindings.row = bindings.values.len();
+            row.bind(&mut bindings).map_err(|error| error.with_batch_index(index))?;
+            let count = bindings.values.len() - bindings.row;
+            let (names, again) = bindings.names.split_at(name_count);
+            if count != width || names != again {
+                return Err(Error::new(
+                    ErrorKind::Parameters,
+                    format!("row {index} has other parameters than row 0: {count} and {width} of them"),
+                )
+                .with_batch_index(index));
+            }
+            bindings.names.truncate(name_count);
+        }
+        Ok(Self { bindings, rows: rows.len(), width })
+    }
+
+    /// Gives the names that every row has.
+    pub(crate) fn names(&self) -> Option<&[&'a str]> {
+        (!self.bindings.names.is_empty()).then_some(&*self.bindings.names)
+    }
+
+    /// Gives the number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Gives the number of values in a row.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Borrows all values, row after row.
+    pub(crate) fn values(&self) -> Vec<ValueRef<'_>> {
+        self.bindings.values.iter().map(Bound::as_ref).collect()
     }
 }
 
@@ -307,4 +372,47 @@ tuples! {
     (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10, L.11, M.12, N.13)
     (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10, L.11, M.12, N.13, O.14)
     (A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10, L.11, M.12, N.13, O.14, P.15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Json;
+
+    #[test]
+    fn rows_are_bound_one_after_the_other() -> Result<()> {
+        let rows = [(1, Some("a")), (2, None)];
+        let bound = BoundRows::of(&rows)?;
+        assert_eq!((bound.rows(), bound.width(), bound.names()), (2, 2, None));
+        let values = [ValueRef::I64(1), ValueRef::Text("a"), ValueRef::I64(2), ValueRef::Null];
+        assert_eq!(bound.values(), values);
+        let none: [(i32,); 0] = [];
+        assert_eq!(BoundRows::of(&none)?.rows(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn every_row_has_the_names_of_the_first() -> Result<()> {
+        let (one, two) = (1, 2);
+        let rows = [named! { id: one, n: two }, named! { id: two, n: one }];
+        let bound = BoundRows::of(&rows)?;
+        assert_eq!((bound.names(), bound.width()), (Some(&["id", "n"][..]), 2));
+        assert_eq!(bound.values(), [1, 2, 2, 1].map(ValueRef::I64));
+        let rows = [named! { id: one }, named! { n: one }];
+        let error = BoundRows::of(&rows).expect_err("another name");
+        assert_eq!((error.kind(), error.batch_index()), (ErrorKind::Parameters, Some(1)));
+        Ok(())
+    }
+
+    #[test]
+    fn the_row_and_the_parameter_at_fault_are_told() {
+        let rows = [vec![1, 2], vec![3]];
+        let error = BoundRows::of(&rows).expect_err("too short");
+        assert_eq!(error.message(), "row 1 has other parameters than row 0: 1 and 2 of them");
+        let bad = std::collections::HashMap::from([((1, 2), 3)]);
+        let rows = [(1, Json(None)), (2, Json(Some(&bad)))];
+        let error = BoundRows::of(&rows).expect_err("no document has such a key");
+        assert_eq!(error.batch_index(), Some(1));
+        assert!(error.message().starts_with("parameter 2: "), "{error}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Reads SQL text just far enough to find its parameters, its kind and its end, in each dialect.
 //!
 //! Three ways in: [`lex`] prepares one statement for a driver, [`split`] cuts a script into statements, and [`Tokens`]
-//! gives the bare tokens that both are built on. None of them parses: a text the server would refuse passes through,
+//! gives the bare tokens that both are built on; [`InsertRow`] looks closer at one kind of statement. None of them parses: a text the server would refuse passes through,
 //! and the server's own error is the one the caller sees.
 //!
 //! A caller writes parameters as `?`, `:name` or `$1`, one style in a statement, the same on every database. `??`
@@ -10,6 +10,7 @@
 //! in some other encodings a byte of a character looks like a backslash.
 
 mod body;
+mod insert;
 mod parameters;
 mod position;
 mod quoted;
@@ -20,6 +21,7 @@ mod token;
 mod tokens;
 mod verb;
 
+pub use insert::{InsertRow, RowParameter};
 pub use position::line_column;
 pub use rules::{Bodies, DoubleQuote, ExecutableComments, Lexing, Variables};
 pub use split::{Span, Spans, split};

@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 use oarlock_core::value::{DecodeArray, NativeType, Value};
 use oarlock_core::{Error, ErrorKind, Result, ValueRef};
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{IsNull, Type};
 
 use crate::decode::{CellType, base, is_textual, malformed};
 
@@ -131,17 +131,37 @@ pub(crate) fn encode(
         out.put_i32(1);
     }
     for (index, value) in leaves().enumerate() {
-        if *value == Value::Null {
-            out.put_i32(-1);
-            continue;
-        }
-        let start = out.len();
-        out.put_i32(0);
-        write(value.as_ref(), element, out).map_err(|error| error.context(format_args!("element {index}")))?;
+        put_element(out, |out| match value {
+            Value::Null => Ok(IsNull::Yes),
+            value => write(value.as_ref(), element, out)
+                .map(|()| IsNull::No)
+                .map_err(|error| error.context(format_args!("element {index}"))),
+        })?;
+    }
+    Ok(())
+}
+
+/// Writes an element with its length before it.
+pub(crate) fn put_element(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> Result<IsNull>) -> Result<()> {
+    let start = out.len();
+    out.put_i32(-1);
+    if let IsNull::No = write(out)? {
         let length = word(out.len() - start - 4)?;
         out[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }
     Ok(())
+}
+
+/// Writes an element of the text form, whatever it holds.
+pub(crate) fn put_quoted(text: &[u8], out: &mut BytesMut) {
+    out.put_u8(b'"');
+    for byte in text {
+        if matches!(byte, b'"' | b'\\') {
+            out.put_u8(b'\\');
+        }
+        out.put_u8(*byte);
+    }
+    out.put_u8(b'"');
 }
 
 /// Tells whether an array holds text: its first element that is not NULL decides.
@@ -166,16 +186,7 @@ fn write_text(values: &[Value], out: &mut BytesMut) -> Result<()> {
         match value {
             Value::Null => out.extend_from_slice(b"NULL"),
             Value::Array(inner) => write_text(inner, out)?,
-            Value::Text(text) => {
-                out.put_u8(b'"');
-                for byte in text.bytes() {
-                    if matches!(byte, b'"' | b'\\') {
-                        out.put_u8(b'\\');
-                    }
-                    out.put_u8(byte);
-                }
-                out.put_u8(b'"');
-            }
+            Value::Text(text) => put_quoted(text.as_bytes(), out),
             other => {
                 return Err(Error::new(
                     ErrorKind::Conversion,
@@ -227,7 +238,7 @@ fn is_even(values: &[Value], lengths: &[usize]) -> bool {
         })
 }
 
-fn word(length: usize) -> Result<i32> {
+pub(crate) fn word(length: usize) -> Result<i32> {
     i32::try_from(length).map_err(|_| Error::new(ErrorKind::OutOfRange, "the array is longer than the protocol allows"))
 }
 

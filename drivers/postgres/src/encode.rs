@@ -32,7 +32,8 @@ impl<'v> Encoder<'v> {
         Self { value, number }
     }
 
-    fn write(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull> {
+    /// Writes the value in the form of a type.
+    pub(crate) fn write(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull> {
         let written = match (self.value, self.encode_format(of)) {
             (ValueRef::Null, _) => return Ok(IsNull::Yes),
             (value, Format::Binary) => write_binary(value, of, out),

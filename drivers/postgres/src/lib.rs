@@ -68,6 +68,7 @@ mod run;
 mod session;
 mod statement;
 mod tap;
+mod unnest;
 mod wire;
 
 pub use connection::PostgresConnection;

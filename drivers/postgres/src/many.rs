@@ -1,13 +1,19 @@
-//! One statement for many rows of parameters, pipelined: the server works while the next rows are on their way.
+//! One statement for many rows of parameters, all or nothing.
+//!
+//! Rows to insert go many at a time where that stores the same ([`unnest`]); all else is pipelined, so that the server works
+//! while the next rows are on their way. When rows together fail they run again one by one, which tells the row at fault, and
+//! succeeds where only their being together was at fault.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context as Waiting, Poll, Waker};
 
 use oarlock_core::connection::{Many, admit};
 use oarlock_core::lex::lex;
-use oarlock_core::params::arrange;
-use oarlock_core::{Error, Outcome, Result, TxState};
+use oarlock_core::params::{Arrangement, arrange};
+use oarlock_core::{Error, ErrorCategory, Outcome, Result, TxState};
+use tokio_postgres::Statement;
 
 use crate::connection::PostgresConnection;
 use crate::encode::Encoder;
@@ -15,10 +21,14 @@ use crate::error::{self, Context};
 use crate::link::{BATCH_SAVEPOINT, Undo};
 use crate::run::miscounted;
 use crate::statement::{Prepared, changes_tables, refuse_copy};
+use crate::unnest::{self, Column};
 use crate::wire::Tag;
 
-/// How many executions are on their way at a time.
+/// How many executions of one row are on their way at a time.
 const CHUNK: usize = 256;
+
+/// How many executions of many rows are on their way at a time: one at the server, and one for it to go on with.
+const AHEAD: usize = 2;
 
 type Execution<'e> = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + Send + 'e>>;
 
@@ -27,6 +37,14 @@ struct Failure {
     error: Error,
     /// The plan was stale, or a value did not fit a type that may have been changed since.
     stale: bool,
+    /// The rows went many at a time: one by one they may tell more, or succeed.
+    together: bool,
+}
+
+impl Failure {
+    fn firm(error: Error) -> Self {
+        Self { error, stale: false, together: false }
+    }
 }
 
 /// Runs a batch, all or nothing.
@@ -37,11 +55,13 @@ pub(crate) async fn execute(connection: &mut PostgresConnection, many: Many<'_>)
     }
     let state = connection.link.tx_state();
     let mut found = connection.statements.get(many.sql);
+    let mut is_fresh = false;
+    let mut together = many.width > 0 && many.rows >= unnest::FEW;
     loop {
-        let is_fresh = found.is_none();
         let prepared = if let Some(prepared) = found.take() {
             prepared
         } else {
+            is_fresh = true;
             let lexed = lex(many.sql, &connection.info.dialect)?;
             admit(&lexed, true)?;
             arrange(&lexed, many.names, many.width)?;
@@ -53,7 +73,7 @@ pub(crate) async fn execute(connection: &mut PostgresConnection, many: Many<'_>)
             _ => (format!("SAVEPOINT {BATCH_SAVEPOINT}"), Undo::Batch),
         };
         connection.link.control(&open, undo).await?;
-        let failure = match run(connection, &prepared, many, undo).await {
+        let failure = match run(connection, &prepared, many, undo, together).await {
             Ok(total) => {
                 let counted = connection.link.wire.tag() == Tag::Counted;
                 let close = match undo {
@@ -77,6 +97,12 @@ pub(crate) async fn execute(connection: &mut PostgresConnection, many: Many<'_>)
         // The mark still stands, so this is what a dropped batch is recovered by, too.
         connection.link.leave(undo);
         connection.link.recover().await?;
+        if failure.together {
+            connection.link.wire.clear();
+            together = false;
+            found = Some(prepared);
+            continue;
+        }
         if failure.stale {
             connection.statements.forget(many.sql);
         }
@@ -97,16 +123,118 @@ async fn run(
     prepared: &Prepared,
     many: Many<'_>,
     undo: Undo,
+    together: bool,
 ) -> Result<u64, Failure> {
-    let firm = |error| Failure { error, stale: false };
-    let arrangement = arrange(&prepared.lexed, many.names, many.width).map_err(firm)?;
-    if arrangement.len() != prepared.statement.params().len() {
-        return Err(firm(miscounted(arrangement.len(), prepared.statement.params().len())));
+    let arrangement = arrange(&prepared.lexed, many.names, many.width).map_err(Failure::firm)?;
+    let parameters = prepared.statement.params();
+    if arrangement.len() != parameters.len() {
+        return Err(Failure::firm(miscounted(arrangement.len(), parameters.len())));
     }
+    if together
+        && let Some(statement) = statement_for_many(connection, prepared, undo).await?
+        && let Some(columns) = Column::all(&many, &arrangement, parameters)
+    {
+        return many_at_a_time(connection, &statement, &columns, many, undo).await;
+    }
+    one_by_one(connection, prepared, &arrangement, many, undo).await
+}
+
+/// Gives the statement for many rows, where there is one.
+async fn statement_for_many(
+    connection: &mut PostgresConnection,
+    prepared: &Prepared,
+    undo: Undo,
+) -> Result<Option<Statement>, Failure> {
+    if let Some(known) = prepared.unnest.get() {
+        return Ok(known.clone());
+    }
+    connection.link.leave(undo);
+    let client = connection.link.client().map_err(Failure::firm)?;
+    match unnest::prepare(client, prepared, &connection.info.dialect).await {
+        Ok(statement) => {
+            connection.link.landed();
+            Ok(prepared.unnest.get_or_init(|| statement).clone())
+        }
+        Err(error) => {
+            // It is not tried again: the rows go one by one from now on.
+            let _ = prepared.unnest.set(None);
+            Err(failed_together(connection, error))
+        }
+    }
+}
+
+async fn many_at_a_time(
+    connection: &mut PostgresConnection,
+    statement: &Statement,
+    columns: &[Column<'_>],
+    many: Many<'_>,
+    undo: Undo,
+) -> Result<u64, Failure> {
+    connection.link.leave(undo);
+    let client = connection.link.client().map_err(Failure::firm)?;
+    let mut executions: VecDeque<Execution<'_>> = VecDeque::with_capacity(AHEAD);
+    let mut total = 0;
+    let mut result = Ok(());
+    for rows in unnest::chunks(many) {
+        if executions.len() == AHEAD
+            && let Some(first) = executions.pop_front()
+        {
+            match first.await {
+                Ok(count) => total += count,
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        let slices: Vec<_> = columns.iter().map(|column| column.rows(rows.clone())).collect();
+        let mut execution: Execution<'_> = Box::pin(client.execute_raw(statement, slices));
+        // The first poll encodes and sends.
+        match execution.as_mut().poll(&mut Waiting::from_waker(Waker::noop())) {
+            Poll::Pending => executions.push_back(execution),
+            Poll::Ready(Ok(count)) => total += count,
+            Poll::Ready(Err(error)) => {
+                result = Err(error);
+                break;
+            }
+        }
+    }
+    while let Some(execution) = executions.pop_front().filter(|_| result.is_ok()) {
+        match execution.await {
+            Ok(count) => total += count,
+            Err(error) => result = Err(error),
+        }
+    }
+    drop(executions);
+    match result {
+        Ok(()) => {
+            connection.link.landed();
+            Ok(total)
+        }
+        Err(error) => Err(failed_together(connection, error)),
+    }
+}
+
+/// Takes the error of rows that went together.
+fn failed_together(connection: &mut PostgresConnection, error: tokio_postgres::Error) -> Failure {
+    let fatal = connection.link.notes_fatal(&error);
+    let error = error::convert(error, &connection.link.wire, Context::default());
+    // What came from outside, such as a deadlock or a time limit, needs no second try.
+    let outside = matches!(error.category(), ErrorCategory::Operational | ErrorCategory::Internal);
+    Failure { error, stale: false, together: !fatal && !outside }
+}
+
+async fn one_by_one(
+    connection: &mut PostgresConnection,
+    prepared: &Prepared,
+    arrangement: &Arrangement<'_>,
+    many: Many<'_>,
+    undo: Undo,
+) -> Result<u64, Failure> {
     let mut total = 0_u64;
     for first in (0..many.rows).step_by(CHUNK) {
         connection.link.leave(undo);
-        let client = connection.link.client().map_err(firm)?;
+        let client = connection.link.client().map_err(Failure::firm)?;
         let mut executions: Vec<Option<Execution<'_>>> = Vec::with_capacity(CHUNK);
         let mut sent = Ok(());
         for row in first..many.rows.min(first + CHUNK) {
@@ -143,7 +271,8 @@ async fn run(
             let stale = error::is_stale_plan(&error) && undo == Undo::Transaction;
             let fatal = connection.link.notes_fatal(&error);
             let error = error::convert(error, &connection.link.wire, Context::of(&prepared.lexed));
-            return Err(Failure { error: error.with_batch_index(row), stale: !fatal && (misfit || stale) });
+            let stale = !fatal && (misfit || stale);
+            return Err(Failure { error: error.with_batch_index(row), stale, together: false });
         }
         connection.link.landed();
     }

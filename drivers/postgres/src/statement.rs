@@ -1,7 +1,7 @@
 //! Statements: read, prepared and kept, and which of them need no preparing.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use oarlock_core::cache::StatementCache;
 use oarlock_core::lex::{Lexed, TokenKind, Tokens, Verb};
@@ -20,6 +20,8 @@ pub(crate) struct Prepared {
     /// Dropping its last clone closes it on the server.
     pub(crate) statement: Statement,
     pub(crate) plan: Arc<Plan>,
+    /// The statement for many rows, once it was asked for: `None` where there is none.
+    pub(crate) unnest: OnceLock<Option<Statement>>,
     /// How often tables had been changed by this connection when it was prepared.
     epoch: u64,
 }
@@ -86,7 +88,7 @@ impl Statements {
             }
         });
         let plan = Arc::new(Plan { columns: columns.collect(), cells });
-        let prepared = Arc::new(Prepared { lexed, statement, plan, epoch: self.epoch });
+        let prepared = Arc::new(Prepared { lexed, statement, plan, unnest: OnceLock::new(), epoch: self.epoch });
         drop(self.cache.insert(sql, Arc::clone(&prepared)));
         Ok(prepared)
     }
