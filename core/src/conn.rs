@@ -1,7 +1,10 @@
 //! A connection as users hold it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use crate::cancel::{Cancel, Canceller};
 use crate::connection::{BoxFuture, Connection, DriverInfo, TxState};
 use crate::db::Db;
 use crate::lease::{Hold, Lease, Session};
@@ -21,7 +24,14 @@ pub struct Conn {
     session: Session,
     info: DriverInfo,
     autocommit: AtomicBool,
+    /// How long a statement may run, in nanoseconds.
+    timeout: AtomicU64,
+    cancel: Option<Arc<dyn Cancel>>,
+    canceller: OnceLock<Canceller>,
 }
+
+/// No limit.
+const FOREVER: u64 = u64::MAX;
 
 impl Conn {
     /// Makes a connection for users of a driver's.
@@ -34,7 +44,15 @@ impl Conn {
     #[must_use]
     pub fn on(mut holder: Box<dyn Hold>) -> Self {
         let info = holder.connection().info().clone();
-        Self { session: Session::new(holder), info, autocommit: AtomicBool::new(true) }
+        let cancel = holder.connection().canceller();
+        Self {
+            session: Session::new(holder),
+            info,
+            autocommit: AtomicBool::new(true),
+            timeout: AtomicU64::new(FOREVER),
+            cancel,
+            canceller: OnceLock::new(),
+        }
     }
 
     /// Tells what the connection's driver and server are.
@@ -59,6 +77,33 @@ impl Conn {
         }
         self.autocommit.store(autocommit, Ordering::Release);
         Ok(())
+    }
+
+    /// Gives how long a statement may run; `None`, the default, is for as long as it takes.
+    pub fn timeout(&self) -> Option<Duration> {
+        match self.timeout.load(Ordering::Acquire) {
+            FOREVER => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// Sets how long a statement may run, for those that begin after this: see
+    /// [`DbExt::with_timeout`](crate::DbExt::with_timeout).
+    pub fn set_timeout(&self, limit: impl Into<Option<Duration>>) {
+        let nanos = limit.into().map_or(FOREVER, |limit| u64::try_from(limit.as_nanos()).unwrap_or(FOREVER));
+        self.timeout.store(nanos, Ordering::Release);
+    }
+
+    /// Gives what stops this connection's statement from another task.
+    ///
+    /// # Errors
+    ///
+    /// `NotSupported` where the driver cannot stop a statement.
+    pub fn canceller(&self) -> Result<Canceller> {
+        let Some(cancel) = &self.cancel else {
+            return Err(Error::not_supported(format!("the driver {} cannot stop a statement", self.info.name)));
+        };
+        Ok(self.canceller.get_or_init(|| Canceller::new(Arc::clone(cancel))).clone())
     }
 
     /// Commits the implicit transaction of a connection without autocommit; does nothing where none is open.
@@ -115,6 +160,7 @@ impl Db for Conn {
     fn lease(&self) -> BoxFuture<'_, Lease> {
         Box::pin(async move {
             let mut lease = self.session.lease(0).await?;
+            lease.set_timeout(self.timeout());
             if !self.autocommit() && lease.connection().tx_state() == TxState::Auto {
                 lease.connection().begin(&TxOptions::default()).await?;
             }
@@ -123,7 +169,9 @@ impl Db for Conn {
     }
 
     fn lease_now(&self) -> Option<Lease> {
-        if self.autocommit() { self.session.lease_now(0) } else { None }
+        let mut lease = if self.autocommit() { self.session.lease_now(0)? } else { return None };
+        lease.set_timeout(self.timeout());
+        Some(lease)
     }
 
     fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
@@ -132,8 +180,18 @@ impl Db for Conn {
                 return Err(Error::interface("autocommit is off: transactions begin by themselves")
                     .with_hint("end them by the connection's commit or rollback"));
             }
-            Tx::begin(&self.session, 0, options).await
+            let mut tx = Tx::begin(&self.session, 0, options).await?;
+            tx.set_timeout(self.timeout());
+            Ok(tx)
         })
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        if let Some(canceller) = self.canceller.get() {
+            canceller.retire();
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::cancel::Cancel;
 use crate::capabilities::Capabilities;
 use crate::catalog::{CatalogQuery, CatalogReply};
 use crate::dialect::Dialect;
@@ -190,9 +191,18 @@ pub trait Connection: Send {
     /// The statement's own late failure, such as a constraint that is checked at the end.
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome>>;
 
-    /// Leaves the open statement as it is; called from `Drop`. The next call cleans up first. Does nothing where no
-    /// statement is open, and leaves the connection `Ready` where nothing of it was left to read.
+    /// Gives up the open statement, or a call whose future was dropped; called from `Drop`, so it waits for nothing. The next
+    /// call cleans up first.
+    ///
+    /// What the server still works on is stopped there, soon and without another call of the connection's; see
+    /// [`Watch`](crate::cancel::Watch). Does nothing where nothing is open or under way, and leaves the connection `Ready` where
+    /// nothing of a statement was left to read.
     fn abandon(&mut self);
+
+    /// Gives what stops a call of this connection from outside of it, `None` where the driver cannot do that.
+    fn canceller(&self) -> Option<Arc<dyn Cancel>> {
+        None
+    }
 
     /// Prepares a statement without running it, and tells its parameters and columns.
     ///

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::buffered::BufferedCursor;
 use crate::connection::Query;
+use crate::deadline::Deadline;
 use crate::lease::Lease;
 use crate::params::{Bindings, Parameters, Params};
 use crate::result::{Column, Notice, Outcome, RowBatch};
@@ -24,6 +25,8 @@ use crate::{Error, Result};
 /// statement.
 pub struct Cursor {
     lease: Lease,
+    /// The open statement's limit of time, if it has one.
+    deadline: Option<Box<Deadline>>,
     state: State,
     columns: Arc<[Column]>,
     batch: Option<Arc<dyn RowBatch>>,
@@ -54,6 +57,7 @@ impl Cursor {
     pub fn new(lease: Lease) -> Self {
         Self {
             lease,
+            deadline: None,
             state: State::New,
             columns: Arc::default(),
             batch: None,
@@ -80,8 +84,14 @@ impl Cursor {
 
     pub(crate) async fn execute_bound(&mut self, sql: &str, params: Parameters<'_>) -> Result<()> {
         self.close_statement();
-        let guarded = self.lease.is_guarded();
-        self.lease.connection().start(Query { sql, params, guarded }).await?;
+        let query = Query { sql, params, guarded: self.lease.is_guarded() };
+        self.deadline = self.lease.deadline().map(Box::new);
+        let start = StopOnDrop(&mut self.lease);
+        match &mut self.deadline {
+            Some(deadline) => Box::pin(deadline.hold(start.0.connection().start(query))).await?,
+            None => start.0.connection().start(query).await?,
+        }
+        drop(start);
         self.state = State::Open;
         self.columns = Arc::clone(self.lease.connection().columns());
         if self.columns.is_empty() {
@@ -220,8 +230,7 @@ impl Cursor {
         }
         self.batch = None;
         self.row_number = 0;
-        let found =
-            poll_fn(|cx| self.lease.connection().poll_next_set(cx)).await.inspect_err(|_| self.state = State::Over)?;
+        let found = poll_fn(|cx| self.poll_next_set(cx)).await.inspect_err(|_| self.state = State::Over)?;
         if !found {
             self.finish().await?;
             return Ok(false);
@@ -261,7 +270,7 @@ impl Cursor {
     /// As the server tells, where it has to be asked.
     pub async fn warnings(&mut self) -> Result<Vec<Notice>> {
         self.finish().await?;
-        self.lease.connection().warnings().await
+        self.lease.call(|connection| connection.warnings()).await
     }
 
     fn check_rows(&self) -> Result<()> {
@@ -284,7 +293,8 @@ impl Cursor {
             if self.state != State::Open {
                 return Poll::Ready(Ok(false));
             }
-            match ready!(self.lease.connection().poll_fill(cx, self.array_size)) {
+            let polled = self.lease.connection().poll_fill(cx, self.array_size);
+            match ready!(self.within_limit(cx, polled)) {
                 Ok(Some(batch)) => {
                     self.batch = Some(batch);
                     self.next = 0;
@@ -300,9 +310,26 @@ impl Cursor {
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let result = ready!(self.lease.connection().poll_finish(cx));
+        let polled = self.lease.connection().poll_finish(cx);
+        let result = ready!(self.within_limit(cx, polled));
         self.state = State::Over;
         Poll::Ready(result.map(|outcome| self.outcome = outcome))
+    }
+
+    fn poll_next_set(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+        let polled = self.lease.connection().poll_next_set(cx);
+        self.within_limit(cx, polled)
+    }
+
+    /// Holds what was polled of the open statement to the statement's limit of time.
+    #[inline]
+    fn within_limit<T>(&mut self, cx: &mut Context<'_>, polled: Poll<Result<T>>) -> Poll<Result<T>> {
+        let Some(deadline) = &mut self.deadline else { return polled };
+        let checked = deadline.check(cx, polled);
+        if deadline.gave_up() {
+            self.lease.connection().abandon();
+        }
+        checked
     }
 
     fn take_row<T: FromRow>(&mut self, plan: &T::Plan) -> Result<Option<T>> {
@@ -332,6 +359,15 @@ impl Cursor {
         self.batch = None;
         self.row_number = 0;
         self.outcome = Outcome::default();
+    }
+}
+
+/// Has the server stop a statement when the future that starts it is dropped.
+struct StopOnDrop<'c>(&'c mut Lease);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.stop_dropped();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where statements run: a pool, a connection or a transaction, all used the same way.
 
 use std::future::Future;
+use std::time::Duration;
 
 use crate::catalog::CatalogQuery;
 use crate::connection::{BoxFuture, Many, admit_script};
@@ -10,6 +11,7 @@ use crate::params::{BoundRows, Params};
 use crate::result::{Description, Outcome};
 use crate::row::FromRow;
 use crate::schema::{Table, View};
+use crate::timeout::WithTimeout;
 use crate::transaction::{Retry, TxOptions};
 use crate::tx::Tx;
 use crate::value::FromValue;
@@ -167,7 +169,7 @@ pub trait DbExt: Db {
             let guarded = lease.is_guarded();
             let many =
                 Many { sql, names: bound.names(), width: bound.width(), rows: bound.rows(), values: &values, guarded };
-            lease.connection().execute_many(many).await
+            lease.call(|connection| connection.execute_many(many)).await
         }
     }
 
@@ -218,13 +220,13 @@ pub trait DbExt: Db {
             if lease.is_guarded() {
                 admit_script(text, &lease.info().dialect)?;
             }
-            lease.connection().script(text).await
+            lease.call(|connection| connection.script(text)).await
         }
     }
 
     /// Prepares a statement without running it, and tells its parameters and columns.
     fn describe<'a>(&'a self, sql: &'a str) -> impl Future<Output = Result<Description>> + Send + 'a {
-        async move { self.lease().await?.connection().describe(sql).await }
+        async move { self.lease().await?.call(|connection| connection.describe(sql)).await }
     }
 
     /// Calls a stored procedure, and gives the cursor that stands before its first result set.
@@ -238,6 +240,28 @@ pub trait DbExt: Db {
             cursor.call_procedure(name, params).await?;
             Ok(cursor)
         }
+    }
+
+    /// Gives the same database with a limit of time on every statement, `None` for none: what runs past it is stopped on the
+    /// server and fails with [`StatementTimeout`](ErrorKind::StatementTimeout). Transactions begun on it keep the limit for their
+    /// statements. It replaces the limit of the pool or connection.
+    ///
+    /// The clock runs from the statement's start and stops what is waited for; rows that are there are given after it, too. A
+    /// statement that ends before the server has stopped it gives what it gave. Where the server does not answer within another
+    /// second, the error's [`outcome_unknown`](Error::outcome_unknown) is set and the connection ends. Waiting for a connection
+    /// of a pool, and beginning and ending a transaction, are not limited by it.
+    ///
+    /// In a transaction of PostgreSQL, a stopped statement fails the transaction; in one of SQLite, a stopped write rolls it back.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use oarlock_core::{Db, DbExt, Result};
+    /// # async fn f(db: &dyn Db) -> Result<i64> {
+    /// db.with_timeout(Duration::from_secs(2)).fetch_value("SELECT count(*) FROM visit", ()).await
+    /// # }
+    /// ```
+    fn with_timeout(&self, limit: impl Into<Option<Duration>>) -> WithTimeout<'_, Self> {
+        WithTimeout::new(self, limit.into())
     }
 
     /// Begins a transaction with the default options; on a transaction, a savepoint.
@@ -300,23 +324,36 @@ pub trait DbExt: Db {
 
     /// Gives the names of the schemas that are not the server's own, sorted.
     fn schemas(&self) -> impl Future<Output = Result<Vec<String>>> + Send {
-        async { self.lease().await?.connection().catalog(CatalogQuery::Schemas).await?.into_names() }
+        async { self.lease().await?.call(|connection| connection.catalog(CatalogQuery::Schemas)).await?.into_names() }
     }
 
     /// Gives the names of a schema's tables, of the current one for `None`, sorted.
     fn table_names<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<String>>> + Send + 'a {
-        async move { self.lease().await?.connection().catalog(CatalogQuery::TableNames { schema }).await?.into_names() }
+        async move {
+            self.lease()
+                .await?
+                .call(|connection| connection.catalog(CatalogQuery::TableNames { schema }))
+                .await?
+                .into_names()
+        }
     }
 
     /// Gives a schema's tables in full, of the current one for `None`, sorted by name.
     fn tables<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<Table>>> + Send + 'a {
-        async move { self.lease().await?.connection().catalog(CatalogQuery::Tables { schema }).await?.into_tables() }
+        async move {
+            self.lease()
+                .await?
+                .call(|connection| connection.catalog(CatalogQuery::Tables { schema }))
+                .await?
+                .into_tables()
+        }
     }
 
     /// Gives one table in full. A table that does not exist is a `TableNotFound` error.
     fn table<'a>(&'a self, schema: Option<&'a str>, name: &'a str) -> impl Future<Output = Result<Table>> + Send + 'a {
         async move {
-            let reply = self.lease().await?.connection().catalog(CatalogQuery::Table { schema, name }).await?;
+            let reply =
+                self.lease().await?.call(|connection| connection.catalog(CatalogQuery::Table { schema, name })).await?;
             reply.into_tables()?.pop().ok_or_else(|| {
                 Error::new(ErrorKind::TableNotFound, format!("there is no table {name}")).with_table(name)
             })
@@ -325,7 +362,13 @@ pub trait DbExt: Db {
 
     /// Gives a schema's views, of the current one for `None`, sorted by name.
     fn views<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<View>>> + Send + 'a {
-        async move { self.lease().await?.connection().catalog(CatalogQuery::Views { schema }).await?.into_views() }
+        async move {
+            self.lease()
+                .await?
+                .call(|connection| connection.catalog(CatalogQuery::Views { schema }))
+                .await?
+                .into_views()
+        }
     }
 }
 

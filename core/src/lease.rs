@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::connection::{Connection, DriverInfo, TxState, busy};
+use crate::connection::{BoxFuture, Connection, DriverInfo, Health, TxState, busy};
+use crate::deadline::Deadline;
 use crate::transaction::TxOptions;
 use crate::{Error, Result};
 
@@ -22,9 +24,15 @@ impl Hold for Box<dyn Connection> {
 }
 
 /// The right to use a connection until it is dropped.
-pub struct Lease(Inner);
+///
+/// Where a call was dropped on its way, the lease's end has the server stop it: see
+/// [`Connection::abandon`](crate::Connection::abandon).
+pub struct Lease {
+    right: Right,
+    timeout: Option<Duration>,
+}
 
-enum Inner {
+enum Right {
     Shared(OwnedMutexGuard<Slot>),
     Direct(Box<dyn Hold>),
 }
@@ -33,14 +41,52 @@ impl Lease {
     /// Makes a lease that owns its connection, as a pool gives it for one statement or cursor.
     #[must_use]
     pub fn direct(holder: Box<dyn Hold>) -> Self {
-        Self(Inner::Direct(holder))
+        Self::of(Right::Direct(holder))
+    }
+
+    fn of(right: Right) -> Self {
+        Self { right, timeout: None }
+    }
+
+    /// Gives how long a statement may run.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// Sets how long a statement may run; `None` is for as long as it takes.
+    pub fn set_timeout(&mut self, limit: Option<Duration>) {
+        self.timeout = limit;
+    }
+
+    /// Makes a call of the contract's within the time that it may take.
+    pub(crate) async fn call<'a, T>(
+        &'a mut self,
+        make: impl FnOnce(&'a mut dyn Connection) -> BoxFuture<'a, T>,
+    ) -> Result<T> {
+        match self.deadline() {
+            Some(mut deadline) => deadline.hold(make(self.connection())).await,
+            None => make(self.connection()).await,
+        }
+    }
+
+    /// Starts the clock of a statement that may not take as long as it likes.
+    pub(crate) fn deadline(&mut self) -> Option<Deadline> {
+        self.timeout.map(|limit| Deadline::start(limit, self.connection()))
+    }
+
+    /// Has the server stop a call that was dropped on its way.
+    pub(crate) fn stop_dropped(&mut self) {
+        let connection = self.connection();
+        if connection.health() == Health::Recovering {
+            connection.abandon();
+        }
     }
 
     /// Gives the connection.
     pub fn connection(&mut self) -> &mut dyn Connection {
-        match &mut self.0 {
-            Inner::Shared(slot) => slot.holder.connection(),
-            Inner::Direct(holder) => holder.connection(),
+        match &mut self.right {
+            Right::Shared(slot) => slot.holder.connection(),
+            Right::Direct(holder) => holder.connection(),
         }
     }
 
@@ -51,10 +97,16 @@ impl Lease {
 
     /// Tells whether a transaction guard owns the connection's transaction.
     pub fn is_guarded(&self) -> bool {
-        match &self.0 {
-            Inner::Shared(slot) => slot.depth > 0,
-            Inner::Direct(_) => false,
+        match &self.right {
+            Right::Shared(slot) => slot.depth > 0,
+            Right::Direct(_) => false,
         }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.stop_dropped();
     }
 }
 
@@ -93,14 +145,14 @@ impl Session {
 
     /// Leases the connection for whoever stands at a depth of transactions, after what was dropped is rolled back.
     pub(crate) async fn lease(&self, depth: u32) -> Result<Lease> {
-        self.enter(depth).await.map(|slot| Lease(Inner::Shared(slot)))
+        self.enter(depth).await.map(|slot| Lease::of(Right::Shared(slot)))
     }
 
     /// Leases the connection where nothing has to be waited for and nothing is amiss.
     pub(crate) fn lease_now(&self, depth: u32) -> Option<Lease> {
         let slot = Arc::clone(&self.slot).try_lock_owned().ok()?;
         let settled = slot.depth == depth && self.abandoned.load(Ordering::Acquire) == NONE;
-        settled.then(|| Lease(Inner::Shared(slot)))
+        settled.then(|| Lease::of(Right::Shared(slot)))
     }
 
     async fn enter(&self, depth: u32) -> Result<OwnedMutexGuard<Slot>> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::connection::BoxFuture;
 use crate::db::Db;
@@ -15,7 +16,10 @@ use crate::{Error, Result};
 /// Dropping the last clone without either rolls it back, before the connection's next statement. A transaction begun on a
 /// transaction is a savepoint: ending it ends only its own work. Text such as `COMMIT` is refused inside a guard.
 #[derive(Clone)]
-pub struct Tx(Arc<Inner>);
+pub struct Tx {
+    inner: Arc<Inner>,
+    timeout: Option<Duration>,
+}
 
 struct Inner {
     session: Session,
@@ -43,14 +47,21 @@ impl Tx {
 
     pub(crate) async fn begin(session: &Session, depth: u32, options: TxOptions) -> Result<Self> {
         let depth = session.begin(depth, &options).await?;
-        Ok(Self(Arc::new(Inner { session: session.clone(), depth, over: AtomicBool::new(false) })))
+        let inner = Inner { session: session.clone(), depth, over: AtomicBool::new(false) };
+        Ok(Self { inner: Arc::new(inner), timeout: None })
     }
 
     fn open(&self) -> Result<&Inner> {
-        if self.0.over.load(Ordering::Acquire) {
+        if self.inner.over.load(Ordering::Acquire) {
             return Err(Error::interface("the transaction is over"));
         }
-        Ok(&self.0)
+        Ok(&self.inner)
+    }
+
+    /// Sets how long a statement of the transaction may run, for this handle and clones made of it later: see
+    /// [`DbExt::with_timeout`](crate::DbExt::with_timeout).
+    pub fn set_timeout(&mut self, limit: impl Into<Option<Duration>>) {
+        self.timeout = limit.into();
     }
 
     /// Keeps the transaction's work. Whatever the result, the transaction is over.
@@ -89,19 +100,25 @@ impl Db for Tx {
     fn lease(&self) -> BoxFuture<'_, Lease> {
         Box::pin(async move {
             let inner = self.open()?;
-            inner.session.lease(inner.depth).await
+            let mut lease = inner.session.lease(inner.depth).await?;
+            lease.set_timeout(self.timeout);
+            Ok(lease)
         })
     }
 
     fn lease_now(&self) -> Option<Lease> {
         let inner = self.open().ok()?;
-        inner.session.lease_now(inner.depth)
+        let mut lease = inner.session.lease_now(inner.depth)?;
+        lease.set_timeout(self.timeout);
+        Some(lease)
     }
 
     fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
         Box::pin(async move {
             let inner = self.open()?;
-            Self::begin(&inner.session, inner.depth, options).await
+            let mut tx = Self::begin(&inner.session, inner.depth, options).await?;
+            tx.timeout = self.timeout;
+            Ok(tx)
         })
     }
 
@@ -112,7 +129,7 @@ impl Db for Tx {
 
 impl std::fmt::Debug for Tx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let over = self.0.over.load(Ordering::Acquire);
-        f.debug_struct("Tx").field("depth", &self.0.depth).field("over", &over).finish_non_exhaustive()
+        let over = self.inner.over.load(Ordering::Acquire);
+        f.debug_struct("Tx").field("depth", &self.inner.depth).field("over", &over).finish_non_exhaustive()
     }
 }
