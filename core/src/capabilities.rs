@@ -30,6 +30,8 @@ pub struct Capabilities {
     pub failed_transaction_state: bool,
     /// Savepoints, and with them nested transactions.
     pub savepoints: bool,
+    /// Two-phase commit: `tpc_begin` and its like. A server may still refuse it by its settings, and says by which.
+    pub two_phase: bool,
     /// Constraints can be deferred to the commit.
     pub deferrable_constraints: bool,
     /// INSERT … RETURNING.
@@ -85,6 +87,7 @@ impl Capabilities {
         deferrable_transactions: false,
         failed_transaction_state: false,
         savepoints: false,
+        two_phase: false,
         deferrable_constraints: false,
         insert_returning: false,
         update_returning: false,

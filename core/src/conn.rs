@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::cancel::{Cancel, Canceller};
-use crate::connection::{BoxFuture, Connection, DriverInfo, TxState};
+use crate::connection::{BoxFuture, Connection, DriverInfo, TxState, no_two_phase};
 use crate::db::Db;
 use crate::lease::{Hold, Lease, Session};
+use crate::tpc::{Branch, Xid};
 use crate::transaction::TxOptions;
 use crate::tx::Tx;
 use crate::{Error, Result};
@@ -72,6 +73,7 @@ impl Conn {
     /// `Interface` while a transaction is open.
     pub async fn set_autocommit(&self, autocommit: bool) -> Result<()> {
         let mut lease = self.session.lease(0).await?;
+        lease.connection().tpc_branch().check_plain_end()?;
         if lease.connection().tx_state() != TxState::Auto {
             return Err(Error::interface("a transaction is open").with_hint("commit or roll it back first"));
         }
@@ -113,9 +115,11 @@ impl Conn {
     /// As [`Connection::commit`].
     pub async fn commit(&self) -> Result<()> {
         let mut lease = self.session.lease(0).await?;
-        match lease.connection().tx_state() {
+        let connection = lease.connection();
+        connection.tpc_branch().check_plain_end()?;
+        match connection.tx_state() {
             TxState::Auto => Ok(()),
-            _ => lease.connection().commit().await,
+            _ => connection.commit().await,
         }
     }
 
@@ -126,6 +130,102 @@ impl Conn {
     /// As [`Connection::rollback`].
     pub async fn rollback(&self) -> Result<()> {
         self.session.lease(0).await?.connection().rollback().await
+    }
+
+    /// Names a branch of a global transaction: see [`Xid::new`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Xid::new`], and `NotSupported` where this database has no two-phase commit.
+    pub fn xid(
+        &self,
+        format_id: u32,
+        global_transaction_id: impl AsRef<[u8]>,
+        branch_qualifier: impl AsRef<[u8]>,
+    ) -> Result<Xid> {
+        if !self.info.capabilities.two_phase {
+            return Err(no_two_phase(&self.info));
+        }
+        Xid::new(format_id, global_transaction_id, branch_qualifier)
+    }
+
+    /// Begins a branch of a global transaction. What runs on the connection from now on is part of it, until
+    /// [`tpc_commit`](Self::tpc_commit) or [`tpc_rollback`](Self::tpc_rollback) ends it; no other transaction can be begun,
+    /// and [`commit`](Self::commit), [`rollback`](Self::rollback) and text such as `COMMIT` are refused.
+    ///
+    /// Dropping the connection, or giving it back to its pool, undoes a branch that is not prepared and leaves a prepared
+    /// one as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::tpc_begin`].
+    ///
+    /// # Examples
+    ///
+    /// Both databases commit, or neither:
+    ///
+    /// ```
+    /// # use oarlock_core::{Conn, DbExt, Result};
+    /// # async fn transfer(here: &Conn, there: &Conn) -> Result<()> {
+    /// for (conn, branch) in [(here, "here"), (there, "there")] {
+    ///     conn.tpc_begin(&conn.xid(1, "transfer 4711", branch)?).await?;
+    /// }
+    /// here.execute("UPDATE account SET balance = balance - 1 WHERE id = ?", (1,)).await?;
+    /// there.execute("UPDATE account SET balance = balance + 1 WHERE id = ?", (2,)).await?;
+    /// here.tpc_prepare().await?;
+    /// there.tpc_prepare().await?;
+    /// // A coordinator writes its decision down here, so that after a crash it can end what `tpc_recover` lists.
+    /// here.tpc_commit(None).await?;
+    /// there.tpc_commit(None).await
+    /// # }
+    /// ```
+    pub async fn tpc_begin(&self, xid: &Xid) -> Result<()> {
+        self.session.lease(0).await?.connection().tpc_begin(xid).await
+    }
+
+    /// Prepares the open branch: see [`Connection::tpc_prepare`]. No statement can run then until the branch is ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::tpc_prepare`].
+    pub async fn tpc_prepare(&self) -> Result<()> {
+        self.session.lease(0).await?.connection().tpc_prepare().await
+    }
+
+    /// Commits the open branch, in one phase where it is not prepared; with a name, one that is pending, whoever prepared it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::tpc_commit`].
+    pub async fn tpc_commit(&self, recovered: Option<&Xid>) -> Result<()> {
+        self.session.lease(0).await?.connection().tpc_commit(recovered).await
+    }
+
+    /// Rolls the open branch back; with a name, one that is pending, whoever prepared it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::tpc_rollback`].
+    pub async fn tpc_rollback(&self, recovered: Option<&Xid>) -> Result<()> {
+        self.session.lease(0).await?.connection().tpc_rollback(recovered).await
+    }
+
+    /// Lists the branches that are prepared and not ended: see [`Connection::tpc_recover`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::tpc_recover`].
+    pub async fn tpc_recover(&self) -> Result<Vec<Xid>> {
+        self.session.lease(0).await?.connection().tpc_recover().await
+    }
+
+    /// Tells where the connection stands with two-phase commit.
+    ///
+    /// # Errors
+    ///
+    /// `Interface` while the connection is in use.
+    pub async fn tpc_branch(&self) -> Result<Branch> {
+        Ok(self.session.lease(0).await?.connection().tpc_branch().clone())
     }
 
     /// Asks the server for a sign of life.

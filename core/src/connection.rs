@@ -28,6 +28,7 @@ use crate::dialect::Dialect;
 use crate::lex::{Lexed, Verb, split};
 use crate::params::Parameters;
 use crate::result::{Column, Description, Notice, Outcome, RowBatch};
+use crate::tpc::{Branch, Xid};
 use crate::transaction::TxOptions;
 use crate::value::ValueRef;
 use crate::{Error, Result};
@@ -278,6 +279,70 @@ pub trait Connection: Send {
         })
     }
 
+    /// Tells where the connection stands with two-phase commit.
+    fn tpc_branch(&self) -> &Branch {
+        &Branch::None
+    }
+
+    /// Begins a transaction that is a branch of a global one. Until it is over, [`commit`](Self::commit) and
+    /// [`rollback`](Self::rollback) are `Interface` errors.
+    ///
+    /// A branch that is not prepared ends with its session, and by [`reset`](Self::reset); a prepared one outlives both.
+    /// Where the future is dropped, no branch has begun.
+    ///
+    /// # Errors
+    ///
+    /// `Interface` in a transaction, `NotSupported` where this database has no two-phase commit or does not allow it: the
+    /// hint then names the setting.
+    fn tpc_begin<'a>(&'a mut self, xid: &'a Xid) -> BoxFuture<'a, ()> {
+        let _ = xid;
+        Box::pin(std::future::ready(Err(no_two_phase(self.info()))))
+    }
+
+    /// Prepares the open branch: its commit can then be relied on. Only its end is possible after that.
+    ///
+    /// Where the future is dropped, the branch counts as prepared: whether it is, ending it tells.
+    ///
+    /// # Errors
+    ///
+    /// `Interface` where no active branch is open. After any other error the branch is over and undone, but for one with
+    /// [`outcome_unknown`](Error::outcome_unknown): then [`tpc_recover`](Self::tpc_recover) on another connection tells.
+    fn tpc_prepare(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(Err(no_two_phase(self.info()))))
+    }
+
+    /// Commits the open branch, in one phase where it is not prepared; or a pending one that is named, outside of a
+    /// transaction, whoever has prepared it.
+    ///
+    /// # Errors
+    ///
+    /// `Interface` out of turn, `ObjectNotFound` where no such branch is pending, as [`commit`](Self::commit) in one phase. A
+    /// prepared branch remains prepared, and open, after another error. With [`outcome_unknown`](Error::outcome_unknown),
+    /// the branch is committed unless it is still pending.
+    fn tpc_commit<'a>(&'a mut self, recovered: Option<&'a Xid>) -> BoxFuture<'a, ()> {
+        let _ = recovered;
+        Box::pin(std::future::ready(Err(no_two_phase(self.info()))))
+    }
+
+    /// Rolls the open branch back, or a pending one that is named: see [`tpc_commit`](Self::tpc_commit).
+    ///
+    /// # Errors
+    ///
+    /// As [`tpc_commit`](Self::tpc_commit).
+    fn tpc_rollback<'a>(&'a mut self, recovered: Option<&'a Xid>) -> BoxFuture<'a, ()> {
+        let _ = recovered;
+        Box::pin(std::future::ready(Err(no_two_phase(self.info()))))
+    }
+
+    /// Lists the branches that are prepared and not ended, as far as this connection could end them.
+    ///
+    /// # Errors
+    ///
+    /// `NotSupported` where this database has no two-phase commit; as the server tells.
+    fn tpc_recover(&mut self) -> BoxFuture<'_, Vec<Xid>> {
+        Box::pin(std::future::ready(Err(no_two_phase(self.info()))))
+    }
+
     /// Makes the session as good as new: no transaction, session variables, temporary tables, locks, role or search path
     /// of the last user remain.
     ///
@@ -359,6 +424,13 @@ fn admit_in_guard(verb: Verb) -> Result<()> {
             .with_hint("call `begin`, `commit` or `rollback` on the transaction")),
         _ => Ok(()),
     }
+}
+
+/// Makes the error of two-phase commit where there is none.
+#[must_use]
+#[cold]
+pub fn no_two_phase(info: &DriverInfo) -> Error {
+    Error::not_supported(format!("{} has no two-phase commit", info.server))
 }
 
 /// Makes the error of a call on a closed connection.

@@ -95,10 +95,11 @@ impl Lease {
         self.connection().info()
     }
 
-    /// Tells whether a transaction guard owns the connection's transaction.
-    pub fn is_guarded(&self) -> bool {
-        match &self.right {
-            Right::Shared(slot) => slot.depth > 0,
+    /// Tells whether the connection's transaction is not the statement's to end: a guard owns it, or it is a branch of a
+    /// global one.
+    pub fn is_guarded(&mut self) -> bool {
+        match &mut self.right {
+            Right::Shared(slot) => slot.depth > 0 || !slot.holder.connection().tpc_branch().is_none(),
             Right::Direct(_) => false,
         }
     }
@@ -112,7 +113,11 @@ impl Drop for Lease {
 
 impl std::fmt::Debug for Lease {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lease").field("guarded", &self.is_guarded()).finish()
+        let depth = match &self.right {
+            Right::Shared(slot) => slot.depth,
+            Right::Direct(_) => 0,
+        };
+        f.debug_struct("Lease").field("depth", &depth).finish_non_exhaustive()
     }
 }
 

@@ -31,8 +31,9 @@ use std::sync::OnceLock;
 use oarlock_core::connection::DriverInfo;
 use oarlock_core::result::Description;
 use oarlock_core::schema::{Table, View};
+use oarlock_core::tpc::Branch;
 use oarlock_core::transaction::Retry;
-use oarlock_core::{Db, DbExt, Error, ErrorKind, FromRow, FromValue, Outcome, Params, Result, TxOptions};
+use oarlock_core::{Db, DbExt, Error, ErrorKind, FromRow, FromValue, Outcome, Params, Result, TxOptions, Xid};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 pub use cursor::Cursor;
@@ -370,6 +371,74 @@ impl Blocking<crate::Conn> {
     /// As its asynchronous namesake.
     pub fn rollback(&self) -> Result<()> {
         wait(self.0.rollback())
+    }
+
+    /// Names a branch of a global transaction: see [`Conn::xid`](crate::Conn::xid).
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn xid(
+        &self,
+        format_id: u32,
+        global_transaction_id: impl AsRef<[u8]>,
+        branch_qualifier: impl AsRef<[u8]>,
+    ) -> Result<Xid> {
+        self.0.xid(format_id, global_transaction_id, branch_qualifier)
+    }
+
+    /// Begins a branch of a global transaction: see [`Conn::tpc_begin`](crate::Conn::tpc_begin).
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn tpc_begin(&self, xid: &Xid) -> Result<()> {
+        wait(self.0.tpc_begin(xid))
+    }
+
+    /// Prepares the open branch: see [`Conn::tpc_prepare`](crate::Conn::tpc_prepare).
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn tpc_prepare(&self) -> Result<()> {
+        wait(self.0.tpc_prepare())
+    }
+
+    /// Commits a branch: see [`Conn::tpc_commit`](crate::Conn::tpc_commit).
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn tpc_commit(&self, recovered: Option<&Xid>) -> Result<()> {
+        wait(self.0.tpc_commit(recovered))
+    }
+
+    /// Rolls a branch back: see [`Conn::tpc_rollback`](crate::Conn::tpc_rollback).
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn tpc_rollback(&self, recovered: Option<&Xid>) -> Result<()> {
+        wait(self.0.tpc_rollback(recovered))
+    }
+
+    /// Lists the branches that are pending: see [`Conn::tpc_recover`](crate::Conn::tpc_recover).
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn tpc_recover(&self) -> Result<Vec<Xid>> {
+        wait(self.0.tpc_recover())
+    }
+
+    /// Tells where the connection stands with two-phase commit: see [`Conn::tpc_branch`](crate::Conn::tpc_branch).
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn tpc_branch(&self) -> Result<Branch> {
+        wait(self.0.tpc_branch())
     }
 
     /// Asks the server for a sign of life: see [`Conn::ping`](crate::Conn::ping).

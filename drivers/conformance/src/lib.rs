@@ -96,6 +96,7 @@ pub mod sample_schema;
 pub mod session;
 pub mod sqlgen;
 pub mod transactions;
+pub mod two_phase;
 pub mod values;
 
 pub use bench::{Bench, Way, require_server, run, skipped, until};

@@ -13,6 +13,7 @@ pub const POSTGRES: Capabilities = {
     c.deferrable_transactions = true;
     c.failed_transaction_state = true;
     c.savepoints = true;
+    c.two_phase = true;
     c.deferrable_constraints = true;
     c.insert_returning = true;
     c.update_returning = true;
@@ -42,6 +43,7 @@ pub const MYSQL: Capabilities = {
     c.isolation_levels = POSTGRES.isolation_levels;
     c.read_only_transactions = true;
     c.savepoints = true;
+    c.two_phase = true;
     c.last_insert_id = true;
     c.procedures = true;
     c.multiple_result_sets = true;
@@ -98,6 +100,7 @@ macro_rules! facts {
             deferrable_transactions,
             failed_transaction_state,
             savepoints,
+            two_phase,
             deferrable_constraints,
             insert_returning,
             update_returning,

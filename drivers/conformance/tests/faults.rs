@@ -7,16 +7,16 @@ use std::task::{Context, Poll};
 
 use oarlock_conformance::{
     Bench, Place, Setup, Verdict, Way, capabilities, catalog, errors, leaks, outcomes, parameters, required, results,
-    run, session, transactions, values,
+    run, session, transactions, two_phase, values,
 };
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
-use oarlock_core::connection::{BoxFuture, DriverInfo, Many, Query, run as run_statement};
+use oarlock_core::connection::{BoxFuture, DriverInfo, Many, Query, no_two_phase, run as run_statement};
 use oarlock_core::factory::{DriverFactory, Purpose};
 use oarlock_core::params::Parameters;
 use oarlock_core::result::{Description, Notice};
 use oarlock_core::{
     Capabilities, Column, Connection, Error, ErrorKind, Health, Outcome, Result, RowBatch, TxOptions, TxState, Url,
-    ValueRef,
+    ValueRef, Xid,
 };
 use oarlock_sqlite::FACTORY;
 use tempfile::TempDir;
@@ -43,6 +43,7 @@ enum Fault {
     LosesRows,
     MissingParametersAreNull,
     NumbersAreRounded,
+    OnePhaseForTwo,
     PingAlwaysSucceeds,
     RefusesNoOption,
     ResetDoesNothing,
@@ -67,6 +68,7 @@ impl Faulty {
         if fault == Fault::DeclaresLess {
             info.capabilities.savepoints = false;
         }
+        info.capabilities.two_phase = fault == Fault::OnePhaseForTwo;
         Self { inner: Some(inner), info, fault, columns: Arc::default(), last: Outcome::default(), open: false }
     }
 
@@ -271,6 +273,25 @@ impl Connection for Faulty {
         self.inner_mut().rollback()
     }
 
+    fn tpc_begin<'a>(&'a mut self, _: &'a Xid) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if self.is(Fault::OnePhaseForTwo) {
+                return self.inner_mut().begin(&TxOptions::new()).await;
+            }
+            Err(no_two_phase(self.info()))
+        })
+    }
+
+    fn tpc_prepare(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move { if self.is(Fault::OnePhaseForTwo) { Ok(()) } else { Err(no_two_phase(self.info())) } })
+    }
+
+    fn tpc_recover(&mut self) -> BoxFuture<'_, Vec<Xid>> {
+        Box::pin(
+            async move { if self.is(Fault::OnePhaseForTwo) { Ok(Vec::new()) } else { Err(no_two_phase(self.info())) } },
+        )
+    }
+
     fn reset(&mut self) -> BoxFuture<'_, ()> {
         if self.is(Fault::ResetDoesNothing) {
             return Box::pin(async { Ok(()) });
@@ -390,6 +411,7 @@ faults! {
     a_driver_whose_integers_wrap: IntegersWrap by values::r41_integers_are_exact;
     a_driver_that_keeps_the_key: KeepsTheKey by outcomes::r32_last_insert_id_is_none_unless_this_statement_inserted;
     a_driver_whose_kinds_are_coarse: KindsAreCoarse by errors::r50_unique_violation;
+    a_driver_that_prepares_nothing: OnePhaseForTwo by two_phase::r57_another_connection_ends_what_is_pending;
     a_driver_that_loses_rows: LosesRows by results::r24_mixed_fetches_keep_order;
     a_driver_that_fills_in_parameters: MissingParametersAreNull
         by parameters::r33_wrong_arity_is_an_error_before_anything_runs;

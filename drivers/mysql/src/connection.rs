@@ -9,6 +9,7 @@ use oarlock_core::cache::StatementCache;
 use oarlock_core::connection::{DriverInfo, Health, Query, TxState, admit, busy, closed};
 use oarlock_core::lex::{Lexed, Verb, lex};
 use oarlock_core::params::{Parameters, arrange};
+use oarlock_core::tpc::Branch;
 use oarlock_core::{Column, Error, ErrorKind, Outcome, Result};
 
 use crate::bind::{Zone, bind};
@@ -48,6 +49,7 @@ pub struct MysqlConnection {
     zone: Zone,
     pub(crate) limit: PacketLimit,
     pub(crate) tx: TxState,
+    pub(crate) branch: Branch,
     autocommit: bool,
     /// The server rolled the transaction back by itself, and whoever began it has not yet been told.
     pub(crate) rolled_back: bool,
@@ -124,6 +126,7 @@ impl MysqlConnection {
             zone,
             limit,
             tx: TxState::Auto,
+            branch: Branch::None,
             autocommit: true,
             rolled_back: false,
             soiled: false,
@@ -144,6 +147,12 @@ impl MysqlConnection {
 
     /// Ends what was abandoned, and refuses a call where none is possible.
     pub(crate) async fn ready(&mut self) -> Result<()> {
+        self.recovered().await?;
+        self.branch.check_statement()
+    }
+
+    /// Makes the connection ready for what is possible on a prepared branch too.
+    pub(crate) async fn recovered(&mut self) -> Result<()> {
         if !matches!(self.phase, Phase::Idle) {
             return Err(busy());
         }

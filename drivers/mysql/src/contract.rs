@@ -9,8 +9,9 @@ use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Health, Many, Query, TxState};
 use oarlock_core::lex::{Verb, lex, split};
 use oarlock_core::result::{Description, Notice};
+use oarlock_core::tpc::Branch;
 use oarlock_core::value::Value;
-use oarlock_core::{Column, Error, Outcome, Result, RowBatch, TxOptions};
+use oarlock_core::{Column, Error, Outcome, Result, RowBatch, TxOptions, Xid};
 
 use crate::columns::describe;
 use crate::connection::{MysqlConnection, Phase, Step, rolled_back};
@@ -30,7 +31,8 @@ impl Connection for MysqlConnection {
     }
 
     fn tx_state(&self) -> TxState {
-        self.tx
+        // MariaDB goes on to report a transaction.
+        if matches!(self.branch, Branch::Prepared(_)) { TxState::Auto } else { self.tx }
     }
 
     fn start<'a>(&'a mut self, query: Query<'a>) -> BoxFuture<'a, ()> {
@@ -130,6 +132,7 @@ impl Connection for MysqlConnection {
     fn commit(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             self.ready().await?;
+            self.branch.check_plain_end()?;
             if std::mem::take(&mut self.rolled_back) {
                 return Err(rolled_back());
             }
@@ -146,8 +149,33 @@ impl Connection for MysqlConnection {
     fn rollback(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             self.ready().await?;
+            self.branch.check_plain_end()?;
             self.roll_back().await
         })
+    }
+
+    fn tpc_branch(&self) -> &Branch {
+        &self.branch
+    }
+
+    fn tpc_begin<'a>(&'a mut self, xid: &'a Xid) -> BoxFuture<'a, ()> {
+        Box::pin(self.begin_branch(xid))
+    }
+
+    fn tpc_prepare(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(self.prepare_branch())
+    }
+
+    fn tpc_commit<'a>(&'a mut self, recovered: Option<&'a Xid>) -> BoxFuture<'a, ()> {
+        Box::pin(self.commit_branch(recovered))
+    }
+
+    fn tpc_rollback<'a>(&'a mut self, recovered: Option<&'a Xid>) -> BoxFuture<'a, ()> {
+        Box::pin(self.roll_branch_back(recovered))
+    }
+
+    fn tpc_recover(&mut self) -> BoxFuture<'_, Vec<Xid>> {
+        Box::pin(self.pending_branches())
     }
 
     fn reset(&mut self) -> BoxFuture<'_, ()> {
@@ -297,7 +325,8 @@ impl MysqlConnection {
     }
 
     async fn reset_session(&mut self) -> Result<()> {
-        self.ready().await?;
+        self.recovered().await?;
+        self.leave_branch().await?;
         if self.options.reset == ResetPolicy::Dirty && !self.soiled {
             return self.roll_back().await;
         }

@@ -68,6 +68,7 @@ mod pump;
 mod server;
 mod statement;
 mod text;
+mod tpc;
 mod wire;
 
 pub use connection::MysqlConnection;

@@ -231,6 +231,43 @@ pub(crate) async fn ping(mut conn: Conn) -> Ending {
     end(conn, result, Aftermath::default()).await
 }
 
+/// A step of two-phase commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Xa {
+    Start,
+    Prepare,
+    CommitOnePhase,
+    EndAndRollback,
+    Commit,
+    Rollback,
+}
+
+/// Takes a step of two-phase commit on the branch of a name. A branch that nobody will know of is undone here: one that
+/// began when its caller was gone, and one that could not be prepared or committed.
+pub(crate) async fn xa(mut conn: Conn, slot: Arc<Slot>, step: Xa, name: String) -> Ending {
+    let sql = match step {
+        Xa::Start => format!("XA START {name}"),
+        Xa::Prepare => format!("XA END {name}; XA PREPARE {name}"),
+        Xa::CommitOnePhase => format!("XA END {name}; XA COMMIT {name} ONE PHASE"),
+        Xa::EndAndRollback | Xa::Rollback => format!("XA ROLLBACK {name}"),
+        Xa::Commit => format!("XA COMMIT {name}"),
+    };
+    if step == Xa::EndAndRollback {
+        // It is an error where a deadlock has ended the branch's work, which is no reason to keep the branch.
+        let _ = conn.query_drop(format!("XA END {name}")).await;
+    }
+    let result = conn.query_drop(sql).await;
+    let is_undone = match &result {
+        Ok(()) => step == Xa::Start && slot.is_abandoned(),
+        Err(_) => matches!(step, Xa::Prepare | Xa::CommitOnePhase),
+    };
+    if is_undone {
+        let _ = conn.query_drop(format!("XA END {name}")).await;
+        let _ = conn.query_drop(format!("XA ROLLBACK {name}")).await;
+    }
+    end(conn, result.map(|()| Done::default()), Aftermath { status: true, settings: false }).await
+}
+
 /// Makes the session as good as new, all but what `setup` sets again. Prepared statements are gone.
 pub(crate) async fn reset(mut conn: Conn, setup: String, change_user: bool) -> Ending {
     let result = async {

@@ -55,6 +55,8 @@ impl Server {
             &[Isolation::ReadUncommitted, Isolation::ReadCommitted, Isolation::RepeatableRead, Isolation::Serializable];
         can.read_only_transactions = true;
         can.savepoints = true;
+        // Before, a prepared transaction did not outlive its session.
+        can.two_phase = !self.mariadb || self.version >= 100_500;
         can.insert_returning = self.mariadb && self.version >= 100_500;
         can.delete_returning = self.mariadb;
         can.last_insert_id = true;

@@ -40,7 +40,14 @@ impl Setup for Mysql {
             let server = place.keep.downcast_ref::<Url>().expect("open keeps the server's URL");
             let admin = self.admin(server).await?;
             until(async || Ok(sessions(&admin, &place.name).await?.is_empty())).await?;
-            let left = sessions(&admin, &place.name).await?;
+            let mut left = sessions(&admin, &place.name).await?;
+            // A branch that is still pending would keep the database from being dropped.
+            for xid in admin.tpc_recover().await? {
+                if xid.global_transaction_id().starts_with(place.name.as_bytes()) {
+                    admin.tpc_rollback(Some(&xid)).await?;
+                    left.push(format!("the prepared branch {xid}"));
+                }
+            }
             admin.execute(&format!("DROP DATABASE {}", place.name), ()).await?;
             admin.close().await?;
             Ok(left)

@@ -11,7 +11,8 @@ use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Many, Query, busy};
 use oarlock_core::lex::Verb;
 use oarlock_core::result::{Description, Notice};
-use oarlock_core::{Column, Dialect, Error, ErrorKind, Health, Outcome, Result, RowBatch, TxOptions, TxState};
+use oarlock_core::tpc::Branch;
+use oarlock_core::{Column, Dialect, Error, ErrorKind, Health, Outcome, Result, RowBatch, TxOptions, TxState, Xid};
 use tokio_postgres::{Client, RowStream};
 
 use crate::batch::{Batch, Plan};
@@ -44,6 +45,7 @@ pub struct PostgresConnection {
     pub(crate) columns: Arc<[Column]>,
     pub(crate) no_columns: Arc<[Column]>,
     pub(crate) statement_timeout: Option<Duration>,
+    pub(crate) branch: Branch,
     /// What there is to give where the session is closed and has no client.
     nothing: (),
 }
@@ -89,12 +91,19 @@ impl PostgresConnection {
             columns: Arc::clone(&no_columns),
             no_columns,
             statement_timeout: options.statement_timeout,
+            branch: Branch::None,
             nothing: (),
         })
     }
 
     /// Makes the connection ready for a call: refuses one out of turn, and ends what a dropped one left behind.
     pub(crate) async fn ready(&mut self) -> Result<()> {
+        self.recovered().await?;
+        self.branch.check_statement()
+    }
+
+    /// Makes the connection ready for what is possible on a prepared branch too.
+    pub(crate) async fn recovered(&mut self) -> Result<()> {
         self.link.client()?;
         if self.open.is_some() {
             return Err(busy());
@@ -309,17 +318,43 @@ impl Connection for PostgresConnection {
     }
 
     fn commit(&mut self) -> BoxFuture<'_, ()> {
-        Box::pin(self.commit_transaction())
+        Box::pin(async move {
+            self.ready().await?;
+            self.branch.check_plain_end()?;
+            self.commit_transaction().await
+        })
     }
 
     fn rollback(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             self.ready().await?;
-            match self.link.tx_state() {
-                TxState::Auto => Ok(()),
-                _ => self.link.control("ROLLBACK", Undo::Nothing).await,
-            }
+            self.branch.check_plain_end()?;
+            self.roll_transaction_back().await
         })
+    }
+
+    fn tpc_branch(&self) -> &Branch {
+        &self.branch
+    }
+
+    fn tpc_begin<'a>(&'a mut self, xid: &'a Xid) -> BoxFuture<'a, ()> {
+        Box::pin(self.begin_branch(xid))
+    }
+
+    fn tpc_prepare(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(self.prepare_branch())
+    }
+
+    fn tpc_commit<'a>(&'a mut self, recovered: Option<&'a Xid>) -> BoxFuture<'a, ()> {
+        Box::pin(self.commit_branch(recovered))
+    }
+
+    fn tpc_rollback<'a>(&'a mut self, recovered: Option<&'a Xid>) -> BoxFuture<'a, ()> {
+        Box::pin(self.roll_branch_back(recovered))
+    }
+
+    fn tpc_recover(&mut self) -> BoxFuture<'_, Vec<Xid>> {
+        Box::pin(self.pending_branches())
     }
 
     fn savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
@@ -346,7 +381,9 @@ impl Connection for PostgresConnection {
 
     fn reset(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.ready().await?;
+            self.recovered().await?;
+            // A prepared one is no longer the session's.
+            self.branch = Branch::None;
             session::reset(&mut self.link).await
         })
     }

@@ -68,6 +68,7 @@ mod run;
 mod session;
 mod statement;
 mod tap;
+mod tpc;
 mod unnest;
 mod wire;
 

@@ -129,7 +129,7 @@ impl PostgresConnection {
     }
 
     /// Sends one statement as it stands, and looks after what its verb changes.
-    async fn run_text(&mut self, native: &str, verb: Verb, context: Context<'_>) -> Result<()> {
+    pub(crate) async fn run_text(&mut self, native: &str, verb: Verb, context: Context<'_>) -> Result<()> {
         let before = self.link.tx_state();
         let limit = self.statement_timeout.map(|limit| (limit, Duration::ZERO));
         if let Err(error) = self.link.send(native, Undo::Nothing, Context { limit, ..context }).await {
@@ -195,7 +195,6 @@ impl PostgresConnection {
     }
 
     pub(crate) async fn commit_transaction(&mut self) -> Result<()> {
-        self.ready().await?;
         match self.link.tx_state() {
             TxState::Auto => Err(Error::interface("there is no transaction to commit")),
             TxState::Failed => {
@@ -203,6 +202,13 @@ impl PostgresConnection {
                 Err(rolled_back())
             }
             _ => self.run_text("COMMIT", Verb::Commit, Context::default()).await,
+        }
+    }
+
+    pub(crate) async fn roll_transaction_back(&mut self) -> Result<()> {
+        match self.link.tx_state() {
+            TxState::Auto => Ok(()),
+            _ => self.link.control("ROLLBACK", Undo::Nothing).await,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The same names without `async`.
 
 use oarlock::blocking::{self, Pool};
+use oarlock::tpc::Branch;
 use oarlock::{Column, DbExt, ErrorKind, FromRow, PoolOptions, TxOptions};
 use oarlock_tests::{Database, Verdict, on_every_engine};
 
@@ -76,6 +77,19 @@ fn walk(url: &str) -> oarlock::Result<()> {
     conn.rollback()?;
     conn.execute("DELETE FROM item WHERE id = 3", ())?;
     conn.commit()?;
+    conn.set_autocommit(true)?;
+    assert_eq!(conn.tpc_branch()?, Branch::None);
+    let begun = conn.xid(1, format!("blocking {}", std::process::id()), "").and_then(|xid| conn.tpc_begin(&xid));
+    if begun.is_ok() {
+        conn.tpc_prepare()?;
+        assert!(matches!(conn.tpc_branch()?, Branch::Prepared(_)));
+        conn.tpc_rollback(None)?;
+        refused(conn.tpc_commit(None), ErrorKind::Interface);
+        drop(conn.tpc_recover()?);
+    } else {
+        // SQLite has it not, and a server's settings may forbid it.
+        refused(begun, ErrorKind::NotSupported);
+    }
     conn.close()?;
 
     let pool = Pool::connect(url)?;

@@ -7,6 +7,7 @@ mod rows;
 mod secrets;
 mod session;
 mod transactions;
+mod two_phase;
 
 use oarlock::{Db, DbExt, Error, ErrorKind, Result};
 
