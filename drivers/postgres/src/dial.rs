@@ -191,6 +191,7 @@ where
     while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
         match message {
             Ok(AsyncMessage::Notice(notice)) => wire.push_notice(&notice),
+            Ok(AsyncMessage::Notification(notification)) => wire.push_notification(&notification),
             Ok(_) => {}
             Err(error) => {
                 if let Some(ending) = error.as_db_error() {

@@ -44,6 +44,11 @@
 //! What the contract has no value for (network addresses, ranges, `NaN` and wide numerics, infinite dates) arrives as a
 //! [`ValueRef::Typed`](oarlock_core::ValueRef::Typed) in the server's binary form.
 //!
+//! # Notifications
+//!
+//! A [`Listener`] hears what is notified on channels, and makes its connection anew when it is lost; [`NotifyExt::notify`]
+//! notifies.
+//!
 //! # Logging
 //!
 //! tokio-postgres writes statements to its log at level debug: their text, and of the parameters the kinds alone.
@@ -59,6 +64,7 @@ mod encode;
 mod error;
 mod factory;
 mod link;
+mod listener;
 mod many;
 mod numeric;
 mod options;
@@ -75,6 +81,7 @@ mod wire;
 pub use connection::PostgresConnection;
 pub use error::ServerError;
 pub use factory::PostgresFactory;
+pub use listener::{ListenEvent, Listener, ListenerOptions, Notification, NotifyExt};
 pub use options::{Endpoint, Keepalive, PostgresOptions, SslMode, Target};
 /// The crate underneath, for what [`Connection::native`](oarlock_core::Connection::native) gives.
 pub use tokio_postgres;

@@ -4,12 +4,13 @@
 //! noted before it is handed on, so what stands here is never older than what the client has seen.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oarlock_core::result::Notice;
 use oarlock_core::{Error, ErrorKind, TxState};
 use tokio_postgres::error::DbError;
 
+use crate::listener::{Ears, Notification};
 use crate::rows::Rows;
 
 /// The server's side of a session, as last heard.
@@ -31,6 +32,8 @@ struct Told {
     server_version: String,
     notices: Vec<Notice>,
     ending: Option<DbError>,
+    /// Who hears notifications, on a listener's connection.
+    ears: Option<Arc<Ears>>,
 }
 
 /// The command tag of the last statement that was completed, as far as it matters.
@@ -138,6 +141,22 @@ impl Wire {
         let mut told = self.told();
         self.noticed.store(0, Ordering::Release);
         std::mem::take(&mut told.notices)
+    }
+
+    /// Passes notifications on from now on.
+    pub(crate) fn hear(&self, ears: Arc<Ears>) {
+        self.told().ears = Some(ears);
+    }
+
+    /// Passes a notification on; without anybody to hear it, it is dropped.
+    pub(crate) fn push_notification(&self, notification: &tokio_postgres::Notification) {
+        if let Some(ears) = &self.told().ears {
+            ears.push(Notification {
+                channel: notification.channel().to_owned(),
+                payload: notification.payload().to_owned(),
+                process_id: notification.process_id(),
+            });
+        }
     }
 
     /// Keeps why the server ended the session.
