@@ -34,20 +34,29 @@ impl<'v> Encoder<'v> {
 
     /// Writes the value in the form of a type.
     pub(crate) fn write(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull> {
+        let long = match self.value {
+            ValueRef::Text(text) => text.len(),
+            ValueRef::Bytes(bytes) => bytes.len(),
+            _ => 0,
+        };
+        if out.len().saturating_add(long) > MOST_BYTES {
+            return Err(too_long());
+        }
         let written = match (self.value, self.encode_format(of)) {
             (ValueRef::Null, _) => return Ok(IsNull::Yes),
             (value, Format::Binary) => write_binary(value, of, out),
             (value, Format::Text) => write_text(value, of, out),
         };
         match written {
-            Ok(()) if out.len() > MOST_BYTES => Err(Error::new(
-                ErrorKind::OutOfRange,
-                "the parameters are more than the gigabyte that PostgreSQL takes in one message",
-            )),
+            Ok(()) if out.len() > MOST_BYTES => Err(too_long()),
             Ok(()) => Ok(IsNull::No),
             Err(error) => Err(error.context(format_args!("parameter {}", self.number))),
         }
     }
+}
+
+fn too_long() -> Error {
+    Error::new(ErrorKind::OutOfRange, "the parameters are more than the gigabyte that PostgreSQL takes in one message")
 }
 
 /// Tells the kind of the value only: tokio-postgres writes parameters to its log at level debug.

@@ -98,8 +98,11 @@ struct Inbox {
 
 impl Inbox {
     /// Gives room to read into, behind what is there.
+    ///
+    /// The room for a large message grows with what has come of it: a length alone, which is all that a server has to send to
+    /// ask for four gibibytes, is not believed.
     fn room(&mut self) -> &mut [u8] {
-        let wanted = self.wanted.max(ROOM);
+        let wanted = self.wanted.min(2 * (self.end - self.start)).max(ROOM);
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
             // A large row is rare: its room is not kept.
@@ -244,6 +247,21 @@ mod tests {
             assert!(send(&stream, size, &wire) == [&ends[..].concat()[..], &later].concat(), "pieces of {size}");
             let taken: Vec<u8> = std::iter::from_fn(|| wire.rows.take()).flatten().collect();
             assert!(taken == rows, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_length_alone_takes_no_memory() {
+        for header in [[b'D', 255, 255, 255, 255], [b'S', 127, 255, 255, 255]] {
+            let wire = Wire::default();
+            wire.rows.expect();
+            let mut inbox = Inbox::default();
+            for byte in [b'2', 0, 0, 0, 4].into_iter().chain(header).chain([7; 100_000]) {
+                inbox.room()[0] = byte;
+                inbox.end += 1;
+                inbox.hand_on(&mut ReadBuf::new(&mut [0; 7]), &wire);
+            }
+            assert!(inbox.data.len() <= 4 * 100_000, "{} bytes for 100000", inbox.data.len());
         }
     }
 
