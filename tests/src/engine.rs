@@ -119,17 +119,29 @@ pub fn run<F>(engine: Engine, test: fn(Database) -> F)
 where
     F: Future<Output = Verdict> + Send + 'static,
 {
+    run_within(LIMIT, engine, test);
+}
+
+/// Runs a test as [`run`] does, under a limit of its own.
+///
+/// # Panics
+///
+/// When the test fails.
+pub fn run_within<F>(limit: Duration, engine: Engine, test: fn(Database) -> F)
+where
+    F: Future<Output = Verdict> + Send + 'static,
+{
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts");
     runtime.block_on(async {
         let made = Database::make(engine).await.unwrap_or_else(|error| panic!("no database on {engine:?}: {error:?}"));
         let Some(database) = made else { return };
         let mut task = tokio::spawn(test(database.clone()));
-        let ended = tokio::time::timeout(LIMIT, &mut task).await;
+        let ended = tokio::time::timeout(limit, &mut task).await;
         task.abort();
         let removed = database.remove().await;
         match ended {
-            Err(elapsed) => panic!("the test did not end within {LIMIT:?}: {elapsed}"),
+            Err(elapsed) => panic!("the test did not end within {limit:?}: {elapsed}"),
             Ok(Err(failure)) => resume_unwind(failure.into_panic()),
             Ok(Ok(Err(failure))) => panic!("{failure:?}"),
             Ok(Ok(Ok(()))) => removed.unwrap_or_else(|error| panic!("the database could not be removed: {error:?}")),

@@ -6,7 +6,7 @@
 mod engine;
 mod http;
 
-pub use engine::{Database, Engine, run};
+pub use engine::{Database, Engine, run, run_within};
 pub use http::{Answer, Client};
 pub use oarlock_conformance::{Failure, Verdict, until};
 

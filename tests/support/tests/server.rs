@@ -1,4 +1,5 @@
 //! Private servers: what a test can do to them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::path::PathBuf;
 

@@ -1,0 +1,81 @@
+//! What is promised about faults, each with the proof, and with a driver that breaks the promise and must be found out.
+//!
+//! The counts are small by default; `tests/reliability` runs them in full.
+
+mod commit;
+mod drops;
+mod lengths;
+mod mutant;
+mod once;
+
+use std::time::Duration;
+
+use oarlock::{Conn, DbExt, Result};
+use oarlock_tests::{Database, Engine, until};
+
+/// Gives how often something is done: by default, or in a full run.
+fn count(default: usize, full: usize) -> usize {
+    if is_full() { full } else { default }
+}
+
+fn is_full() -> bool {
+    std::env::var("OARLOCK_RELIABILITY").is_ok_and(|how| how == "full")
+}
+
+/// How long a test may take.
+fn limit() -> Duration {
+    if is_full() { Duration::from_hours(2) } else { Duration::from_mins(5) }
+}
+
+/// Makes a test on each of the engines named.
+macro_rules! proofs {
+    ($($test:ident on $($engine:ident)+;)+) => {$(
+        mod $test {
+            $(
+                #[test]
+                #[allow(non_snake_case, reason = "the engine is named as the type names it")]
+                fn $engine() {
+                    oarlock_tests::run_within(crate::limit(), oarlock_tests::Engine::$engine, super::$test);
+                }
+            )+
+        }
+    )+};
+}
+use proofs;
+
+/// Waits until no session but the asking one is in the database: whatever was cut off is over then.
+async fn alone(admin: &Conn, engine: Engine) -> Result<()> {
+    let sql = match engine {
+        Engine::Postgres => {
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+             AND backend_type = 'client backend'"
+        }
+        _ => "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()",
+    };
+    let gone = until(async || Ok(admin.fetch_value::<i64>(sql, ()).await? == 0)).await?;
+    assert!(gone, "sessions are left");
+    Ok(())
+}
+
+/// Opens a connection that no fault concerns.
+async fn admin(database: &Database) -> Result<Conn> {
+    oarlock::connect(&database.url).await
+}
+
+/// Numbers that look random and are the same in every run: `xorshift`.
+#[derive(Debug, Clone)]
+struct Dice(u64);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// Gives a number below a bound.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound.max(1)
+    }
+}
