@@ -44,7 +44,7 @@
 //! | `postgres` | PostgreSQL |
 //! | `mysql` | MySQL and MariaDB |
 //! | `blocking` | the same names for programs without `async` |
-//! | `testing` | a scripted driver for tests of code above the contract |
+//! | `testing` | a database for each test, query counts, a scripted driver: see [`testing`](mod@testing) |
 //! | `with-chrono-0_4`, `with-uuid-1` (both default), `with-rust_decimal-1`, `with-jiff-0_2`, `with-time-0_3` | other crates' types as parameters and columns |
 
 mod connect;
@@ -52,10 +52,14 @@ pub mod pool;
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use connect::connect;
 pub use oarlock_core::factory::{Connector, DriverFactory, Purpose, register};
 pub use oarlock_core::*;
+#[cfg(feature = "testing")]
+pub use oarlock_macros::test;
 pub use oarlock_macros::{FromRow, FromValue, Params, ToValue};
 pub use pool::{Pool, PoolOptions};
 
@@ -66,12 +70,11 @@ pub use oarlock_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use oarlock_sqlite as sqlite;
 
-/// A scripted driver for tests of code above the contract.
-#[cfg(feature = "testing")]
-pub use oarlock_mock as testing;
-
 /// What the derive macros' code names. Not for users: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use oarlock_core::__private::*;
+
+    #[cfg(feature = "testing")]
+    pub use crate::testing;
 }

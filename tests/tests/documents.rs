@@ -1,18 +1,27 @@
-//! The pages show code that is compiled: each Rust block of docs/writing-a-driver.md stands in the example or in its test.
+//! The pages show code that is compiled: each Rust block of a page in `docs` stands in an example or a test.
 
-const PAGE: &str = include_str!("../../docs/writing-a-driver.md");
-const SOURCES: [&str; 3] = [
-    include_str!("../../examples/custom_driver/tiny.rs"),
-    include_str!("../../examples/custom_driver/main.rs"),
-    include_str!("custom_driver.rs"),
-];
+fn shows_the_code_of(page: &str, sources: &[&str]) {
+    let blocks: Vec<&str> =
+        page.split("```rust,ignore\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() > 5, "the page has its blocks in another form");
+    for block in blocks {
+        assert!(sources.iter().any(|source| source.contains(block)), "no source has this any more:\n{block}");
+    }
+}
 
 #[test]
 fn the_page_on_drivers_shows_the_examples_code() {
-    let blocks: Vec<&str> =
-        PAGE.split("```rust,ignore\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(blocks.len() > 5, "the page has its blocks in another form");
-    for block in blocks {
-        assert!(SOURCES.iter().any(|source| source.contains(block)), "no source has this any more:\n{block}");
-    }
+    shows_the_code_of(
+        include_str!("../../docs/writing-a-driver.md"),
+        &[
+            include_str!("../../examples/custom_driver/tiny.rs"),
+            include_str!("../../examples/custom_driver/main.rs"),
+            include_str!("custom_driver.rs"),
+        ],
+    );
+}
+
+#[test]
+fn the_page_on_testing_shows_the_tests_code() {
+    shows_the_code_of(include_str!("../../docs/testing.md"), &[include_str!("testing/guide.rs")]);
 }

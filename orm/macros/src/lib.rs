@@ -1,17 +1,18 @@
-//! The derive macros of oarlock.
+//! The macros of oarlock: the derives, and `#[oarlock::test]`.
 //!
-//! Generated code names `::oarlock::__private`; `#[row(crate = "path")]` and `#[value(crate = "path")]` name another path
-//! for who re-exports oarlock.
+//! Generated code names `::oarlock::__private`; `#[row(crate = "path")]`, `#[value(crate = "path")]` and `#[test(crate = "path")]`
+//! name another path for who re-exports oarlock.
 
 mod attributes;
 mod case;
 mod from_row;
 mod generics;
 mod params;
+mod test;
 mod value;
 
 use proc_macro::TokenStream;
-use syn::{DeriveInput, parse_macro_input};
+use syn::{DeriveInput, ItemFn, parse_macro_input};
 
 /// Reads a struct from a row.
 ///
@@ -130,4 +131,39 @@ pub fn derive_from_value(input: TokenStream) -> TokenStream {
 pub fn derive_to_value(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     value::expand_to(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes a test of an async function, with a database of its own that is dropped when the test passes, and kept when it fails.
+///
+/// Its arguments are made from the database: `oarlock::Pool`, `oarlock::Conn`, `oarlock::testing::QueryLog`,
+/// `oarlock::testing::Database`, and every other type that implements `oarlock::testing::FromDatabase`. It gives nothing, or a
+/// `Result`. `oarlock::testing` tells where the database is, and who drops it when.
+///
+/// ```
+/// use oarlock::DbExt;
+///
+/// #[oarlock::test(setup = crate::schema, fixtures("cities.sql"), engines = [sqlite, postgres])]
+/// async fn counts(db: oarlock::Pool) -> oarlock::Result<()> {
+///     assert_eq!(db.fetch_value::<i64>("SELECT COUNT(*) FROM city", ()).await?, 3);
+///     Ok(())
+/// }
+/// ```
+///
+/// # Options
+///
+/// - `setup = path`: an async function that takes a `&dyn Db` and fills the empty database. It gives what a test may give.
+/// - `fixtures("a.sql", "b.sql")`: scripts to run then. Their paths start at the test's file; they are compiled in.
+/// - `engines = [sqlite, postgres, mysql]`: a test on each, in a module of the function's name.
+/// - `url = "…"`: the server; an expression of a `String` or `&str`. Without it and `engines`, it is that of `DATABASE_URL`.
+/// - `flavor = "multi_thread"`, `worker_threads = 2`: as of `tokio::test`; by default all runs on the test's thread.
+/// - `crate = "path"`: where oarlock is.
+///
+/// `#[should_panic]` and `#[ignore]` stand beside it as beside `#[test]`.
+#[proc_macro_attribute]
+pub fn test(options: TokenStream, function: TokenStream) -> TokenStream {
+    let mut read = test::Options::default();
+    let parser = syn::meta::parser(|meta| read.read(&meta));
+    parse_macro_input!(options with parser);
+    let function = parse_macro_input!(function as ItemFn);
+    test::expand(&read, &function).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -1,0 +1,4 @@
+#[oarlock_macros::test(fixtures())]
+async fn counts(db: oarlock::Pool) {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[oarlock_macros::test]
+fn counts(db: oarlock::Pool) {}
+
+fn main() {}

@@ -1,0 +1,5 @@
+#[oarlock_macros::test]
+#[test]
+async fn counts(db: oarlock::Pool) {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[oarlock_macros::test(engines = [sqlite, mariadb])]
+async fn counts(db: oarlock::Pool) {}
+
+fn main() {}

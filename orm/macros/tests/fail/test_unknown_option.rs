@@ -1,0 +1,4 @@
+#[oarlock_macros::test(migrations = "sql")]
+async fn counts(db: oarlock::Pool) {}
+
+fn main() {}

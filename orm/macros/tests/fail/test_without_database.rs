@@ -1,0 +1,4 @@
+#[oarlock_macros::test]
+async fn counts() {}
+
+fn main() {}
