@@ -256,7 +256,7 @@ mod tests {
             let wire = Wire::default();
             wire.rows.expect();
             let mut inbox = Inbox::default();
-            for byte in [b'2', 0, 0, 0, 4].into_iter().chain(header).chain([7; 100_000]) {
+            for byte in [b'2', 0, 0, 0, 4].into_iter().chain(header).chain(std::iter::repeat_n(7, 100_000)) {
                 inbox.room()[0] = byte;
                 inbox.end += 1;
                 inbox.hand_on(&mut ReadBuf::new(&mut [0; 7]), &wire);
