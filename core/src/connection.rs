@@ -379,6 +379,11 @@ pub trait Connection: Send {
     /// As the server tells; the connection is dead all the same.
     fn close(&mut self) -> BoxFuture<'_, ()>;
 
+    /// Gives the driver's own type, for what its crate adds to the contract; `None` where it adds nothing.
+    fn driver(&mut self) -> Option<&mut dyn Any> {
+        None
+    }
+
     /// Gives the driver's own object for what only it can do, such as `tokio_postgres::Client`.
     fn native(&mut self) -> &mut dyn Any;
 }

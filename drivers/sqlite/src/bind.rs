@@ -41,7 +41,7 @@ pub(crate) fn largest(values: &[ValueRef<'_>]) -> usize {
 }
 
 #[inline]
-fn stored(value: ValueRef<'_>, wide: bool) -> Result<ToSqlOutput<'_>> {
+pub(crate) fn stored(value: ValueRef<'_>, wide: bool) -> Result<ToSqlOutput<'_>> {
     Ok(ToSqlOutput::Borrowed(match value {
         ValueRef::Null => Stored::Null,
         ValueRef::Bool(value) => Stored::Integer(value.into()),

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::error::lost;
 use crate::guard::Guard;
 use crate::inline;
+use crate::lent::Lent;
 use crate::open::Open;
 use crate::parameters::OwnedParameters;
 use crate::queue::{Feed, Queue};
@@ -63,9 +64,9 @@ enum Place {
 
 /// A session that comes back, and how the statement that it ran ended.
 #[derive(Debug)]
-struct Home {
-    session: Box<Session>,
-    ended: Result<Ended>,
+pub(crate) struct Home {
+    pub(crate) session: Box<Session>,
+    pub(crate) ended: Result<Ended>,
 }
 
 /// Stops what runs on the worker when the future that waits for it is dropped.
@@ -140,7 +141,7 @@ impl SqliteConnection {
     }
 
     /// Ends what was left behind, and has the session here.
-    async fn recover(&mut self) -> Result<&mut Session> {
+    pub(crate) async fn recover(&mut self) -> Result<&mut Session> {
         if self.open.is_some() {
             return Err(busy());
         }
@@ -164,7 +165,7 @@ impl SqliteConnection {
     }
 
     /// Runs a job on a worker and waits for what it gives.
-    async fn call<T: Send + 'static>(
+    pub(crate) async fn call<T: Send + 'static>(
         &mut self,
         job: impl FnOnce(&mut Session) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -183,8 +184,22 @@ impl SqliteConnection {
         reply.await.map_err(|_| lost())?
     }
 
+    /// Lends the session to another connection's job.
+    pub(crate) fn lend(&mut self) -> Result<Lent> {
+        self.session()?;
+        let (sender, home) = oneshot::channel();
+        let writers = self.writers.clone();
+        match std::mem::replace(&mut self.place, Place::Away { home, queue: None }) {
+            Place::Here(session) => Ok(Lent::new(session, sender, writers)),
+            elsewhere => {
+                self.place = elsewhere;
+                Err(closed())
+            }
+        }
+    }
+
     /// Waits for the turn to write. The session gives it back when it comes home without a transaction.
-    async fn take_turn(&mut self) -> Result<()> {
+    pub(crate) async fn take_turn(&mut self) -> Result<()> {
         let turn = self.writers.turn(self.guard.busy_timeout()).await?;
         self.session()?.turn = Some(turn);
         Ok(())
@@ -452,6 +467,10 @@ impl Connection for SqliteConnection {
             worker::spawn(move || drop(sender.send(writers.close(*session))));
             done.await.map_err(|_| lost())?
         })
+    }
+
+    fn driver(&mut self) -> Option<&mut dyn Any> {
+        Some(self)
     }
 
     /// Gives the [`rusqlite::Connection`].

@@ -45,6 +45,12 @@ pub(crate) fn is_too_big(error: &rusqlite::Error) -> bool {
 fn from_code(code: ffi::Error, message: &str) -> Error {
     let kind = by_code(code.extended_code).unwrap_or_else(|| by_message(message));
     let parts = Parts::of(kind, message);
+    if code.extended_code == ffi::SQLITE_AUTH {
+        // There is one thing that the driver does not allow.
+        return Error::new(kind, "attaching a database is not allowed on this connection")
+            .with_code(code.extended_code.into())
+            .with_hint("it was opened with trusted=nothing");
+    }
     let mut error = Error::new(kind, message).with_code(code.extended_code.into()).with_source(code);
     if let Some(constraint) = parts.constraint {
         error = error.with_constraint(constraint);
@@ -92,7 +98,10 @@ fn by_code(code: i32) -> Option<ErrorKind> {
 fn by_message(message: &str) -> ErrorKind {
     use ErrorKind as K;
     let begins = |starts: &[&str]| starts.iter().any(|start| message.starts_with(start));
-    if begins(&["no such table: "]) {
+    if begins(&["function ", "unwinding panic"]) {
+        // The program's own function has failed.
+        K::Database
+    } else if begins(&["no such table: "]) {
         K::TableNotFound
     } else if begins(&["no such column: ", "unknown column "]) || message.contains(" has no column named ") {
         K::UnknownColumn

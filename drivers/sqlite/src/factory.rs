@@ -1,7 +1,7 @@
 //! The way in: from a URL to connections.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oarlock_core::capabilities::DdlInTransaction;
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::connection::SqliteConnection;
 use crate::error::{from_rusqlite, lost};
-use crate::options::{Location, SqliteOptions};
+use crate::options::{Location, SqliteOptions, Trust};
 use crate::session::{Session, Target};
 use crate::worker;
 use crate::writers::Writers;
@@ -64,6 +64,8 @@ pub struct SqliteConnector {
     target: Target,
     /// The connection that keeps a pool's database in memory alive, and its queue of writers.
     keeper: Mutex<Option<(rusqlite::Connection, Writers)>>,
+    /// A file that may be hostile was found to be whole.
+    checked: Arc<AtomicBool>,
 }
 
 impl SqliteConnector {
@@ -76,7 +78,7 @@ impl SqliteConnector {
             (Location::Memory, Purpose::Single) => Target::Private,
             (Location::Memory, _) => Target::Shared(format!("oarlock-{}", NAMES.fetch_add(1, Ordering::Relaxed))),
         };
-        Self { options: Arc::new(options), target, keeper: Mutex::new(None) }
+        Self { options: Arc::new(options), target, keeper: Mutex::new(None), checked: Arc::default() }
     }
 
     /// Opens a connection.
@@ -89,8 +91,17 @@ impl SqliteConnector {
         let (target, options) = (self.target.clone(), Arc::clone(&self.options));
         let shared = self.keep()?;
         let (sender, opened) = oneshot::channel();
+        let checked = Arc::clone(&self.checked);
         worker::spawn(move || {
-            drop(sender.send(Session::open(&target, &options).and_then(|it| Self::front(it, &target, shared))));
+            let open = || {
+                let session = Session::open(&target, &options)?;
+                if options.trusted == Trust::Nothing && !checked.load(Ordering::Acquire) {
+                    session.check()?;
+                    checked.store(true, Ordering::Release);
+                }
+                Self::front(session, &target, shared)
+            };
+            drop(sender.send(open()));
         });
         opened.await.map_err(|_| lost())?
     }

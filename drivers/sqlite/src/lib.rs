@@ -31,9 +31,30 @@
 //! | `synchronous` | `off`, `normal`, `full`, `extra` | `full` | with `full`, what is committed survives a loss of power; `normal` is faster and may lose the last commits |
 //! | `statement_cache` | a number | 256 | prepared statements kept |
 //! | `inline` | `on`, `off` | `on` | whether short statements run on the caller's thread; `off` for files on a network or on slow disks |
-//! | `trusted` | `on`, `off` | `off` | whether the schema may call functions with side effects and SQL may write to SQLite's own tables |
+//! | `trusted` | `on`, `off`, `nothing` | `off` | `on`: the schema may call functions with side effects, and SQL may write to SQLite's own tables; `nothing`: the file may be hostile, see below |
 //!
 //! A string in double quotes is always an error, and extensions are never loaded.
+//!
+//! # Why these defaults
+//!
+//! They are what a server's database gives without being asked: what is committed stays (`synchronous=full`, which costs a
+//! wait for the disk per commit; `normal` is safe against crashes of the program, not of the machine), readers and a writer do
+//! not wait for each other (`journal_mode=wal`), references are checked (`foreign_keys`), a lock is waited for
+//! (`busy_timeout`), and a transaction that may write takes the write lock when it begins, so that it never fails halfway for
+//! want of it.
+//!
+//! # Files of others
+//!
+//! A file that somebody else has made can hold more than data: views and triggers, and pages that are made to break what reads
+//! them. By default nothing in it may call a function with side effects, and its internals cannot be written to. With
+//! `trusted=nothing` the whole file is checked as well when the first connection is opened, which takes as long as reading
+//! all of it, and fails with an `Io` error where it is damaged; every page is checked again when it is read; nothing can be
+//! attached; and the file is left in its journal mode. Add `mode=ro` where it need not be written to.
+//!
+//! # Copies, functions, collations
+//!
+//! [`SqliteExt`] copies a database while it is in use, into a file, from one, or over another connection's. Functions and
+//! collations of the program's own belong to [`SqliteOptions`]: each connection of a pool that is made from them has them.
 //!
 //! # Types
 //!
@@ -72,14 +93,17 @@
 //! future) makes SQLite roll back the whole transaction; its guard then refuses further statements.
 
 mod arena;
+mod backup;
 mod bind;
 mod catalog;
 mod connection;
 mod decode;
 mod error;
 mod factory;
+mod functions;
 mod guard;
 mod inline;
+mod lent;
 mod open;
 mod options;
 mod parameters;
@@ -91,6 +115,8 @@ mod statement;
 mod worker;
 mod writers;
 
+pub use backup::{Backup, BackupProgress, SqliteExt};
 pub use connection::SqliteConnection;
 pub use factory::{FACTORY, SqliteConnector, SqliteFactory};
-pub use options::{JournalMode, Location, Mode, SqliteOptions, Synchronous};
+pub use functions::{Aggregate, Arguments, Collation, Function};
+pub use options::{JournalMode, Location, Mode, SqliteOptions, Synchronous, Trust};

@@ -6,6 +6,8 @@ use std::time::Duration;
 use oarlock_core::cache::StatementCache;
 use oarlock_core::{Error, ErrorKind, Result, Url};
 
+use crate::functions::{Collation, Function};
+
 /// Which database is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -84,6 +86,21 @@ impl Synchronous {
     }
 }
 
+/// How far what stands in a file is trusted; see the [crate's page](crate#files-of-others).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Trust {
+    /// The schema too: its views and triggers may call functions with side effects, and SQL may corrupt the file by writing
+    /// to what SQLite keeps for itself.
+    Schema,
+    /// The data, and not the schema.
+    #[default]
+    Data,
+    /// Nothing: the file may have been made to do harm. All of it is checked when it is opened, every page again when it is
+    /// read, and no other file can be attached.
+    Nothing,
+}
+
 /// How a database is opened. The crate's documentation lists the URL's options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -104,9 +121,12 @@ pub struct SqliteOptions {
     pub statement_cache: usize,
     /// Whether statements that are known to be short run on the caller's thread.
     pub inline: bool,
-    /// Whether the schema is trusted: its views and triggers may call functions with side effects, and SQL may corrupt the
-    /// file by writing to what SQLite keeps for itself.
-    pub trusted: bool,
+    /// How far what stands in the file is trusted.
+    pub trusted: Trust,
+    /// Functions that SQL may call.
+    pub functions: Vec<Function>,
+    /// Orders of texts that SQL may name.
+    pub collations: Vec<Collation>,
 }
 
 const OPTIONS: [&str; 8] =
@@ -125,8 +145,35 @@ impl SqliteOptions {
             synchronous: Synchronous::default(),
             statement_cache: StatementCache::<()>::DEFAULT_CAPACITY,
             inline: true,
-            trusted: false,
+            trusted: Trust::default(),
+            functions: Vec::new(),
+            collations: Vec::new(),
         }
+    }
+
+    /// Trusts nothing in the file, and leaves it in its journal mode: see [`Trust::Nothing`].
+    #[must_use]
+    pub fn untrusted(self) -> Self {
+        Self { trusted: Trust::Nothing, journal_mode: JournalMode::Keep, ..self }
+    }
+
+    /// Adds a function that SQL may call.
+    #[must_use]
+    pub fn function(mut self, function: Function) -> Self {
+        self.functions.push(function);
+        self
+    }
+
+    /// Adds an order of texts that SQL may name.
+    #[must_use]
+    pub fn collation(mut self, collation: Collation) -> Self {
+        self.collations.push(collation);
+        self
+    }
+
+    /// Tells whether a function that SQLite is known to be quick with may be the program's.
+    pub(crate) fn shadows(&self) -> bool {
+        self.functions.iter().any(Function::shadows)
     }
 
     /// Reads a URL: `sqlite:app.db`, `sqlite:///var/lib/app.db`, `sqlite::memory:`.
@@ -155,6 +202,10 @@ impl SqliteOptions {
             ("persist", JournalMode::Persist),
             ("keep", JournalMode::Keep),
         ];
+        let trusts = [("on", Trust::Schema), ("off", Trust::Data), ("nothing", Trust::Nothing)];
+        if let Some(trust) = choice(url, "trusted", &trusts)? {
+            options = if trust == Trust::Nothing { options.untrusted() } else { Self { trusted: trust, ..options } };
+        }
         if let Some(mode) = choice(url, "journal_mode", &modes)? {
             options.journal_mode = mode;
         }
@@ -172,9 +223,6 @@ impl SqliteOptions {
         }
         if let Some(on) = url.switch_option("inline")? {
             options.inline = on;
-        }
-        if let Some(on) = url.switch_option("trusted")? {
-            options.trusted = on;
         }
         Ok(options)
     }

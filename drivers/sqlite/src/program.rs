@@ -155,6 +155,11 @@ fn function(operand: &str) -> &str {
     operand.split('(').next().unwrap_or(operand)
 }
 
+/// Tells whether a function is known to be short, as long as it is SQLite's own.
+pub(crate) fn is_short_function(name: &str) -> bool {
+    listed(FUNCTIONS, name) || listed(AGGREGATES, name)
+}
+
 fn listed(list: &[&str], word: &str) -> bool {
     list.binary_search(&word).is_ok()
 }

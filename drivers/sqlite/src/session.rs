@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use oarlock_core::cache::StatementCache;
 use oarlock_core::{Error, ErrorKind, Result, TxState};
 use rusqlite::config::DbConfig;
+use rusqlite::hooks::{AuthAction, Authorization};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{from_rusqlite, is_busy};
 use crate::guard::Guard;
-use crate::options::{Mode, SqliteOptions};
+use crate::options::{Mode, SqliteOptions, Trust};
 use crate::program::Tables;
 use crate::statement::Prepared;
 use crate::writers::Turn;
@@ -111,8 +112,17 @@ impl Session {
             dirty: false,
             lent: false,
             touched: false,
-            shared: false,
+            shared: options.shadows(),
         })
+    }
+
+    /// Has SQLite look at the whole file.
+    pub(crate) fn check(&self) -> Result<()> {
+        let checked = self.db.query_row("PRAGMA main.quick_check(1)", [], |row| row.get::<_, String>(0));
+        match checked.map_err(|error| from_rusqlite(error, None).context("the database file could not be checked"))? {
+            word if word == "ok" => Ok(()),
+            fault => Err(Error::new(ErrorKind::Io, format!("the database file is damaged: {}", fault.trim()))),
+        }
     }
 
     pub(crate) fn tx_state(&self) -> TxState {
@@ -122,6 +132,23 @@ impl Session {
     /// Tells whether the database is in memory and nobody else's.
     pub(crate) fn is_private(&self) -> bool {
         matches!(self.target, Target::Private)
+    }
+
+    /// Tells whether a path leads to the session's own file.
+    pub(crate) fn is_file(&self, path: &Path) -> bool {
+        match (&self.target, path.canonicalize()) {
+            (Target::File(own), Ok(path)) => own.canonicalize().is_ok_and(|own| own == path),
+            _ => false,
+        }
+    }
+
+    /// Tells whether another session's database is the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.target, &other.target) {
+            (_, Target::File(path)) => self.is_file(path),
+            (Target::Shared(own), Target::Shared(name)) => own == name,
+            _ => false,
+        }
     }
 
     /// Brings the callbacks back after someone had the connection in hand.
@@ -215,7 +242,7 @@ impl Session {
             Target::Private => self.clean().map_err(|error| from_rusqlite(error, None))?,
             Target::File(_) | Target::Shared(_) => {
                 self.db = connect(&self.target, &self.options, &self.guard)?;
-                self.shared = false;
+                self.shared = self.options.shadows();
             }
         }
         self.dirty = false;
@@ -279,6 +306,17 @@ fn prepare(db: &mut Connection, target: &Target, options: &SqliteOptions, guard:
     db.set_prepared_statement_cache_capacity(options.statement_cache + 16);
     guard.install(db)?;
     configure(db, options)?;
+    if options.trusted == Trust::Nothing {
+        // VACUUM attaches a file without a name, which is gone with it.
+        db.authorizer(Some(|asked: rusqlite::hooks::AuthContext<'_>| match asked.action {
+            AuthAction::Attach { filename } if !filename.is_empty() => Authorization::Deny,
+            // A name that is no literal is not told.
+            AuthAction::Unknown { code: rusqlite::ffi::SQLITE_ATTACH, .. } => Authorization::Deny,
+            _ => Authorization::Allow,
+        }))?;
+    }
+    options.functions.iter().try_for_each(|function| function.install(db))?;
+    options.collations.iter().try_for_each(|collation| collation.install(db))?;
     if let (Target::File(_), Some(mode)) = (target, options.journal_mode.as_sql())
         && options.mode != Mode::ReadOnly
     {
@@ -307,8 +345,11 @@ fn configure(db: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     // A string in double quotes is a mistyped column.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, options.trusted)?;
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, !options.trusted)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, options.trusted == Trust::Schema)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, options.trusted != Trust::Schema)?;
+    if options.trusted == Trust::Nothing {
+        db.execute_batch("PRAGMA cell_size_check = on; PRAGMA mmap_size = 0")?;
+    }
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, options.foreign_keys)?;
     db.execute_batch(&format!("PRAGMA synchronous = {}", options.synchronous.as_sql()))
 }
