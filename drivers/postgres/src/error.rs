@@ -117,7 +117,7 @@ fn from_server(db: &DbError, context: Context<'_>) -> Error {
         (None, Cow::Owned(_)) => error = error.with_detail(db.message()),
         (None, Cow::Borrowed(_)) => {}
     }
-    if let Some(hint) = db.hint() {
+    if let Some(hint) = db.hint().or_else(|| pooler_hint(state, db.message())) {
         error = error.with_hint(hint);
     }
     if let Some(constraint) = db.constraint() {
@@ -134,6 +134,26 @@ fn from_server(db: &DbError, context: Context<'_>) -> Error {
         error = error.with_position(context.lexed.map_or(offset, |lexed| lexed.source_offset(offset)));
     }
     error
+}
+
+/// Tells what to do where a statement that this driver prepared is not there, or is there already: a pooler between us and
+/// the server has changed the server's session under us, or does not take what we ask for.
+fn pooler_hint(state: &str, message: &str) -> Option<&'static str> {
+    // tokio-postgres names its statements s0, s1 and so on. The message is translated, the name in it is not.
+    let names_ours = || {
+        let mut quoted = message.split(|c: char| !c.is_ascii_alphanumeric());
+        quoted.any(|word| word.strip_prefix('s').is_some_and(|digits| digits.parse::<u64>().is_ok()))
+    };
+    match state {
+        "26000" | "42P05" if names_ours() => Some(
+            "where a pooler shares sessions between transactions, set statement_cache=0 in the URL and work in transactions; or \
+             let the pooler keep track of statements (pgbouncer 1.21: max_prepared_statements) or pool whole sessions",
+        ),
+        "08P01" if message.contains("unsupported startup parameter") => {
+            Some("let the pooler ignore it (pgbouncer: ignore_startup_parameters = options)")
+        }
+        _ => None,
+    }
 }
 
 /// Takes the values out of a message: those of class 22 repeat the text that could not be read (`invalid input syntax for
@@ -194,6 +214,21 @@ mod tests {
             ("42P01", r#"relation "t" does not exist"#, r#"relation "t" does not exist"#),
         ] {
             assert_eq!(without_values(state, message), shown);
+        }
+    }
+
+    #[test]
+    fn a_pooler_is_suspected_where_our_own_statement_is_gone() {
+        for (state, message, suspected) in [
+            ("26000", r#"prepared statement "s12" does not exist"#, true),
+            ("42P05", r#"prepared statement "s0" already exists"#, true),
+            ("26000", "vorbereitete Anweisung »s3« existiert nicht", true),
+            ("26000", r#"prepared statement "mine" does not exist"#, false),
+            ("42P01", r#"relation "s1" does not exist"#, false),
+            ("08P01", "unsupported startup parameter: options", true),
+            ("08P01", "invalid frontend message type 0", false),
+        ] {
+            assert_eq!(pooler_hint(state, message).is_some(), suspected, "{message}");
         }
     }
 

@@ -44,6 +44,15 @@
 //! What the contract has no value for (network addresses, ranges, `NaN` and wide numerics, infinite dates) arrives as a
 //! [`ValueRef::Typed`](oarlock_core::ValueRef::Typed) in the server's binary form.
 //!
+//! # Poolers
+//!
+//! A pooler that gives each session of the server to one client at a time needs nothing. One that shares them between
+//! transactions (pgbouncer's `pool_mode = transaction`) may run a statement where it was not prepared: with `statement_cache=0`
+//! each statement is prepared where it runs as long as it runs in a transaction; pgbouncer 1.21 and later keeps track of
+//! prepared statements by itself, and then the cache can stay on. What belongs to a session (a `SET`, a temporary table, an
+//! advisory lock, LISTEN) does not hold there. pgbouncer before 1.20 has to be told `ignore_startup_parameters = options`; the
+//! session's time zone is then its server's.
+//!
 //! # Notifications
 //!
 //! A [`Listener`] hears what is notified on channels, and makes its connection anew when it is lost; [`NotifyExt::notify`]
