@@ -54,6 +54,8 @@ pub enum ErrorKind {
     ConnectionLost,
     /// No connection could be made.
     ConnectionRefused,
+    /// The connection could not be encrypted as its mode demands, or the server is not the one it should be.
+    Tls,
     /// The server did not accept the user or the password.
     Authentication,
     /// The server has no room for another connection.
@@ -132,6 +134,7 @@ impl ErrorKind {
             | K::Cancelled
             | K::ConnectionLost
             | K::ConnectionRefused
+            | K::Tls
             | K::Authentication
             | K::TooManyConnections
             | K::PoolTimeout
@@ -182,6 +185,7 @@ impl ErrorKind {
             K::ReadOnly => "read-only",
             K::ConnectionLost => "connection lost",
             K::ConnectionRefused => "connection refused",
+            K::Tls => "encryption",
             K::Authentication => "authentication",
             K::TooManyConnections => "too many connections",
             K::PoolTimeout => "pool timeout",

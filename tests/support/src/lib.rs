@@ -20,10 +20,12 @@
 //! # }
 //! ```
 
+mod authority;
 mod home;
 mod process;
 mod proxy;
 mod server;
 
+pub use authority::{Authority, Issued, Valid, self_signed};
 pub use proxy::{At, Direction, Fault, Protocol, Proxy};
 pub use server::{Server, ServerOptions};
