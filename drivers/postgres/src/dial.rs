@@ -6,14 +6,19 @@ use std::io;
 use std::sync::Arc;
 
 use oarlock_core::{Error, ErrorKind, Result};
+use oarlock_tls::SslMode;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::SslMode as NativeSslMode;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, SimpleQueryMessage};
+use tokio_postgres::config::{
+    ChannelBinding as NativeBinding, SslMode as NativeSslMode, SslNegotiation as NativeNegotiation,
+};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, SimpleQueryMessage};
 
+use crate::encryption::{ChannelBinding, SslNegotiation};
 use crate::error::{self, Context};
+use crate::line::{AsItIs, Line, encrypted, offers_encryption};
+use crate::login::Gate;
 use crate::options::{Endpoint, PostgresOptions, Target};
 use crate::tap::Tap;
 use crate::wire::Wire;
@@ -56,7 +61,10 @@ async fn dial_any(options: &PostgresOptions, target: Target) -> Result<Dialed> {
 }
 
 fn is_next_worth_trying(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionLost | ErrorKind::TooManyConnections)
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionLost | ErrorKind::TooManyConnections | ErrorKind::Tls
+    )
 }
 
 fn no_answer(limit: std::time::Duration) -> Error {
@@ -65,9 +73,9 @@ fn no_answer(limit: std::time::Duration) -> Error {
 
 async fn dial_one(options: &PostgresOptions, endpoint: &Endpoint, target: Target) -> Result<Dialed> {
     let dialed = if endpoint.host.starts_with(['/', '@']) {
-        dial_socket(options, endpoint).await?
+        enter(connect_socket(endpoint).await?, options, endpoint).await?
     } else {
-        enter(connect_tcp(options, endpoint).await?, options, endpoint).await?
+        enter_encrypted_or_not(options, endpoint).await?
     };
     if target != Target::Any {
         check_target(&dialed, target).await?;
@@ -75,20 +83,78 @@ async fn dial_one(options: &PostgresOptions, endpoint: &Endpoint, target: Target
     Ok(dialed)
 }
 
+/// Logs in with or without encryption, in the order that the mode stands for.
+///
+/// As in libpq, `prefer` and `allow` make a second attempt of the other sort where the server did not take the first. That
+/// is a connection of its own, and where it fails too, the error is that of the attempt with more to tell.
+async fn enter_encrypted_or_not(options: &PostgresOptions, endpoint: &Endpoint) -> Result<Dialed> {
+    let plainly = async || enter(Line::Tcp(connect_tcp(options, endpoint).await?), options, endpoint).await;
+    match options.tls.mode {
+        _ if !oarlock_tls::AVAILABLE => plainly().await,
+        SslMode::Disable => plainly().await,
+        SslMode::Allow => match plainly().await {
+            Err(refusal) if is_login_refused(&refusal) => match connect_encrypted(options, endpoint).await? {
+                line if line.is_encrypted() => enter(line, options, endpoint).await,
+                _ => Err(refusal),
+            },
+            result => result,
+        },
+        SslMode::Prefer => {
+            let failure = match connect_encrypted(options, endpoint).await {
+                Ok(line) if line.is_open() => return enter(line, options, endpoint).await,
+                Ok(line) => enter(line, options, endpoint).await,
+                Err(error) => Err(error),
+            };
+            match failure {
+                Err(error) if error.kind() == ErrorKind::Tls || is_login_refused(&error) => {
+                    tracing::warn!(error = %error, "sslmode=prefer goes on without encryption");
+                    plainly().await.map_err(|_| error)
+                }
+                result => result,
+            }
+        }
+        _ => match connect_encrypted(options, endpoint).await? {
+            line if line.is_encrypted() => enter(line, options, endpoint).await,
+            _ => Err(options.tls.not_offered()),
+        },
+    }
+}
+
+/// Connects, and encrypts the line where the server offers it.
+async fn connect_encrypted(options: &PostgresOptions, endpoint: &Endpoint) -> Result<Line> {
+    let mut stream = connect_tcp(options, endpoint).await?;
+    let tls = &options.tls;
+    match options.ssl_negotiation {
+        SslNegotiation::Direct => {
+            let mut tls = tls.clone();
+            tls.protocol = Some("postgresql");
+            encrypted(stream, &endpoint.host, &tls).await
+        }
+        SslNegotiation::Postgres if offers_encryption(&mut stream, tls).await? => {
+            encrypted(stream, &endpoint.host, tls).await
+        }
+        SslNegotiation::Postgres => Ok(Line::Tcp(stream)),
+    }
+}
+
+/// Tells whether the server itself refused the login: with or without encryption it may have another rule.
+fn is_login_refused(error: &Error) -> bool {
+    error.kind() == ErrorKind::Authentication && error.sqlstate().is_some()
+}
+
 #[cfg(unix)]
-async fn dial_socket(options: &PostgresOptions, endpoint: &Endpoint) -> Result<Dialed> {
+async fn connect_socket(endpoint: &Endpoint) -> Result<Line> {
     let name = format!("{}/.s.PGSQL.{}", endpoint.host, endpoint.port);
     // A leading @ stands for the NUL that begins a name in Linux's abstract namespace, as in libpq.
     let path = match name.strip_prefix('@') {
         Some(rest) => format!("\0{rest}"),
         None => name,
     };
-    let stream = tokio::net::UnixStream::connect(path).await.map_err(unreachable)?;
-    enter(stream, options, endpoint).await
+    Ok(Line::Unix(tokio::net::UnixStream::connect(path).await.map_err(unreachable)?))
 }
 
 #[cfg(not(unix))]
-async fn dial_socket(_: &PostgresOptions, _: &Endpoint) -> Result<Dialed> {
+async fn connect_socket(_: &Endpoint) -> Result<Line> {
     Err(Error::not_supported("this system has no Unix sockets"))
 }
 
@@ -133,16 +199,27 @@ fn unreachable(error: io::Error) -> Error {
     Error::new(ErrorKind::ConnectionRefused, format!("the server cannot be reached: {error}")).with_source(error)
 }
 
-/// Logs in on a stream to the server.
+/// Logs in on a line to the server.
 ///
-/// An encrypted stream enters here too, once its handshake is done: what tokio-postgres is told of encryption is that there
-/// is none to negotiate.
-async fn enter<S>(stream: S, options: &PostgresOptions, endpoint: &Endpoint) -> Result<Dialed>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+/// What tokio-postgres is told of encryption is that there is none to negotiate: the line either has it already, or not.
+async fn enter(line: Line, options: &PostgresOptions, endpoint: &Endpoint) -> Result<Dialed> {
     let mut config = Config::new();
-    config.ssl_mode(NativeSslMode::Disable).options(options.startup_options());
+    config.options(options.startup_options());
+    if line.is_encrypted() {
+        config.ssl_mode(NativeSslMode::Require).ssl_negotiation(NativeNegotiation::Direct);
+        config.channel_binding(match options.channel_binding {
+            ChannelBinding::Disable => NativeBinding::Disable,
+            ChannelBinding::Prefer => NativeBinding::Prefer,
+            ChannelBinding::Require => NativeBinding::Require,
+        });
+    } else if options.channel_binding == ChannelBinding::Require {
+        return Err(options
+            .tls
+            .failed("channel_binding=require needs a line that is encrypted")
+            .with_hint("use sslmode=require or stricter"));
+    } else {
+        config.ssl_mode(NativeSslMode::Disable);
+    }
     if let Some(user) = &options.user {
         config.user(user);
     }
@@ -156,18 +233,22 @@ where
         config.password(password);
     }
     let wire = Arc::new(Wire::default());
-    let tap = Tap::new(stream, Arc::clone(&wire));
-    let (client, connection) = config.connect_raw(tap, NoTls).await.map_err(|error| refused(error, endpoint, &wire))?;
+    let gate = Gate::new(options.require_auth, line.is_open());
+    let tap = Tap::new(line, Arc::clone(&wire), gate);
+    let (client, connection) =
+        config.connect_raw(tap, AsItIs).await.map_err(|error| refused(error, options, endpoint, &wire))?;
     let task = tokio::spawn(drive(connection, Arc::clone(&wire)));
     Ok(Dialed { client, wire, task })
 }
 
-fn refused(error: tokio_postgres::Error, endpoint: &Endpoint, wire: &Wire) -> Error {
+fn refused(error: tokio_postgres::Error, options: &PostgresOptions, endpoint: &Endpoint, wire: &Wire) -> Error {
     let own = error.source().is_some_and(|source| !source.is::<io::Error>());
     if error.as_db_error().is_none() && own {
         // What is left are the client's own objections to how the server wants us to log in.
         let error = Error::new(ErrorKind::Authentication, "the login could not be completed").with_source(error);
         return match endpoint.password {
+            _ if options.channel_binding == ChannelBinding::Require => error
+                .with_hint("channel_binding=require is met by a password of SCRAM-SHA-256 on an encrypted line alone"),
             None => error.with_hint("no password was given; the server may ask for one"),
             Some(_) => error,
         };
@@ -183,11 +264,7 @@ fn refused(error: tokio_postgres::Error, endpoint: &Endpoint, wire: &Wire) -> Er
 }
 
 /// Moves bytes between the client and the server until the session ends.
-async fn drive<S, T>(mut connection: Connection<S, T>, wire: Arc<Wire>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
+async fn drive(mut connection: Connection<Tap<Line>, Tap<Line>>, wire: Arc<Wire>) {
     while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
         match message {
             Ok(AsyncMessage::Notice(notice)) => wire.push_notice(&notice),

@@ -92,11 +92,14 @@ pub(crate) fn convert(error: tokio_postgres::Error, wire: &Wire, context: Contex
     }
     let shown = error.to_string();
     match error.into_source() {
-        // The encoder's own, which tokio-postgres only carried.
+        // The encoder's own, or a stream's, which tokio-postgres only carried.
         Some(source) => match source.downcast::<Error>() {
             Ok(own) => *own,
-            Err(source) if source.is::<io::Error>() => Error::new(ErrorKind::ConnectionLost, shown).with_source(source),
-            Err(source) => Error::new(ErrorKind::Internal, shown).with_source(source),
+            Err(source) => match source.downcast::<io::Error>().map(|error| error.downcast::<Error>()) {
+                Ok(Ok(own)) => own,
+                Ok(Err(error)) => Error::new(ErrorKind::ConnectionLost, shown).with_source(error),
+                Err(source) => Error::new(ErrorKind::Internal, shown).with_source(source),
+            },
         },
         // An answer out of turn, as COPY gives: nothing that comes after it can be trusted.
         None => Error::new(ErrorKind::Internal, shown),

@@ -7,6 +7,7 @@
 //!
 //! `postgres://user:password@host:port,host2:port2/database?option=value`, or `postgresql://…`. What the URL leaves open is
 //! taken from `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`, `PGAPPNAME`, `PGOPTIONS`, `PGSSLMODE`,
+//! `PGSSLROOTCERT`, `PGSSLCERT`, `PGSSLKEY`, `PGSSLNEGOTIATION`, `PGCHANNELBINDING`, `PGREQUIREAUTH`,
 //! `PGCONNECT_TIMEOUT`, `PGTARGETSESSIONATTRS`, and the password from the file that `PGPASSFILE` names or `~/.pgpass`, as
 //! libpq does. A host that begins with `/` is the directory of a Unix socket.
 //!
@@ -14,7 +15,12 @@
 //! |-|-|-|
 //! | `host`, `port`, `user`, `password`, `dbname` | The same as in the URL's other parts | |
 //! | `passfile` | The password file | `~/.pgpass` |
-//! | `sslmode` | `disable`, `allow`, `prefer`; this build has no TLS and refuses `require`, `verify-ca`, `verify-full` | `prefer` |
+//! | `sslmode` | `disable`, `allow`, `prefer`, `require`, `verify-ca`, `verify-full`: see [below](#encryption) | `prefer` |
+//! | `sslrootcert` | The PEM file of the authorities that may sign the server's certificate, or `system` for the system's | `~/.postgresql/root.crt` |
+//! | `sslcert`, `sslkey` | The PEM files of the client's certificate and its key | `~/.postgresql/postgresql.crt`, `.key` |
+//! | `sslnegotiation` | `postgres`, or `direct`, which saves a trip to PostgreSQL 17 and newer | `postgres` |
+//! | `channel_binding` | Whether the login is bound to the encrypted line: `disable`, `prefer`, `require` | `prefer` |
+//! | `require_auth` | How the server may have us log in: a list of `scram-sha-256`, `md5`, `password`, `none`, or, as `!md5`, how not | all, see below |
 //! | `gssencmode` | Anything but `require`, which is refused | |
 //! | `application_name`, `fallback_application_name` | What `pg_stat_activity` shows | |
 //! | `options` | Settings of the session: `-c search_path=shop` | |
@@ -27,6 +33,17 @@
 //! | `column_origin` | Whether columns tell their table; costs a catalog query for every table new to a connection | on |
 //!
 //! Durations are written `500ms`, `5s`, `2min`; a plain number is seconds.
+//!
+//! # Encryption
+//!
+//! With the feature `tls` the modes are libpq's, each as it is named. Only `verify-full` protects from somebody who stands
+//! between: `require` encrypts to whoever answers, and `prefer` and `allow` fall back to no encryption. As in libpq, a
+//! file of roots that is there is used in every mode, so that `require` is as good as `verify-ca` then, and
+//! `sslrootcert=system` stands for `verify-full`. A Unix socket is never encrypted. [`oarlock_tls`] tells what is checked
+//! otherwise than by OpenSSL. Without the feature `require` and stricter modes are refused, and the others do without.
+//!
+//! A password in clear, which the server may ask for, is refused on a line that is neither encrypted nor a Unix socket;
+//! `require_auth=password` sends it there, too.
 //!
 //! # Sessions
 //!
@@ -70,10 +87,13 @@ mod connection;
 mod decode;
 mod dial;
 mod encode;
+mod encryption;
 mod error;
 mod factory;
+mod line;
 mod link;
 mod listener;
+mod login;
 mod many;
 mod numeric;
 mod options;
@@ -88,9 +108,12 @@ mod unnest;
 mod wire;
 
 pub use connection::PostgresConnection;
+pub use encryption::{ChannelBinding, SslNegotiation};
 pub use error::ServerError;
 pub use factory::PostgresFactory;
 pub use listener::{ListenEvent, Listener, ListenerOptions, Notification, NotifyExt};
-pub use options::{Endpoint, Keepalive, PostgresOptions, SslMode, Target};
+pub use login::AuthMethods;
+pub use oarlock_tls::{Identity, Roots, SslMode, TlsOptions};
+pub use options::{Endpoint, Keepalive, PostgresOptions, Target};
 /// The crate underneath, for what [`Connection::native`](oarlock_core::Connection::native) gives.
 pub use tokio_postgres;

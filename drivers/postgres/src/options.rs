@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use oarlock_core::cache::StatementCache;
 use oarlock_core::{Error, ErrorKind, Result, Url};
+use oarlock_tls::TlsOptions;
 
+use crate::encryption::{self, ChannelBinding, SslNegotiation};
+use crate::login::AuthMethods;
 use crate::passfile::PassFile;
 
 /// How connections to a PostgreSQL server are made. See the [crate](crate) for the URL's options.
@@ -22,8 +25,14 @@ pub struct PostgresOptions {
     pub application_name: Option<String>,
     /// Settings for the server in the form of its command line: `-c search_path=shop`.
     pub options: Option<String>,
-    /// Whether the connection is encrypted.
-    pub ssl_mode: SslMode,
+    /// Whether the connection is encrypted, and how far the server is checked. A Unix socket never is.
+    pub tls: TlsOptions,
+    /// How the encryption is agreed upon.
+    pub ssl_negotiation: SslNegotiation,
+    /// Whether the login is bound to the encrypted line, so that nobody can stand in between.
+    pub channel_binding: ChannelBinding,
+    /// How the server may have us log in.
+    pub require_auth: AuthMethods,
     /// Which of the servers will do.
     pub target: Target,
     /// How long one server may take to let us in; `None` is for ever.
@@ -69,25 +78,6 @@ pub struct Keepalive {
     pub count: Option<u32>,
 }
 
-/// libpq's six modes of encryption.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum SslMode {
-    /// Never.
-    Disable,
-    /// Only where the server insists.
-    Allow,
-    /// Where the server offers it.
-    #[default]
-    Prefer,
-    /// Always, whoever the server is.
-    Require,
-    /// Always, and the server's certificate is signed by a known authority.
-    VerifyCa,
-    /// Always, and the certificate is that of the host, too.
-    VerifyFull,
-}
-
 /// Which servers are accepted, in libpq's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -107,7 +97,7 @@ pub enum Target {
     PreferStandby,
 }
 
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 29] = [
     "host",
     "port",
     "user",
@@ -117,6 +107,12 @@ const KNOWN: [&str; 23] = [
     "application_name",
     "options",
     "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "sslnegotiation",
+    "channel_binding",
+    "require_auth",
     "target_session_attrs",
     "connect_timeout",
     "keepalives",
@@ -143,22 +139,20 @@ impl PostgresOptions {
     ///
     /// # Errors
     ///
-    /// `Configuration` for an unknown option or a value that cannot be read, `NotSupported` for a mode of encryption that
-    /// this build cannot honour.
+    /// `Configuration` for an unknown option or a value that cannot be read, `NotSupported` for a mode that demands
+    /// encryption in a build without the feature `tls`.
     pub fn parse(url: &Url) -> Result<Self> {
         Self::parse_in(url, &|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
-    fn parse_in(url: &Url, env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+    pub(crate) fn parse_in(url: &Url, env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         url.allow_options(&KNOWN)?;
         let given = |option: &str, variable: &str| url.option(option).map(str::to_owned).or_else(|| env(variable));
-        let ssl_mode = given("sslmode", "PGSSLMODE").map_or(Ok(SslMode::default()), |mode| read_ssl_mode(&mode))?;
-        if !matches!(ssl_mode, SslMode::Disable | SslMode::Allow | SslMode::Prefer) {
-            return Err(Error::not_supported(
-                "this build has no TLS, so no connection can be encrypted as sslmode demands",
-            )
-            .with_hint("use sslmode=prefer or sslmode=disable on a network that you trust, or a Unix socket"));
-        }
+        let tls = encryption::read_tls(url, env)?;
+        let ssl_negotiation = encryption::read_negotiation(given("sslnegotiation", "PGSSLNEGOTIATION"), &tls)?;
+        let channel_binding = encryption::read_binding(given("channel_binding", "PGCHANNELBINDING"))?;
+        let require_auth = given("require_auth", "PGREQUIREAUTH")
+            .map_or(Ok(AuthMethods::default()), |methods| AuthMethods::parse(&methods))?;
         if let Some(mode) = given("gssencmode", "PGGSSENCMODE").filter(|mode| mode == "require") {
             return Err(Error::not_supported(format!(
                 "gssencmode={mode} is not supported: there is no GSSAPI encryption"
@@ -187,7 +181,10 @@ impl PostgresOptions {
             application_name: given("application_name", "PGAPPNAME")
                 .or_else(|| url.option("fallback_application_name").map(str::to_owned)),
             options: given("options", "PGOPTIONS"),
-            ssl_mode,
+            tls,
+            ssl_negotiation,
+            channel_binding,
+            require_auth,
             target: given("target_session_attrs", "PGTARGETSESSIONATTRS")
                 .map_or(Ok(Target::default()), |target| read_target(&target))?,
             connect_timeout: connect_timeout(url, env)?,
@@ -277,20 +274,6 @@ fn connect_timeout(url: &Url, env: &dyn Fn(&str) -> Option<String>) -> Result<Op
     Ok(limit.filter(|limit| !limit.is_zero()))
 }
 
-fn read_ssl_mode(mode: &str) -> Result<SslMode> {
-    Ok(match mode {
-        "disable" => SslMode::Disable,
-        "allow" => SslMode::Allow,
-        "prefer" => SslMode::Prefer,
-        "require" => SslMode::Require,
-        "verify-ca" => SslMode::VerifyCa,
-        "verify-full" => SslMode::VerifyFull,
-        _ => {
-            return Err(invalid("sslmode", "disable, allow, prefer, require, verify-ca or verify-full"));
-        }
-    })
-}
-
 fn read_target(target: &str) -> Result<Target> {
     Ok(match target {
         "any" => Target::Any,
@@ -306,7 +289,7 @@ fn read_target(target: &str) -> Result<Target> {
     })
 }
 
-fn invalid(option: &str, takes: &str) -> Error {
+pub(crate) fn invalid(option: &str, takes: &str) -> Error {
     Error::new(ErrorKind::Configuration, format!("the option {option} takes {takes}"))
 }
 
@@ -317,7 +300,7 @@ impl fmt::Debug for PostgresOptions {
             .field("user", &self.user)
             .field("database", &self.database)
             .field("application_name", &self.application_name)
-            .field("ssl_mode", &self.ssl_mode)
+            .field("tls", &self.tls)
             .field("target", &self.target)
             .finish_non_exhaustive()
     }
@@ -378,18 +361,6 @@ mod tests {
         assert_eq!(options.connect_timeout, Some(Duration::from_secs(3)));
         let options = parse("postgres://bob:pw@other/x?application_name=me", &env)?;
         assert_eq!((options.user.as_deref(), options.application_name.as_deref()), (Some("bob"), Some("me")));
-        Ok(())
-    }
-
-    #[test]
-    fn encryption_that_cannot_be_had_is_refused() -> Result<()> {
-        assert_eq!(parse("postgres://h", &[])?.ssl_mode, SslMode::Prefer);
-        for mode in ["require", "verify-ca", "verify-full"] {
-            let error = parse(&format!("postgres://h?sslmode={mode}"), &[]).expect_err(mode);
-            assert_eq!(error.kind(), ErrorKind::NotSupported);
-            assert_eq!(parse("postgres://h", &[("PGSSLMODE", mode)]).expect_err(mode).kind(), ErrorKind::NotSupported);
-        }
-        assert_eq!(parse("postgres://h?sslmode=yes", &[]).expect_err("yes").kind(), ErrorKind::Configuration);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::login::Gate;
 use crate::wire::{Wire, keeps};
 
 /// A stream to the server that reads along.
@@ -19,12 +20,18 @@ pub(crate) struct Tap<S> {
     stream: S,
     inbox: Inbox,
     wire: Arc<Wire>,
+    gate: Gate,
 }
 
 impl<S> Tap<S> {
-    /// Listens on a stream whose next byte from the server begins a message.
-    pub(crate) fn new(stream: S, wire: Arc<Wire>) -> Self {
-        Self { stream, inbox: Inbox::default(), wire }
+    /// Listens on a stream whose next byte from the server begins a message. A login that the gate refuses is an
+    /// [`io::Error`] around the gate's, and tokio-postgres never hears of what the server asked for.
+    pub(crate) fn new(stream: S, wire: Arc<Wire>, gate: Gate) -> Self {
+        Self { stream, inbox: Inbox::default(), wire, gate }
+    }
+
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
     }
 }
 
@@ -33,7 +40,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         loop {
-            this.inbox.hand_on(buf, &this.wire);
+            this.inbox.hand_on(buf, &this.wire, &mut this.gate)?;
             if buf.filled().len() > before || buf.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
@@ -121,13 +128,13 @@ impl Inbox {
     }
 
     /// Hands messages on as far as they have come and there is room, and takes the rows out that are ours.
-    fn hand_on(&mut self, buf: &mut ReadBuf<'_>, wire: &Wire) {
+    fn hand_on(&mut self, buf: &mut ReadBuf<'_>, wire: &Wire, gate: &mut Gate) -> io::Result<()> {
         loop {
             let here = &self.data[self.start..self.end];
             if self.passing > 0 {
                 let length = self.passing.min(here.len()).min(buf.remaining());
                 if length == 0 {
-                    return;
+                    return Ok(());
                 }
                 buf.put_slice(&here[..length]);
                 self.passing -= length;
@@ -136,23 +143,30 @@ impl Inbox {
             }
             self.wanted = HEADER;
             let Some(([kind, length @ ..], body)) = here.split_first_chunk::<HEADER>() else {
-                return;
+                return Ok(());
             };
             let length = body_length(*length);
             if *kind == b'D' && wire.rows.takes() {
                 let rows = whole_rows(here);
                 if rows == 0 {
                     self.wanted = HEADER + length;
-                    return;
+                    return Ok(());
                 }
                 wire.rows.push(&here[..rows]);
                 self.start += rows;
                 continue;
             }
+            if *kind == b'R' {
+                let Some(beginning) = body.get(..length.min(Gate::WANTED)) else {
+                    self.wanted = HEADER + Gate::WANTED;
+                    return Ok(());
+                };
+                gate.check(beginning).map_err(io::Error::other)?;
+            }
             if keeps(*kind) {
                 let Some(body) = body.get(..length) else {
                     self.wanted = HEADER + length;
-                    return;
+                    return Ok(());
                 };
                 wire.take(*kind, body);
             }
@@ -183,6 +197,7 @@ mod tests {
     use oarlock_core::TxState;
 
     use super::*;
+    use crate::login::AuthMethods;
     use crate::wire::Tag;
 
     fn message(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -193,6 +208,7 @@ mod tests {
     /// Sends bytes through in pieces of a size, and gives what was handed on.
     fn send(stream: &[u8], size: usize, wire: &Wire) -> Vec<u8> {
         let mut inbox = Inbox::default();
+        let mut gate = Gate::new(AuthMethods::default(), true);
         let mut passed = Vec::new();
         let mut out = vec![0; 7];
         for piece in stream.chunks(size) {
@@ -205,7 +221,7 @@ mod tests {
                 inbox.end += length;
                 loop {
                     let mut buf = ReadBuf::new(&mut out);
-                    inbox.hand_on(&mut buf, wire);
+                    inbox.hand_on(&mut buf, wire, &mut gate).expect("no login is refused");
                     if buf.filled().is_empty() {
                         break;
                     }
@@ -256,10 +272,11 @@ mod tests {
             let wire = Wire::default();
             wire.rows.expect();
             let mut inbox = Inbox::default();
+            let mut gate = Gate::new(AuthMethods::default(), true);
             for byte in [b'2', 0, 0, 0, 4].into_iter().chain(header).chain(std::iter::repeat_n(7, 100_000)) {
                 inbox.room()[0] = byte;
                 inbox.end += 1;
-                inbox.hand_on(&mut ReadBuf::new(&mut [0; 7]), &wire);
+                inbox.hand_on(&mut ReadBuf::new(&mut [0; 7]), &wire, &mut gate).expect("no login is refused");
             }
             assert!(inbox.data.len() <= 4 * 100_000, "{} bytes for 100000", inbox.data.len());
         }
