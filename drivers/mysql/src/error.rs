@@ -40,6 +40,8 @@ pub(crate) fn kind(code: u16, state: &str) -> ErrorKind {
         1207 | 1290 | 1792 | 1836 => K::ReadOnly,
         1044 | 1142 | 1143 | 1227 | 1370 | 1419 => K::PermissionDenied,
         1045 | 1130 | 1251 | 1524 | 1698 | 1862 | 1820 | 3118 | 4151 => K::Authentication,
+        // The server's require_secure_transport.
+        3159 => K::Tls,
         1040 | 1203 | 1226 => K::TooManyConnections,
         1064 | 1065 | 1149 => K::Syntax,
         1051 | 1109 | 1146 | 1932 => K::TableNotFound,
@@ -110,8 +112,14 @@ fn server(error: ServerError, stage: Stage) -> Error {
 fn driver(error: DriverError) -> Error {
     match error {
         DriverError::LocalInfile(LocalInfileError::NoHandler) => local_infile(),
+        DriverError::CleartextPluginDisabled => Error::new(
+            ErrorKind::Authentication,
+            "the server wants the password in clear, and this connection is not encrypted",
+        )
+        .with_hint(
+            "use ssl-mode=required or stricter; on a network that you trust, enable-cleartext-plugin=on sends it all the same",
+        ),
         DriverError::UnknownAuthPlugin { .. }
-        | DriverError::CleartextPluginDisabled
         | DriverError::MysqlOldPasswordDisabled => Error::new(
             ErrorKind::Authentication,
             "the server asks for a way to log in that this driver refuses or lacks",

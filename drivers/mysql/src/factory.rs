@@ -1,19 +1,23 @@
 //! The driver's way in: URLs of `mysql` and `mariadb`.
 
+use std::fmt;
 use std::sync::Arc;
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, OptsBuilder};
 use oarlock_core::connection::{BoxFuture, Connection, DriverInfo};
 use oarlock_core::factory::{Connector, DriverFactory, Purpose};
 use oarlock_core::{Error, ErrorKind, Result, Url};
+use oarlock_tls::SslMode;
 
 use crate::connection::MysqlConnection;
 use crate::error::{Stage, convert};
 use crate::infile::Refusal;
 use crate::limit::PacketLimit;
-use crate::options::MysqlOptions;
+use crate::options::{ENCRYPTS, MysqlOptions};
 use crate::server::{FACTS, SETUP, Server, zone};
+#[cfg(all(feature = "tls", unix))]
+use crate::tunnel::Greeted;
 
 /// The driver for MySQL and MariaDB. Register [`FACTORY`] to find it by URL.
 #[derive(Debug, Clone, Copy)]
@@ -48,28 +52,23 @@ impl MysqlConnection {
     ///
     /// # Errors
     ///
-    /// `ConnectionRefused` when no host answers in time, `Authentication`, `TooManyConnections`, `ObjectNotFound` (no such
-    /// database).
+    /// `ConnectionRefused` when no host answers in time, `Tls` when none can be encrypted as the mode demands,
+    /// `Authentication`, `TooManyConnections`, `ObjectNotFound` (no such database).
     ///
     /// # Cancellation
     ///
     /// Dropping the future closes what was opened.
     pub async fn connect(options: &Arc<MysqlOptions>) -> Result<Self> {
-        let refusal = Refusal::default();
-        let base = || options.builder().local_infile_handler(Some(refusal.clone()));
-        let mut targets: Vec<(String, OptsBuilder)> = Vec::with_capacity(1);
-        match &options.socket {
-            Some(path) => targets.push((path.clone(), base().socket(Some(path.as_str())))),
-            None => {
-                targets.extend(options.hosts.iter().map(|(host, port)| {
-                    (format!("{host}:{port}"), base().ip_or_hostname(host.as_str()).tcp_port(*port))
-                }));
-            }
-        }
+        let places: Vec<Place<'_>> = match &options.socket {
+            Some(path) => vec![Place::Socket(path)],
+            None => options.hosts.iter().map(|(host, port)| Place::Host(host, *port)).collect(),
+        };
         let mut refused = None;
-        for (place, target) in targets {
-            match tokio::time::timeout(options.connect_timeout, open(target, options, &refusal)).await {
-                Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => refused = Some(error.context(place)),
+        for place in places {
+            match tokio::time::timeout(options.connect_timeout, place.connect(options)).await {
+                Ok(Err(error)) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Tls) => {
+                    refused = Some(error.context(place));
+                }
                 Ok(result) => return result,
                 Err(_) => {
                     refused = Some(
@@ -84,10 +83,93 @@ impl MysqlConnection {
     }
 }
 
-async fn open(target: OptsBuilder, options: &Arc<MysqlOptions>, refusal: &Refusal) -> Result<MysqlConnection> {
-    let connecting = |error| convert(error, Stage::Connecting);
-    let mut conn = Conn::new(target).await.map_err(connecting)?;
-    let (version, sql_mode, time_zone, max_packet) = facts(&mut conn).await.map_err(connecting)?;
+/// Where a server listens.
+#[derive(Debug, Clone, Copy)]
+enum Place<'o> {
+    Socket(&'o str),
+    Host(&'o str, u16),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => f.write_str(path),
+            Self::Host(host, port) => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+impl Place<'_> {
+    /// Logs in with or without encryption, in the order that the mode stands for.
+    ///
+    /// As in libpq, `preferred` and `allow` make a second attempt of the other sort where the first failed. Where it fails
+    /// too, the error is that of the attempt with more to tell.
+    async fn connect(self, options: &Arc<MysqlOptions>) -> Result<MysqlConnection> {
+        let Self::Host(host, port) = self else { return self.open(options).await };
+        match options.tls.mode {
+            _ if !ENCRYPTS => self.open(options).await,
+            SslMode::Disable => self.open(options).await,
+            SslMode::Allow => match self.open(options).await {
+                Err(refusal) if is_login_refused(&refusal) => open_encrypted(host, port, options).await?.ok_or(refusal),
+                result => result,
+            },
+            SslMode::Prefer => match open_encrypted(host, port, options).await {
+                Ok(Some(connection)) => Ok(connection),
+                Ok(None) => self.open(options).await,
+                Err(error) if error.kind() == ErrorKind::Tls => {
+                    tracing::warn!(error = %error, "ssl-mode=preferred goes on without encryption");
+                    self.open(options).await.map_err(|_| error)
+                }
+                Err(error) => Err(error),
+            },
+            _ => open_encrypted(host, port, options).await?.ok_or_else(|| options.tls.not_offered()),
+        }
+    }
+
+    /// Logs in on a line that is not encrypted.
+    async fn open(self, options: &Arc<MysqlOptions>) -> Result<MysqlConnection> {
+        let refusal = Refusal::default();
+        let target = options.builder().local_infile_handler(Some(refusal.clone()));
+        let target = match self {
+            Self::Socket(path) => target.socket(Some(path)).enable_cleartext_plugin(true),
+            Self::Host(host, port) => {
+                let target = target.ip_or_hostname(host).tcp_port(port);
+                target.enable_cleartext_plugin(options.cleartext_plugin)
+            }
+        };
+        let conn = Conn::new(target).await.map_err(|error| convert(error, Stage::Connecting))?;
+        begin(conn, options, refusal).await
+    }
+}
+
+/// Logs in on an encrypted line; `None` where the server offers none.
+#[cfg(all(feature = "tls", unix))]
+async fn open_encrypted(host: &str, port: u16, options: &Arc<MysqlOptions>) -> Result<Option<MysqlConnection>> {
+    let greeted = Greeted::by(host, port, options.tcp_keepalive).await?;
+    if !greeted.offers_encryption() {
+        return Ok(None);
+    }
+    let refusal = Refusal::default();
+    let target = options.builder().local_infile_handler(Some(refusal.clone())).enable_cleartext_plugin(true);
+    let conn = greeted.login(host, &options.tls, target).await?;
+    begin(conn, options, refusal).await.map(Some)
+}
+
+#[cfg(not(all(feature = "tls", unix)))]
+#[expect(clippy::unused_async, reason = "the build with TLS waits for the server here")]
+async fn open_encrypted(_: &str, _: u16, options: &Arc<MysqlOptions>) -> Result<Option<MysqlConnection>> {
+    Err(Error::not_supported(format!("{} cannot be had in this build", options.tls)))
+}
+
+/// Tells whether the server itself refused the login, as it does where a user has to come by an encrypted line.
+fn is_login_refused(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Authentication | ErrorKind::Tls) && error.code().is_some()
+}
+
+/// Sets the session up.
+async fn begin(mut conn: Conn, options: &Arc<MysqlOptions>, refusal: Refusal) -> Result<MysqlConnection> {
+    let facts = facts(&mut conn).await.map_err(|error| convert(error, Stage::Connecting))?;
+    let (version, sql_mode, time_zone, max_packet) = facts;
     let server = Server::parse(&version);
     let info = DriverInfo {
         name: "mysql",
@@ -101,7 +183,7 @@ async fn open(target: OptsBuilder, options: &Arc<MysqlOptions>, refusal: &Refusa
         info,
         server,
         Arc::clone(options),
-        refusal.clone(),
+        refusal,
         zone(&time_zone),
         PacketLimit(max_packet),
     ))

@@ -11,9 +11,25 @@
 //! | `zero_dates` | what `0000-00-00` is read as: `error` or `null` | `error` |
 //! | `tinyint1` | what `TINYINT(1)` is read as: `int`, or `bool` where it is 0 or 1 | `int` |
 //! | `reset` | whether a reset asks the server only when the session is `dirty`, or `always` | `dirty` |
-//! | `ssl-mode` | `disabled` or `preferred`; the modes that require encryption are refused | `preferred`, unencrypted |
+//! | `ssl-mode` | `disabled`, `allow`, `preferred`, `required`, `verify_ca`, `verify_identity`: see [below](#encryption) | `preferred`; with `ssl-ca` `verify_ca` |
+//! | `ssl-ca` | the PEM file of the authorities that may sign the server's certificate, or `system` for the system's | none |
+//! | `ssl-cert`, `ssl-key` | the PEM files of the client's certificate and its key | none |
+//! | `enable-cleartext-plugin` | whether the password is sent in clear where others may read it: `on` or `off` | `off` |
 //! | `compression` | whether the protocol is compressed: `on` or `off` | `off` |
 //! | `tcp_keepalive` | after how long an idle connection is probed | the system's |
+//!
+//! # Encryption
+//!
+//! With the feature `tls` there are libpq's six modes, by MySQL's names or its own (`sslmode=verify-full`; `sslrootcert`,
+//! `sslcert`, `sslkey`). Only `verify_identity` protects from somebody who stands between: `required` encrypts to whoever
+//! answers, and `preferred` and `allow` fall back to no encryption. A file of `ssl-ca` is used in every mode, and
+//! `ssl-ca=system` stands for `verify_identity`. A Unix socket is never encrypted. [`oarlock_tls`] tells what is checked.
+//! Without the feature `required` and stricter modes are refused, and the others do without; so they are on systems that
+//! have no Unix sockets.
+//!
+//! A password in clear, for which the server may ask (`mysql_clear_password`), is refused on a line that is neither
+//! encrypted nor a Unix socket, unless `enable-cleartext-plugin=on`. `caching_sha2_password` asks the server for its RSA
+//! key on such a line, and cannot know whose key it gets.
 //!
 //! # The session
 //!
@@ -69,8 +85,11 @@ mod server;
 mod statement;
 mod text;
 mod tpc;
+#[cfg(all(feature = "tls", unix))]
+mod tunnel;
 mod wire;
 
 pub use connection::MysqlConnection;
 pub use factory::{FACTORY, MysqlFactory};
+pub use oarlock_tls::{Identity, Roots, SslMode, TlsOptions};
 pub use options::{MysqlOptions, ResetPolicy, TinyInt1, ZeroDates};

@@ -6,8 +6,9 @@ use std::time::Duration;
 use mysql_async::{Compression, OptsBuilder};
 use oarlock_core::cache::StatementCache;
 use oarlock_core::{Error, ErrorKind, Result, Url};
+use oarlock_tls::{Identity, Roots, SslMode, TlsOptions, Words};
 
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 17] = [
     "socket",
     "connect_timeout",
     "statement_cache",
@@ -15,9 +16,28 @@ const KNOWN: [&str; 9] = [
     "tinyint1",
     "reset",
     "ssl-mode",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "enable-cleartext-plugin",
     "compression",
     "tcp_keepalive",
 ];
+
+const TLS_WORDS: Words = Words {
+    mode: "ssl-mode",
+    modes: ["disabled", "allow", "preferred", "required", "verify_ca", "verify_identity"],
+    roots: "ssl-ca",
+    certificate: "ssl-cert",
+    key: "ssl-key",
+};
+
+/// Whether this build can encrypt connections to MySQL: [`tunnel`](crate::tunnel) needs Unix sockets.
+pub(crate) const ENCRYPTS: bool = oarlock_tls::AVAILABLE && cfg!(unix);
 
 /// What a date of zero (`0000-00-00`, and one with a zero month or day) is read as. It is no date, and no NULL either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +99,10 @@ pub struct MysqlOptions {
     pub tinyint1: TinyInt1,
     /// When a reset asks the server.
     pub reset: ResetPolicy,
+    /// Whether the connection is encrypted, and how far the server is checked. A Unix socket never is.
+    pub tls: TlsOptions,
+    /// Whether the password is sent in clear where the server asks for it and others may read it.
+    pub cleartext_plugin: bool,
     /// Whether the protocol is compressed.
     pub compression: bool,
     /// After how long an idle connection is probed by the system.
@@ -90,19 +114,10 @@ impl MysqlOptions {
     ///
     /// # Errors
     ///
-    /// `Configuration` for an unknown option or value, `NotSupported` for encryption that this build lacks.
+    /// `Configuration` for an unknown option or value, `NotSupported` for a mode that demands encryption in a build without
+    /// the feature `tls`, or on a system without Unix sockets.
     pub fn from_url(url: &Url) -> Result<Self> {
         url.allow_options(&KNOWN)?;
-        match url.option("ssl-mode") {
-            None | Some("disabled" | "preferred") => {}
-            Some("required" | "verify_ca" | "verify_identity") => {
-                return Err(Error::not_supported("this build cannot encrypt connections to MySQL")
-                    .with_hint("use ssl-mode=disabled, or a tunnel"));
-            }
-            Some(other) => {
-                return Err(unknown("ssl-mode", "disabled, preferred, required, verify_ca or verify_identity", other));
-            }
-        }
         let mut socket = url.option("socket").map(str::to_owned);
         let mut hosts = Vec::with_capacity(url.hosts().len());
         for host in url.hosts() {
@@ -137,6 +152,8 @@ impl MysqlOptions {
                 "dirty or always",
                 &[("dirty", ResetPolicy::Dirty), ("always", ResetPolicy::Always)],
             )?,
+            tls: read_tls(url)?,
+            cleartext_plugin: url.switch_option("enable-cleartext-plugin")?.unwrap_or(false),
             compression: url.switch_option("compression")?.unwrap_or(false),
             tcp_keepalive: url.duration_option("tcp_keepalive")?,
         })
@@ -174,10 +191,59 @@ impl fmt::Debug for MysqlOptions {
             .field("zero_dates", &self.zero_dates)
             .field("tinyint1", &self.tinyint1)
             .field("reset", &self.reset)
+            .field("tls", &self.tls)
+            .field("cleartext_plugin", &self.cleartext_plugin)
             .field("compression", &self.compression)
             .field("tcp_keepalive", &self.tcp_keepalive)
             .finish()
     }
+}
+
+/// Reads what there is on encryption, in MySQL's words or libpq's.
+fn read_tls(url: &Url) -> Result<TlsOptions> {
+    let either = |name: &str, other: &str| match (url.option(name), url.option(other)) {
+        (Some(_), Some(_)) => {
+            Err(Error::new(ErrorKind::Configuration, format!("the options {name} and {other} are the same: give one")))
+        }
+        (first, second) => Ok(first.or(second)),
+    };
+    let mut tls = TlsOptions::new(&TLS_WORDS);
+    tls.roots = match either("ssl-ca", "sslrootcert")? {
+        None => Roots::Unknown,
+        Some("system") => Roots::System,
+        Some(path) => Roots::File(path.into()),
+    };
+    tls.mode = match either("ssl-mode", "sslmode")? {
+        // As MySQL's own client: who names authorities wants the server to be checked.
+        None => match tls.roots {
+            Roots::Unknown => SslMode::default(),
+            Roots::System => SslMode::VerifyFull,
+            _ => SslMode::VerifyCa,
+        },
+        Some(word) => match word.to_ascii_lowercase().replace('_', "-").as_str() {
+            "disabled" | "disable" => SslMode::Disable,
+            "allow" => SslMode::Allow,
+            "preferred" | "prefer" => SslMode::Prefer,
+            "required" | "require" => SslMode::Require,
+            "verify-ca" => SslMode::VerifyCa,
+            "verify-identity" | "verify-full" => SslMode::VerifyFull,
+            _ => {
+                let takes = "disabled, allow, preferred, required, verify_ca or verify_identity";
+                return Err(unknown("ssl-mode", takes, word));
+            }
+        },
+    };
+    tls.identity = match (either("ssl-cert", "sslcert")?, either("ssl-key", "sslkey")?) {
+        (Some(certificate), Some(key)) => Some(Identity { certificate: certificate.into(), key: key.into() }),
+        (None, None) => None,
+        _ => return Err(Error::new(ErrorKind::Configuration, "ssl-cert and ssl-key are of use together only")),
+    };
+    tls.check()?;
+    if tls.mode >= SslMode::Require && !ENCRYPTS {
+        return Err(Error::not_supported(format!("{tls} cannot be had: this system has no Unix sockets"))
+            .with_hint("use a tunnel"));
+    }
+    Ok(tls)
 }
 
 fn choice<T: Copy + Default>(url: &Url, name: &str, takes: &str, choices: &[(&str, T)]) -> Result<T> {
@@ -230,8 +296,49 @@ mod tests {
         assert_eq!(kind, ErrorKind::Configuration);
         assert!(message.starts_with("mysql has no option zerodates (it knows socket, connect_timeout"), "{message}");
         assert_eq!(refusal("mysql://h/db?zero_dates=no").1, "the option zero_dates takes error or null, not \"no\"");
-        assert_eq!(refusal("mysql://h/db?ssl-mode=required").0, ErrorKind::NotSupported);
-        assert_eq!(refusal("mysql://h/db?ssl-mode=on").0, ErrorKind::Configuration);
+        let takes = "the option ssl-mode takes disabled, allow, preferred, required, verify_ca or verify_identity";
+        assert_eq!(refusal("mysql://h/db?ssl-mode=on"), (ErrorKind::Configuration, format!("{takes}, not \"on\"")));
+        let twice = refusal("mysql://h/db?ssl-mode=required&sslmode=disable");
+        assert_eq!(twice.1, "the options ssl-mode and sslmode are the same: give one");
+        assert_eq!(refusal("mysql://h/db?ssl-key=k").1, "ssl-cert and ssl-key are of use together only");
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn encryption_that_cannot_be_had_is_refused() -> Result<()> {
+        assert_eq!(options("mysql://h/db")?.tls.mode, SslMode::Prefer);
+        for mode in ["required", "verify_ca", "VERIFY_IDENTITY"] {
+            let error = options(&format!("mysql://h/db?ssl-mode={mode}")).expect_err(mode);
+            assert_eq!(error.kind(), ErrorKind::NotSupported);
+            assert_eq!(error.hint(), Some("add the feature tls of oarlock in Cargo.toml"));
+        }
+        Ok(())
+    }
+
+    #[cfg(all(feature = "tls", unix))]
+    #[test]
+    fn encryption_is_read_in_both_vocabularies() -> Result<()> {
+        for (text, mode) in [
+            ("", SslMode::Prefer),
+            ("ssl-mode=DISABLED", SslMode::Disable),
+            ("sslmode=allow", SslMode::Allow),
+            ("ssl-mode=REQUIRED", SslMode::Require),
+            ("sslmode=require", SslMode::Require),
+            ("ssl-ca=/ca.pem", SslMode::VerifyCa),
+            ("sslrootcert=/ca.pem&sslmode=prefer", SslMode::Prefer),
+            ("ssl-ca=/ca.pem&ssl-mode=VERIFY_IDENTITY", SslMode::VerifyFull),
+            ("ssl-ca=/ca.pem&sslmode=verify-full", SslMode::VerifyFull),
+            ("ssl-ca=system", SslMode::VerifyFull),
+        ] {
+            assert_eq!(options(&format!("mysql://h/db?{text}"))?.tls.mode, mode, "{text}");
+        }
+        let tls = options("mysql://h/db?ssl-ca=/ca&ssl-cert=/c&ssl-key=/k")?.tls;
+        assert_eq!(tls.roots, Roots::File("/ca".into()));
+        assert_eq!(tls.identity, Some(Identity { certificate: "/c".into(), key: "/k".into() }));
+        let error = options("mysql://h/db?ssl-mode=VERIFY_CA").expect_err("no roots");
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains("ssl-ca=system with ssl-mode=verify_identity"), "{error}");
+        Ok(())
     }
 
     #[test]
