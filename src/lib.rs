@@ -43,6 +43,7 @@
 //! | `sqlite` (default) | SQLite, compiled in |
 //! | `postgres` | PostgreSQL |
 //! | `mysql` | MySQL and MariaDB |
+//! | `tls` (default) | encrypted connections to PostgreSQL, MySQL and MariaDB, where these are built in |
 //! | `blocking` | the same names for programs without `async` |
 //! | `testing` | a database for each test, query counts, a scripted driver: see [`testing`](mod@testing) |
 //! | `with-chrono-0_4`, `with-uuid-1` (both default), `with-rust_decimal-1`, `with-jiff-0_2`, `with-time-0_3` | other crates' types as parameters and columns |
