@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 pub use serde::Serialize;
 pub use serde::de::DeserializeOwned;
@@ -9,11 +10,11 @@ pub use serde::de::DeserializeOwned;
 pub use crate::params::{Bindings, Params};
 pub use crate::result::Column;
 pub use crate::row::{FromRow, RowRef};
-pub use crate::value::{Bound, FromValue, ToValue, ValueRef};
+pub use crate::value::{Bound, FromValue, TextEnum, ToValue, ValueRef};
 pub use crate::{Error, Result};
 
 use crate::ErrorKind;
-use crate::row::at_column;
+use crate::row::{are_null, at_column};
 use crate::value::{Json, mismatch};
 
 /// The index of a column that the result lacks and whose field has a default.
@@ -52,37 +53,56 @@ pub fn check_count(columns: &[Column], wanted: usize, name: &str) -> Result<()> 
 ///
 /// Its type is erased, for a public struct's plan may not name the type of a private field, and so that a field that is no
 /// `FromRow` is one compile error, not one for each mention.
-pub struct Nested(Box<dyn Any + Send + Sync>);
+pub struct Nested {
+    read: Box<dyn Any + Send + Sync>,
+    is_null: Box<dyn Fn(RowRef<'_>) -> Result<bool> + Send + Sync>,
+}
 
 type Reader<T> = Box<dyn Fn(RowRef<'_>) -> Result<T> + Send + Sync>;
 
 impl Nested {
     /// Plans a nested struct over the columns whose names have the prefix, without it.
     pub fn plan<T: FromRow + 'static>(columns: &[Column], prefix: &str, field: &str) -> Result<Self> {
-        let plan = if prefix.is_empty() {
-            T::plan(columns).map_err(|error| error.context(field))?
-        } else {
-            // Indexes stay those of the row.
-            let stripped: Vec<Column> = columns
-                .iter()
-                .map(|column| Column {
-                    name: column.name.strip_prefix(prefix).unwrap_or_default().into(),
-                    ..column.clone()
-                })
-                .collect();
-            T::plan(&stripped).map_err(|error| error.context(format_args!("{field} (prefix {prefix})")))?
-        };
-        let reader: Reader<T> = Box::new(move |row| T::from_row(&plan, row));
-        Ok(Self(Box::new(reader)))
+        let plan = Arc::new(plan_nested::<T>(columns, prefix, field)?);
+        let shared = Arc::clone(&plan);
+        let read: Reader<T> = Box::new(move |row| T::from_row(&shared, row));
+        Ok(Self { read: Box::new(read), is_null: Box::new(move |row| T::is_null(&plan, row)) })
+    }
+
+    /// Plans a nested struct that is `None` where all of its columns are NULL.
+    pub fn plan_option<T: FromRow + 'static>(columns: &[Column], prefix: &str, field: &str) -> Result<Self> {
+        let plan = Arc::new(plan_nested::<T>(columns, prefix, field)?);
+        let shared = Arc::clone(&plan);
+        let read: Reader<Option<T>> =
+            Box::new(move |row| if T::is_null(&shared, row)? { Ok(None) } else { T::from_row(&shared, row).map(Some) });
+        Ok(Self { read: Box::new(read), is_null: Box::new(move |row| T::is_null(&plan, row)) })
     }
 
     /// Reads the struct that was planned.
     pub fn read<T: 'static>(&self, row: RowRef<'_>) -> Result<T> {
-        match self.0.downcast_ref::<Reader<T>>() {
+        match self.read.downcast_ref::<Reader<T>>() {
             Some(reader) => reader(row),
             None => Err(Error::new(ErrorKind::Internal, "a nested struct was planned as another type")),
         }
     }
+}
+
+fn plan_nested<T: FromRow>(columns: &[Column], prefix: &str, field: &str) -> Result<T::Plan> {
+    if prefix.is_empty() {
+        return T::plan(columns).map_err(|error| error.context(field));
+    }
+    // Indexes stay those of the row.
+    let stripped: Vec<Column> = columns
+        .iter()
+        .map(|column| Column { name: column.name.strip_prefix(prefix).unwrap_or_default().into(), ..column.clone() })
+        .collect();
+    T::plan(&stripped).map_err(|error| error.context(format_args!("{field} (prefix {prefix})")))
+}
+
+/// Tells whether a struct's columns, and those of the structs in it, are all NULL.
+pub fn is_null(columns: &[usize], nested: &[Nested], row: RowRef<'_>) -> Result<bool> {
+    Ok(are_null(row, columns.iter().copied().filter(|column| *column != ABSENT))?
+        && nested.iter().try_fold(true, |null, nested| Ok::<_, Error>(null && (nested.is_null)(row)?))?)
 }
 
 #[inline]
@@ -141,8 +161,8 @@ pub fn enum_text<'v>(value: ValueRef<'v>, name: &str) -> Result<&'v str> {
 }
 
 #[cold]
-pub fn unknown_variant(name: &str, texts: &[&str]) -> Error {
-    Error::new(ErrorKind::Conversion, format!("expected {name} ({}), found other text", texts.join(", ")))
+pub fn unknown_variant<E: TextEnum>(name: &str) -> Error {
+    Error::new(ErrorKind::Conversion, format!("expected {name} ({}), found other text", E::VALUES.join(", ")))
 }
 
 pub fn bind<'a, T: ToValue + ?Sized>(bindings: &mut Bindings<'a>, name: Option<&'a str>, value: &'a T) -> Result<()> {

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
 use crate::result::Column;
-use crate::row::{FromRow, Row, RowRef};
+use crate::row::{FromRow, Row, RowRef, are_null};
 use crate::{Error, ErrorKind, Result};
 
 /// A row read by serde: `fetch_all::<De<User>>()`.
@@ -88,6 +88,10 @@ impl<T: DeserializeOwned> FromRow for De<T> {
     /// `Conversion`, or `ColumnNotFound` when a field has no column; what serde's own types say is in the message.
     fn from_row(names: &Names, row: RowRef<'_>) -> Result<Self> {
         T::deserialize(row::RowDeserializer { row, names: &names.0 }).map(Self).map_err(error::Failure::into_error)
+    }
+
+    fn is_null(names: &Names, row: RowRef<'_>) -> Result<bool> {
+        are_null(row, names.0.iter().copied())
     }
 }
 

@@ -207,6 +207,22 @@ pub trait FromRow: Sized {
     ///
     /// `Conversion` that names the column, what was expected and what was found.
     fn from_row(plan: &Self::Plan, row: RowRef<'_>) -> Result<Self>;
+
+    /// Tells whether all columns that it reads are NULL, as an outer join gives them for a row without a partner: a nested
+    /// `Option` is `None` then. A type that does not say so never is.
+    ///
+    /// # Errors
+    ///
+    /// `Conversion` when the server's bytes do not form a value.
+    fn is_null(plan: &Self::Plan, row: RowRef<'_>) -> Result<bool> {
+        let _ = (plan, row);
+        Ok(false)
+    }
+}
+
+/// Tells whether columns are all NULL.
+pub(crate) fn are_null(row: RowRef<'_>, mut columns: impl Iterator<Item = usize>) -> Result<bool> {
+    columns.try_fold(true, |null, column| Ok(null && matches!(row.value(column)?, ValueRef::Null)))
 }
 
 impl FromRow for Row {
@@ -218,6 +234,10 @@ impl FromRow for Row {
 
     fn from_row((): &(), row: RowRef<'_>) -> Result<Self> {
         Ok(row.to_row())
+    }
+
+    fn is_null((): &(), row: RowRef<'_>) -> Result<bool> {
+        are_null(row, 0..row.columns().len())
     }
 }
 
@@ -256,6 +276,10 @@ macro_rules! tuples {
             #[inline]
             fn from_row((): &(), row: RowRef<'_>) -> Result<Self> {
                 Ok(($(row.get::<$name>($index)?,)+))
+            }
+
+            fn is_null((): &(), row: RowRef<'_>) -> Result<bool> {
+                are_null(row, 0..$count)
             }
         }
     )+};

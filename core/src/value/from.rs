@@ -23,6 +23,12 @@ pub trait FromValue: Sized {
     fn from_value(value: ValueRef<'_>) -> Result<Self>;
 }
 
+/// An enum that is text in the database, as `derive(FromValue)` makes it of an enum without fields.
+pub trait TextEnum {
+    /// The texts, in the order of the variants: what a CHECK or a database's own enum type has to allow.
+    const VALUES: &'static [&'static str];
+}
+
 /// Makes the error of a value whose kind does not fit the type that was asked for.
 #[must_use]
 #[cold]

@@ -48,7 +48,7 @@ use std::fmt;
 
 pub use array::{ArrayRef, DecodeArray, NativeArray};
 pub use decimal::Decimal;
-pub use from::{FromValue, mismatch};
+pub use from::{FromValue, TextEnum, mismatch};
 pub use json::Json;
 pub use native::NativeType;
 pub(crate) use numbers::integer;

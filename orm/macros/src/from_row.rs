@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Fields, Index, Path, Type};
+use syn::{Data, DeriveInput, Fields, GenericArgument, Index, Path, PathArguments, Type};
 
 use crate::attributes::{Container, FieldOptions};
 use crate::generics::with_bounds;
@@ -140,6 +140,10 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
             fn from_row((columns, nested): &Self::Plan, row: #private::RowRef<'_>) -> #private::Result<Self> {
                 ::core::result::Result::Ok(Self { #(#reads),* })
             }
+
+            fn is_null((columns, nested): &Self::Plan, row: #private::RowRef<'_>) -> #private::Result<bool> {
+                #private::is_null(columns, nested, row)
+            }
         }
     })
 }
@@ -149,7 +153,7 @@ fn bound<'a>(field: &RowField<'a>, private: &Path) -> Option<(&'a Type, TokenStr
     let bound = if options.skip.is_some() {
         quote!(::core::default::Default)
     } else if options.flatten.is_some() {
-        quote!(#private::FromRow + 'static)
+        return Some((optional(field.ty).unwrap_or(field.ty), quote!(#private::FromRow + 'static)));
     } else if options.json.is_some() {
         quote!(#private::DeserializeOwned)
     } else if options.default.is_some() {
@@ -160,6 +164,19 @@ fn bound<'a>(field: &RowField<'a>, private: &Path) -> Option<(&'a Type, TokenStr
         quote!(#private::FromValue)
     };
     Some((field.ty, bound))
+}
+
+/// Gives the type in an `Option`, as it is written.
+fn optional(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
+    match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
+            Some(GenericArgument::Type(inner)) => Some(inner),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// What a field adds to the plan.
@@ -186,8 +203,13 @@ fn read(field: &RowField<'_>, column: usize, nested: usize, private: &Path) -> R
     }
     if options.flatten.is_some() {
         let prefix = options.prefix.as_ref().map(syn::LitStr::value).unwrap_or_default();
+        let plan = if let Some(inner) = optional(ty) {
+            quote_spanned!(span=> #private::Nested::plan_option::<#inner>(columns, #prefix, #label)?)
+        } else {
+            quote_spanned!(span=> #private::Nested::plan::<#ty>(columns, #prefix, #label)?)
+        };
         return Read {
-            place: Place::Nested(quote_spanned!(span=> #private::Nested::plan::<#ty>(columns, #prefix, #label)?)),
+            place: Place::Nested(plan),
             expression: quote_spanned!(span=> nested[#nested].read::<#ty>(row)?),
         };
     }

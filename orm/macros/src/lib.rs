@@ -33,7 +33,7 @@ use syn::{DeriveInput, ItemFn, parse_macro_input};
 ///   `Option`.
 /// - `#[row(skip)]`: no column; `Default::default()`.
 /// - `#[row(flatten)]`: another struct that derives `FromRow`, from the same row; `#[row(flatten, prefix = "author_")]` from
-///   the columns whose names start so.
+///   the columns whose names start so. An `Option` of one is `None` where all of its columns are NULL, as an outer join gives them.
 /// - `#[row(json)]`: any type that serde deserializes, from a JSON document.
 /// - `#[row(try_from = "i32")]`: by `TryFrom` from what the column holds.
 ///
@@ -97,7 +97,8 @@ pub fn derive_params(input: TokenStream) -> TokenStream {
 /// Reads a newtype as what it wraps, or an enum without fields from text.
 ///
 /// A variant's text is its name in snake case, unless `#[value(rename_all = "…")]` on the enum or `#[value(rename = "…")]`
-/// on the variant says otherwise. `#[value(try_from = "i32")]` on any type reads it by `TryFrom` instead.
+/// on the variant says otherwise. `#[value(try_from = "i32")]` on any type reads it by `TryFrom` instead. An enum is a `TextEnum`
+/// then, too, which lists its texts.
 ///
 /// # Examples
 ///

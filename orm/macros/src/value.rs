@@ -68,6 +68,7 @@ pub(crate) fn expand_from(input: &DeriveInput) -> syn::Result<TokenStream> {
     let name = &input.ident;
     let label = name.unraw().to_string();
     let mut generics = input.generics.clone();
+    let mut listed = None;
     let body = if let Some(source) = &container.try_from {
         let span = Span::call_site().located_at(source.span());
         quote_spanned!(span=> #private::value_try_from::<#source, Self>(value, #label))
@@ -83,10 +84,11 @@ pub(crate) fn expand_from(input: &DeriveInput) -> syn::Result<TokenStream> {
             Shape::Enum(variants) => {
                 let idents = variants.iter().map(|(ident, _)| ident);
                 let texts: Vec<&String> = variants.iter().map(|(_, text)| text).collect();
+                listed = Some(quote!(&[#(#texts),*]));
                 quote! {
                     match #private::enum_text(value, #label)? {
                         #(#texts => ::core::result::Result::Ok(Self::#idents),)*
-                        _ => ::core::result::Result::Err(#private::unknown_variant(#label, &[#(#texts),*])),
+                        _ => ::core::result::Result::Err(#private::unknown_variant::<Self>(#label)),
                     }
                 }
             }
@@ -94,6 +96,14 @@ pub(crate) fn expand_from(input: &DeriveInput) -> syn::Result<TokenStream> {
     };
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let (_, arguments, _) = input.generics.split_for_impl();
+    let text_enum = listed.map(|texts| {
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics #private::TextEnum for #name #arguments #where_clause {
+                const VALUES: &'static [&'static str] = #texts;
+            }
+        }
+    });
     Ok(quote! {
         #[automatically_derived]
         impl #impl_generics #private::FromValue for #name #arguments #where_clause {
@@ -102,6 +112,8 @@ pub(crate) fn expand_from(input: &DeriveInput) -> syn::Result<TokenStream> {
                 #body
             }
         }
+
+        #text_enum
     })
 }
 

@@ -164,6 +164,57 @@ fn nested_structs_share_the_row() -> Result<()> {
     Ok(())
 }
 
+#[derive(Debug, PartialEq, FromRow)]
+#[row(crate = "oarlock_core")]
+struct Book {
+    id: i64,
+    #[row(flatten, prefix = "writer_")]
+    writer: Option<Writer>,
+}
+
+#[derive(Debug, PartialEq, FromRow)]
+#[row(crate = "oarlock_core")]
+struct Writer {
+    name: Option<String>,
+    #[row(default)]
+    born: i32,
+    #[row(flatten, prefix = "home_")]
+    home: std::option::Option<Home>,
+}
+
+#[derive(Debug, PartialEq, FromRow)]
+#[row(crate = "oarlock_core")]
+struct Home {
+    town: String,
+}
+
+#[test]
+fn a_nested_option_is_none_where_all_of_its_columns_are_null() -> Result<()> {
+    let book = |name: Value, town: Value| {
+        row([("id", Value::I64(1)), ("writer_name", name), ("writer_home_town", town)]).read::<Book>()
+    };
+    assert_eq!(book(Value::Null, Value::Null)?, Book { id: 1, writer: None });
+    let writer = Writer { name: Some("Ada".to_owned()), born: 0, home: None };
+    assert_eq!(book(text("Ada"), Value::Null)?.writer, Some(writer));
+    let writer = Writer { name: None, born: 0, home: Some(Home { town: "London".to_owned() }) };
+    assert_eq!(book(Value::Null, text("London"))?.writer, Some(writer));
+    Ok(())
+}
+
+#[test]
+fn a_nested_option_is_read_in_full_or_not_at_all() {
+    let cells = [("id", Value::I64(1)), ("writer_name", Value::Null), ("writer_home_town", Value::Null)];
+    let [id, name, town] = cells;
+    let born = ("writer_born", Value::I64(1815));
+    let read = row([id.clone(), name.clone(), town.clone(), born]).read::<Book>();
+    assert!(read.is_ok_and(|book| book.writer.is_some_and(|writer| writer.born == 1815)));
+    let unknown = ("writer_born", text("long ago"));
+    let error = row([id.clone(), name.clone(), town.clone(), unknown]).read::<Book>().expect_err("text");
+    assert_eq!(error.to_string(), "Writer.born: column 3 (writer_born): expected i32, found text");
+    let error = row([id, name]).read::<Book>().expect_err("no town");
+    assert_eq!(error.kind(), ErrorKind::ColumnNotFound, "a column that is not there is not NULL");
+}
+
 #[test]
 fn a_missing_nested_column_tells_the_way_to_it() {
     let row = row([("id", Value::I64(1)), ("title", text("t")), ("body", text("b")), ("author_id", Value::I64(2))]);

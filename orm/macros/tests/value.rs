@@ -1,6 +1,6 @@
 //! Newtypes and enums as values.
 
-use oarlock_core::value::{FromValue, NativeType, ToValue, ValueRef};
+use oarlock_core::value::{FromValue, NativeType, TextEnum, ToValue, ValueRef};
 use oarlock_core::{ErrorKind, Result};
 use oarlock_macros::{FromValue, ToValue};
 
@@ -40,6 +40,7 @@ fn an_enum_is_text() -> Result<()> {
         let native = NativeType::new(16_400, "status");
         assert_eq!(Status::from_value(ValueRef::Typed(&native, text.as_bytes()))?, status);
     }
+    assert_eq!(Status::VALUES, ["draft", "in_review", "live"]);
     let error = Status::from_value(ValueRef::Text("Draft")).expect_err("another case");
     assert_eq!(error.kind(), ErrorKind::Conversion);
     assert_eq!(error.message(), "expected Status (draft, in_review, live), found other text");
