@@ -285,6 +285,20 @@ pub trait DbExt: Db {
     /// .await
     /// # }
     /// ```
+    ///
+    /// A function that the work calls takes a `&dyn Db`: with a `&impl DbExt` the compiler does not see that the work's future is
+    /// `Send` ([rust#100013](https://github.com/rust-lang/rust/issues/100013)), and refuses it.
+    ///
+    /// ```
+    /// # use oarlock_core::{Db, DbExt, Result};
+    /// async fn withdraw(db: &dyn Db, from: i64) -> Result<()> {
+    ///     db.execute("UPDATE account SET balance = balance - 1 WHERE id = ?", (from,)).await.map(drop)
+    /// }
+    ///
+    /// # async fn f(db: &dyn Db, from: i64) -> Result<()> {
+    /// db.transaction(|tx| async move { withdraw(&tx, from).await }).await
+    /// # }
+    /// ```
     fn transaction<T, F, Fut>(&self, work: F) -> impl Future<Output = Result<T>> + Send
     where
         T: Send,

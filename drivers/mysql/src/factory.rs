@@ -32,7 +32,7 @@ impl DriverFactory for MysqlFactory {
     }
 
     fn connector(&self, url: &Url, _: Purpose) -> Result<Arc<dyn Connector>> {
-        Ok(Arc::new(MysqlConnector { options: Arc::new(MysqlOptions::from_url(url)?) }))
+        Ok(Arc::new(MysqlConnector { options: Arc::new(MysqlOptions::parse(url)?) }))
     }
 }
 

@@ -116,7 +116,7 @@ impl MysqlOptions {
     ///
     /// `Configuration` for an unknown option or value, `NotSupported` for a mode that demands encryption in a build without
     /// the feature `tls`, or on a system without Unix sockets.
-    pub fn from_url(url: &Url) -> Result<Self> {
+    pub fn parse(url: &Url) -> Result<Self> {
         url.allow_options(&KNOWN)?;
         let mut socket = url.option("socket").map(str::to_owned);
         let mut hosts = Vec::with_capacity(url.hosts().len());
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     fn options(url: &str) -> Result<MysqlOptions> {
-        MysqlOptions::from_url(&Url::parse(url)?)
+        MysqlOptions::parse(&Url::parse(url)?)
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Setup for Mysql {
 
     fn connect<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Box<dyn Connection>> {
         Box::pin(async move {
-            let connection = MysqlConnection::connect(&Arc::new(MysqlOptions::from_url(url)?)).await?;
+            let connection = MysqlConnection::connect(&Arc::new(MysqlOptions::parse(url)?)).await?;
             Ok(Box::new(connection) as Box<dyn Connection>)
         })
     }

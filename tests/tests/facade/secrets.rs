@@ -74,7 +74,7 @@ fn the_drivers_options_print_no_password() -> oarlock::Result<()> {
     let url = Url::parse("postgres://ada:s3ntinel@h/db")?;
     let postgres = oarlock::postgres::PostgresOptions::parse(&url)?;
     let url = Url::parse("mysql://ada:s3ntinel@h/db")?;
-    let mysql = oarlock::mysql::MysqlOptions::from_url(&url)?;
+    let mysql = oarlock::mysql::MysqlOptions::parse(&url)?;
     let printed = format!("{postgres:?} {postgres:#?} {mysql:?} {mysql:#?}");
     assert!(!printed.contains(SECRET), "{printed}");
     Ok(())

@@ -51,7 +51,7 @@ impl Database {
 
     /// Opens a connection of the driver's own type.
     pub async fn raw(&self) -> MysqlConnection {
-        MysqlConnection::connect(&Arc::new(MysqlOptions::from_url(&self.url).unwrap())).await.unwrap()
+        MysqlConnection::connect(&Arc::new(MysqlOptions::parse(&self.url).unwrap())).await.unwrap()
     }
 
     pub async fn drop(self) {
