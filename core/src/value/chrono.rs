@@ -3,10 +3,7 @@
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
 
 use super::numbers::unfit;
-use super::temporal::{
-    DateText, InstantText, SECOND, TimeText, civil_from_days, join_micros, read_date, read_datetime, read_instant,
-    read_span, read_time, split_micros,
-};
+use super::temporal::{DateText, InstantText, SECOND, TimeText, calendar, civil_from_days, read_instant, too_far};
 use super::{Bound, FromValue, ToValue, ValueRef};
 use crate::{Error, ErrorKind, Result};
 
@@ -36,61 +33,11 @@ fn micros_since_midnight(time: NaiveTime) -> Result<i64> {
     Ok(i64::from(time.num_seconds_from_midnight()) * SECOND + i64::from(time.nanosecond() / 1000))
 }
 
-fn micros_since_1970(datetime: NaiveDateTime) -> Result<i64> {
-    join_micros(days_since_1970(datetime.date())?, micros_since_midnight(datetime.time())?).ok_or_else(too_far)
-}
-
-#[cold]
-fn too_far() -> Error {
-    Error::new(ErrorKind::OutOfRange, "the date is too far from 1970 to be bound")
-}
-
-/// Reads dates, and text that is one.
-impl FromValue for NaiveDate {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        date_of(read_date(value)?)
-    }
-}
-
-impl ToValue for NaiveDate {
-    fn to_value(&self) -> Result<Bound<'_>> {
-        Ok(Bound::Borrowed(ValueRef::Date(days_since_1970(*self)?)))
-    }
-}
-
-/// Reads times of day before 24:00:00, and text that is one.
-impl FromValue for NaiveTime {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        time_of(read_time(value)?)
-    }
-}
-
-/// Cuts off what is finer than a microsecond.
-impl ToValue for NaiveTime {
-    /// # Errors
-    ///
-    /// A leap second is `OutOfRange`.
-    fn to_value(&self) -> Result<Bound<'_>> {
-        Ok(Bound::Borrowed(ValueRef::Time(micros_since_midnight(*self)?)))
-    }
-}
-
-/// Reads datetimes without a zone, and text that is one. Instants are refused.
-impl FromValue for NaiveDateTime {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        let (days, time) = split_micros(read_datetime(value)?);
-        Ok(date_of(days)?.and_time(time_of(time)?))
-    }
-}
-
-/// Cuts off what is finer than a microsecond.
-impl ToValue for NaiveDateTime {
-    /// # Errors
-    ///
-    /// A leap second is `OutOfRange`.
-    fn to_value(&self) -> Result<Bound<'_>> {
-        Ok(Bound::Borrowed(ValueRef::DateTime(micros_since_1970(*self)?)))
-    }
+calendar! {
+    date NaiveDate: date_of, days_since_1970;
+    time NaiveTime: time_of, micros_since_midnight;
+    datetime NaiveDateTime: NaiveDateTime::new, |datetime: NaiveDateTime| (datetime.date(), datetime.time());
+    span TimeDelta: TimeDelta::microseconds, |span: TimeDelta| span.num_microseconds();
 }
 
 /// Reads instants, and text with a zone. Datetimes without a zone are refused.
@@ -116,26 +63,6 @@ impl<Z: TimeZone> ToValue for DateTime<Z> {
     /// A leap second is `OutOfRange`.
     fn to_value(&self) -> Result<Bound<'_>> {
         Ok(Bound::Borrowed(ValueRef::Instant(micros_since_1970(self.naive_utc())?)))
-    }
-}
-
-/// Reads spans, intervals without months and days, and text (`-838:59:59`).
-impl FromValue for TimeDelta {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        read_span(value).map(Self::microseconds)
-    }
-}
-
-/// Binds a span, cut towards nought to microseconds.
-impl ToValue for TimeDelta {
-    /// # Errors
-    ///
-    /// More than 2^63 microseconds (292 thousand years) is `OutOfRange`.
-    fn to_value(&self) -> Result<Bound<'_>> {
-        let micros = self
-            .num_microseconds()
-            .ok_or_else(|| Error::new(ErrorKind::OutOfRange, "a span holds at most 2^63 microseconds"))?;
-        Ok(Bound::Borrowed(ValueRef::Span(micros)))
     }
 }
 

@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Span, Timestamp};
 
 use super::numbers::unfit;
 use super::temporal::{
-    DateText, HOUR, InstantText, IntervalText, MINUTE, SECOND, TimeText, civil_from_days, days_from_civil, join_micros,
-    read_date, read_datetime, read_instant, read_span, read_time, split_micros,
+    DateText, HOUR, InstantText, IntervalText, MINUTE, SECOND, TimeText, calendar, civil_from_days, days_from_civil,
+    read_instant, too_far,
 };
 use super::{Bound, FromValue, Interval, ToValue, ValueRef};
 use crate::{Error, ErrorKind, Result};
@@ -43,52 +43,11 @@ fn micros_since_midnight(time: Time) -> i64 {
         + i64::from(time.subsec_nanosecond() / 1000)
 }
 
-#[cold]
-fn too_far() -> Error {
-    Error::new(ErrorKind::OutOfRange, "the date is too far from 1970 to be bound")
-}
-
-/// Reads dates, and text that is one.
-impl FromValue for Date {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        date_of(read_date(value)?)
-    }
-}
-
-impl ToValue for Date {
-    fn to_value(&self) -> Result<Bound<'_>> {
-        Ok(Bound::Borrowed(ValueRef::Date(days_since_1970(*self)?)))
-    }
-}
-
-/// Reads times of day before 24:00:00, and text that is one.
-impl FromValue for Time {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        time_of(read_time(value)?)
-    }
-}
-
-/// Cuts off what is finer than a microsecond.
-impl ToValue for Time {
-    fn to_value(&self) -> Result<Bound<'_>> {
-        Ok(Bound::Borrowed(ValueRef::Time(micros_since_midnight(*self))))
-    }
-}
-
-/// Reads datetimes without a zone, and text that is one. Instants are refused.
-impl FromValue for DateTime {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        let (days, time) = split_micros(read_datetime(value)?);
-        Ok(Self::from_parts(date_of(days)?, time_of(time)?))
-    }
-}
-
-/// Cuts off what is finer than a microsecond.
-impl ToValue for DateTime {
-    fn to_value(&self) -> Result<Bound<'_>> {
-        let micros = join_micros(days_since_1970(self.date())?, micros_since_midnight(self.time()));
-        Ok(Bound::Borrowed(ValueRef::DateTime(micros.ok_or_else(too_far)?)))
-    }
+calendar! {
+    date Date: date_of, days_since_1970;
+    time Time: time_of, |time| Ok::<i64, Error>(micros_since_midnight(time));
+    datetime DateTime: DateTime::from_parts, |datetime: DateTime| (datetime.date(), datetime.time());
+    span SignedDuration: SignedDuration::from_micros, |span: SignedDuration| i64::try_from(span.as_micros()).ok();
 }
 
 /// Reads instants, and text with a zone. Datetimes without a zone are refused.
@@ -104,25 +63,6 @@ impl ToValue for Timestamp {
     fn to_value(&self) -> Result<Bound<'_>> {
         let micros = i64::try_from(self.as_nanosecond().div_euclid(1000)).map_err(|_| too_far())?;
         Ok(Bound::Borrowed(ValueRef::Instant(micros)))
-    }
-}
-
-/// Reads spans, intervals without months and days, and text (`-838:59:59`).
-impl FromValue for SignedDuration {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        read_span(value).map(Self::from_micros)
-    }
-}
-
-/// Binds a span, cut towards nought to microseconds.
-impl ToValue for SignedDuration {
-    /// # Errors
-    ///
-    /// More than 2^63 microseconds (292 thousand years) is `OutOfRange`.
-    fn to_value(&self) -> Result<Bound<'_>> {
-        let micros = i64::try_from(self.as_micros())
-            .map_err(|_| Error::new(ErrorKind::OutOfRange, "a span holds at most 2^63 microseconds"))?;
-        Ok(Bound::Borrowed(ValueRef::Span(micros)))
     }
 }
 

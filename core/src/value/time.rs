@@ -3,12 +3,9 @@
 use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time, UtcDateTime};
 
 use super::numbers::unfit;
-use super::temporal::{
-    DateText, HOUR, InstantText, MINUTE, SECOND, TimeText, join_micros, read_date, read_datetime, read_instant,
-    read_span, read_time, split_micros,
-};
+use super::temporal::{DateText, HOUR, InstantText, MINUTE, SECOND, TimeText, calendar, read_instant, too_far};
 use super::{Bound, FromValue, ToValue, ValueRef};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// The Julian day of 1970-01-01.
 const EPOCH: i32 = 2_440_588;
@@ -30,57 +27,20 @@ fn time_of(micros: i64) -> Result<Time> {
         .ok_or_else(|| unfit("a time before 24:00:00", TimeText(micros)))
 }
 
+fn days_since_1970(date: Date) -> i32 {
+    date.to_julian_day() - EPOCH
+}
+
 fn micros_since_midnight(time: Time) -> i64 {
     let (hours, minutes, seconds, micros) = time.as_hms_micro();
     i64::from(hours) * HOUR + i64::from(minutes) * MINUTE + i64::from(seconds) * SECOND + i64::from(micros)
 }
 
-#[cold]
-fn too_far() -> Error {
-    Error::new(ErrorKind::OutOfRange, "the date is too far from 1970 to be bound")
-}
-
-/// Reads dates, and text that is one.
-impl FromValue for Date {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        date_of(read_date(value)?)
-    }
-}
-
-impl ToValue for Date {
-    fn to_value(&self) -> Result<Bound<'_>> {
-        Ok(Bound::Borrowed(ValueRef::Date(self.to_julian_day() - EPOCH)))
-    }
-}
-
-/// Reads times of day before 24:00:00, and text that is one.
-impl FromValue for Time {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        time_of(read_time(value)?)
-    }
-}
-
-/// Cuts off what is finer than a microsecond.
-impl ToValue for Time {
-    fn to_value(&self) -> Result<Bound<'_>> {
-        Ok(Bound::Borrowed(ValueRef::Time(micros_since_midnight(*self))))
-    }
-}
-
-/// Reads datetimes without a zone, and text that is one. Instants are refused.
-impl FromValue for PrimitiveDateTime {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        let (days, time) = split_micros(read_datetime(value)?);
-        Ok(Self::new(date_of(days)?, time_of(time)?))
-    }
-}
-
-/// Cuts off what is finer than a microsecond.
-impl ToValue for PrimitiveDateTime {
-    fn to_value(&self) -> Result<Bound<'_>> {
-        let micros = join_micros(self.date().to_julian_day() - EPOCH, micros_since_midnight(self.time()));
-        Ok(Bound::Borrowed(ValueRef::DateTime(micros.ok_or_else(too_far)?)))
-    }
+calendar! {
+    date Date: date_of, |date| Ok::<i32, Error>(days_since_1970(date));
+    time Time: time_of, |time| Ok::<i64, Error>(micros_since_midnight(time));
+    datetime PrimitiveDateTime: PrimitiveDateTime::new, |datetime: PrimitiveDateTime| (datetime.date(), datetime.time());
+    span Duration: Duration::microseconds, |span: Duration| i64::try_from(span.whole_microseconds()).ok();
 }
 
 fn instant_of(value: ValueRef<'_>) -> Result<OffsetDateTime> {
@@ -122,31 +82,13 @@ impl ToValue for UtcDateTime {
     }
 }
 
-/// Reads spans, intervals without months and days, and text (`-838:59:59`).
-impl FromValue for Duration {
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        read_span(value).map(Self::microseconds)
-    }
-}
-
-/// Binds a span, cut towards nought to microseconds.
-impl ToValue for Duration {
-    /// # Errors
-    ///
-    /// More than 2^63 microseconds (292 thousand years) is `OutOfRange`.
-    fn to_value(&self) -> Result<Bound<'_>> {
-        let micros = i64::try_from(self.whole_microseconds())
-            .map_err(|_| Error::new(ErrorKind::OutOfRange, "a span holds at most 2^63 microseconds"))?;
-        Ok(Bound::Borrowed(ValueRef::Span(micros)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use time::{Month, UtcOffset};
 
     use super::*;
+    use crate::ErrorKind;
     use crate::value::Value;
 
     #[test]

@@ -29,12 +29,16 @@
 //! ```
 
 mod civil;
+#[cfg(any(feature = "with-chrono-0_4", feature = "with-jiff-0_2", feature = "with-time-0_3"))]
+mod foreign;
 mod format;
 mod interval;
 mod parse;
 mod read;
 
 pub use civil::{civil_from_days, days_from_civil, join_micros, split_micros};
+#[cfg(any(feature = "with-chrono-0_4", feature = "with-jiff-0_2", feature = "with-time-0_3"))]
+pub(crate) use foreign::{calendar, too_far, too_long};
 pub use format::{DateText, DateTimeText, InstantText, SpanText, TimeText};
 pub use interval::{IntervalText, parse_interval};
 pub use parse::{parse_date, parse_datetime, parse_instant, parse_span, parse_time};
