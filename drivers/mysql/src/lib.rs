@@ -24,8 +24,9 @@
 //! `sslcert`, `sslkey`). Only `verify_identity` protects from somebody who stands between: `required` encrypts to whoever
 //! answers, and `preferred` and `allow` fall back to no encryption. A file of `ssl-ca` is used in every mode, and
 //! `ssl-ca=system` stands for `verify_identity`. A Unix socket is never encrypted. [`oarlock_tls`] tells what is checked.
-//! Without the feature `required` and stricter modes are refused, and the others do without; so they are on systems that
-//! have no Unix sockets.
+//! Where the server offers none, `preferred` costs a trip more for each connection, which `disabled` saves. Without the
+//! feature `required` and stricter modes are refused, and the others do without; so they are on systems that have no Unix
+//! sockets.
 //!
 //! A password in clear, for which the server may ask (`mysql_clear_password`), is refused on a line that is neither
 //! encrypted nor a Unix socket, unless `enable-cleartext-plugin=on`. `caching_sha2_password` asks the server for its RSA
