@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::result::Column;
-use crate::row::{FromRow, Row};
+use crate::result::{Column, Outcome, Reply};
+use crate::row::{FromRow, Row, RowRef};
 use crate::{Error, ErrorKind, Result};
 
 /// How [`BufferedCursor::scroll`] counts.
@@ -21,11 +21,17 @@ pub struct BufferedCursor {
     columns: Arc<[Column]>,
     rows: Vec<Row>,
     next: usize,
+    outcome: Outcome,
 }
 
 impl BufferedCursor {
-    pub(crate) fn new(columns: Arc<[Column]>, rows: Vec<Row>) -> Self {
-        Self { columns, rows, next: 0 }
+    pub(crate) fn new(columns: Arc<[Column]>, rows: Vec<Row>, outcome: Outcome) -> Self {
+        Self { columns, rows, next: 0, outcome }
+    }
+
+    /// Gives what the statement did, where it was over when its rows were taken.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
     }
 
     /// Gives the columns.
@@ -69,8 +75,9 @@ impl BufferedCursor {
     ///
     /// # Errors
     ///
-    /// The row's own that cannot be read; it is then still the next one.
+    /// `Interface` when the statement gives no rows; the row's own that cannot be read, which is then still the next one.
     pub fn fetch_one<T: FromRow>(&mut self) -> Result<Option<T>> {
+        self.check_rows()?;
         let Some(row) = self.rows.get(self.next) else {
             return Ok(None);
         };
@@ -85,6 +92,7 @@ impl BufferedCursor {
     ///
     /// As [`fetch_one`](Self::fetch_one).
     pub fn fetch_many<T: FromRow>(&mut self, count: usize) -> Result<Vec<T>> {
+        self.check_rows()?;
         let plan = T::plan(&self.columns)?;
         let end = self.rows.len().min(self.next.saturating_add(count));
         let rows =
@@ -100,5 +108,19 @@ impl BufferedCursor {
     /// As [`fetch_one`](Self::fetch_one).
     pub fn fetch_all<T: FromRow>(&mut self) -> Result<Vec<T>> {
         self.fetch_many(usize::MAX)
+    }
+
+    fn check_rows(&self) -> Result<()> {
+        if self.columns.is_empty() { Err(Error::interface("the statement gives no rows to fetch")) } else { Ok(()) }
+    }
+}
+
+impl From<Reply> for BufferedCursor {
+    fn from(reply: Reply) -> Self {
+        let Reply { columns, batches, outcome } = reply;
+        let rows =
+            batches.iter().flat_map(|batch| (0..batch.len()).map(|row| RowRef::new(batch, row, &columns).to_row()));
+        let rows = rows.collect();
+        Self::new(columns, rows, outcome)
     }
 }

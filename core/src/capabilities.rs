@@ -62,6 +62,8 @@ pub struct Capabilities {
     pub row_locks: bool,
     /// A statement can be stopped by a time limit that the server enforces.
     pub statement_timeout: bool,
+    /// Several statements travel in one round trip.
+    pub pipelining: bool,
     /// Warnings and notices come with statements.
     pub warnings: bool,
     /// Partial indexes (`CREATE INDEX … WHERE`).
@@ -103,6 +105,7 @@ impl Capabilities {
         permissions: false,
         row_locks: false,
         statement_timeout: false,
+        pipelining: false,
         warnings: false,
         partial_indexes: false,
         expression_indexes: false,

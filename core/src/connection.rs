@@ -27,7 +27,7 @@ use crate::catalog::{CatalogQuery, CatalogReply};
 use crate::dialect::Dialect;
 use crate::lex::{Lexed, Verb, split};
 use crate::params::Parameters;
-use crate::result::{Column, Description, Notice, Outcome, RowBatch};
+use crate::result::{Column, Description, Notice, Outcome, Reply, RowBatch};
 use crate::tpc::{Branch, Xid};
 use crate::transaction::TxOptions;
 use crate::value::ValueRef;
@@ -219,6 +219,21 @@ pub trait Connection: Send {
     ///
     /// The first failing row's error, with its [`batch_index`](Error::batch_index); nothing of the batch remains.
     fn execute_many<'a>(&'a mut self, many: Many<'a>) -> BoxFuture<'a, Outcome>;
+
+    /// Runs several statements in order in one round trip, all or nothing: in a transaction of their own, begun with the
+    /// options, or in a savepoint where one is open. Their rows are kept.
+    ///
+    /// The statements read or change rows; none begins or ends a transaction or makes what another names. Who declares
+    /// [`pipelining`](Capabilities::pipelining) implements it; elsewhere [`Pipeline`](crate::Pipeline) runs them one by one.
+    ///
+    /// # Errors
+    ///
+    /// The first failing statement's, with its [`batch_index`](Error::batch_index), as if they ran one by one; nothing remains
+    /// of them. `Interface` for options inside a transaction.
+    fn pipeline<'a>(&'a mut self, options: &'a TxOptions, queries: &'a [Query<'a>]) -> BoxFuture<'a, Vec<Reply>> {
+        let _ = (options, queries);
+        Box::pin(async { Err(Error::not_supported("this driver has no pipelines of its own")) })
+    }
 
     /// Runs a text of several statements without parameters, in order, up to the first error. Rows are dropped.
     ///

@@ -247,7 +247,14 @@ impl Cursor {
     /// As [`fetch_one`](Self::fetch_one).
     pub async fn buffered(mut self) -> Result<BufferedCursor> {
         let rows = self.fetch_all::<Row>().await?;
-        Ok(BufferedCursor::new(Arc::clone(&self.columns), rows))
+        Ok(BufferedCursor::new(Arc::clone(&self.columns), rows, self.outcome))
+    }
+
+    /// Runs the statement to its end, and keeps the rows that it gives, if it does.
+    pub(crate) async fn into_buffered(mut self) -> Result<BufferedCursor> {
+        let rows = if self.columns.is_empty() { Vec::new() } else { self.fetch_all::<Row>().await? };
+        let columns = Arc::clone(&self.columns);
+        Ok(BufferedCursor::new(columns, rows, self.finish().await?))
     }
 
     /// Drops what is left of the statement and gives its outcome.

@@ -8,6 +8,7 @@ use crate::connection::{BoxFuture, Many, admit_script};
 use crate::cursor::Cursor;
 use crate::lease::Lease;
 use crate::params::{BoundRows, Params};
+use crate::pipeline::Pipeline;
 use crate::result::{Description, Outcome};
 use crate::row::FromRow;
 use crate::schema::{Table, View};
@@ -171,6 +172,11 @@ pub trait DbExt: Db {
                 Many { sql, names: bound.names(), width: bound.width(), rows: bound.rows(), values: &values, guarded };
             lease.call(|connection| connection.execute_many(many)).await
         }
+    }
+
+    /// Makes a pipeline: statements that are run together, all or nothing, where the database can in one round trip.
+    fn pipeline(&self) -> Pipeline<'_, Self> {
+        Pipeline::new(self)
     }
 
     /// Runs a statement and reads all its rows.

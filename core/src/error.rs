@@ -330,7 +330,7 @@ impl Error {
         self
     }
 
-    /// Sets which row of an `execute_many` failed, counted from 0.
+    /// Sets which row of an `execute_many`, or statement of a pipeline, failed, counted from 0.
     #[must_use]
     pub fn with_batch_index(mut self, index: usize) -> Self {
         self.0.batch_index = Some(index);
@@ -413,7 +413,7 @@ impl Error {
         self.0.position
     }
 
-    /// Gives which row of an `execute_many` failed, counted from 0.
+    /// Gives which row of an `execute_many`, or statement of a pipeline, failed, counted from 0.
     pub fn batch_index(&self) -> Option<usize> {
         self.0.batch_index
     }

@@ -90,6 +90,24 @@ impl Outcome {
     }
 }
 
+/// All that one statement of a [pipeline](crate::Connection::pipeline) gave.
+#[derive(Clone)]
+pub struct Reply {
+    /// The columns, empty when the statement gives no rows.
+    pub columns: Arc<[Column]>,
+    /// The rows, in order.
+    pub batches: Vec<Arc<dyn RowBatch>>,
+    /// What it did.
+    pub outcome: Outcome,
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rows: usize = self.batches.iter().map(|batch| batch.len()).sum();
+        f.debug_struct("Reply").field("rows", &rows).field("outcome", &self.outcome).finish_non_exhaustive()
+    }
+}
+
 /// A prepared statement's parameters and columns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Description {

@@ -90,6 +90,7 @@ pub mod fragments;
 pub mod leaks;
 pub mod outcomes;
 pub mod parameters;
+pub mod pipelines;
 pub mod required;
 pub mod results;
 pub mod sample_schema;

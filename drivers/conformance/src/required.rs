@@ -26,6 +26,7 @@ pub const POSTGRES: Capabilities = {
     c.permissions = true;
     c.row_locks = true;
     c.statement_timeout = true;
+    c.pipelining = true;
     c.warnings = true;
     c.partial_indexes = true;
     c.expression_indexes = true;
@@ -116,6 +117,7 @@ macro_rules! facts {
             permissions,
             row_locks,
             statement_timeout,
+            pipelining,
             warnings,
             partial_indexes,
             expression_indexes,

@@ -124,11 +124,17 @@ macro_rules! __rules {
             capabilities::r59_procedures_are_as_declared,
             capabilities::r59_undeclared_values_are_not_supported,
             capabilities::r59_schemas_are_as_declared,
+            pipelines::r59_pipelines_are_as_declared,
             leaks::r60_statements_out_of_the_cache_are_closed,
             leaks::r60_without_a_cache_nothing_stays_prepared,
             leaks::r60_a_cached_statement_survives_a_changed_table,
             leaks::r60_a_cached_statement_survives_a_table_made_anew,
             leaks::r60_a_dropped_connection_frees_its_locks,
+            pipelines::r61_a_pipeline_gives_what_its_statements_do,
+            pipelines::r61_a_failing_pipeline_leaves_nothing,
+            pipelines::r61_a_pipeline_in_a_transaction_undoes_itself_alone,
+            pipelines::r61_a_pipeline_takes_what_can_be_undone,
+            pipelines::r61_a_dropped_pipeline_is_all_or_nothing,
         }
     };
 }
@@ -182,7 +188,7 @@ mod tests {
     fn every_rule_of_the_contract_has_a_test() {
         let numbers: Vec<u32> =
             RULES.iter().map(|rule| rule[1..3].parse().expect("a rule begins with r and its number")).collect();
-        let wanted = (1..=50).chain([54, 56, 57, 58, 59, 60]);
+        let wanted = (1..=50).chain([54, 56, 57, 58, 59, 60, 61]);
         let missing: Vec<u32> = wanted.filter(|number| !numbers.contains(number)).collect();
         assert_eq!(missing, Vec::<u32>::new());
         let mut distinct = RULES.to_vec();

@@ -28,6 +28,7 @@ pub(crate) const CAPABILITIES: Capabilities = {
     can.permissions = true;
     can.row_locks = true;
     can.statement_timeout = true;
+    can.pipelining = true;
     can.warnings = true;
     can.partial_indexes = true;
     can.expression_indexes = true;

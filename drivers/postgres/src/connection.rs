@@ -10,7 +10,7 @@ use futures_util::Stream;
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Many, Query, busy};
 use oarlock_core::lex::Verb;
-use oarlock_core::result::{Description, Notice};
+use oarlock_core::result::{Description, Notice, Reply};
 use oarlock_core::tpc::Branch;
 use oarlock_core::{Column, Dialect, Error, ErrorKind, Health, Outcome, Result, RowBatch, TxOptions, TxState, Xid};
 use tokio_postgres::{Client, RowStream};
@@ -24,7 +24,7 @@ use crate::options::PostgresOptions;
 use crate::run::told;
 use crate::statement::{Prepared, Statements};
 use crate::wire::Tag;
-use crate::{catalog, many, session};
+use crate::{catalog, many, pipeline, session};
 
 /// A session of a PostgreSQL server.
 ///
@@ -307,6 +307,10 @@ impl Connection for PostgresConnection {
 
     fn execute_many<'a>(&'a mut self, many: Many<'a>) -> BoxFuture<'a, Outcome> {
         Box::pin(many::execute(self, many))
+    }
+
+    fn pipeline<'a>(&'a mut self, options: &'a TxOptions, queries: &'a [Query<'a>]) -> BoxFuture<'a, Vec<Reply>> {
+        Box::pin(pipeline::execute(self, options, queries))
     }
 
     fn script<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, ()> {

@@ -98,6 +98,7 @@ mod many;
 mod numeric;
 mod options;
 mod passfile;
+mod pipeline;
 mod rows;
 mod run;
 mod session;

@@ -19,7 +19,7 @@ use crate::connection::PostgresConnection;
 use crate::encode::Encoder;
 use crate::error::{self, Context};
 use crate::link::{BATCH_SAVEPOINT, Undo};
-use crate::run::miscounted;
+use crate::run::{lost_commit, miscounted};
 use crate::statement::{Prepared, changes_tables, refuse_copy};
 use crate::unnest::{self, Column};
 use crate::wire::Tag;
@@ -110,11 +110,6 @@ pub(crate) async fn execute(connection: &mut PostgresConnection, many: Many<'_>)
             return Err(failure.error);
         }
     }
-}
-
-fn lost_commit(error: Error, undo: Undo) -> Error {
-    let unknown = error.is_connection_lost() && undo == Undo::Transaction;
-    if unknown { error.with_outcome_unknown() } else { error }
 }
 
 /// Executes all rows and gives the sum of their counts.

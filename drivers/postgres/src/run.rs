@@ -180,18 +180,7 @@ impl PostgresConnection {
         if self.link.tx_state() != TxState::Auto {
             return Err(Error::interface("a transaction is open already").with_hint("set a savepoint, or end it first"));
         }
-        let mut sql = "BEGIN".to_owned();
-        if let Some(isolation) = options.isolation {
-            sql.push_str(" ISOLATION LEVEL ");
-            sql.push_str(isolation.as_sql());
-        }
-        if options.read_only {
-            sql.push_str(" READ ONLY");
-        }
-        if options.deferrable {
-            sql.push_str(" DEFERRABLE");
-        }
-        self.link.control(&sql, Undo::Transaction).await
+        self.link.control(&begin(*options), Undo::Transaction).await
     }
 
     pub(crate) async fn commit_transaction(&mut self) -> Result<()> {
@@ -229,6 +218,28 @@ impl PostgresConnection {
             columns: prepared.plan.columns.to_vec(),
         })
     }
+}
+
+/// Writes the statement that begins a transaction.
+pub(crate) fn begin(options: TxOptions) -> String {
+    let mut sql = "BEGIN".to_owned();
+    if let Some(isolation) = options.isolation {
+        sql.push_str(" ISOLATION LEVEL ");
+        sql.push_str(isolation.as_sql());
+    }
+    if options.read_only {
+        sql.push_str(" READ ONLY");
+    }
+    if options.deferrable {
+        sql.push_str(" DEFERRABLE");
+    }
+    sql
+}
+
+/// Marks the error of a connection that was lost while a transaction of the driver's own may have been committed.
+pub(crate) fn lost_commit(error: Error, undo: Undo) -> Error {
+    let unknown = error.is_connection_lost() && undo == Undo::Transaction;
+    if unknown { error.with_outcome_unknown() } else { error }
 }
 
 /// Marks the error of a lost connection where the statement may have been carried out.
