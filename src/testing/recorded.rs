@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use oarlock_core::cancel::Cancel;
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Health, Many, Query, TxState};
-use oarlock_core::result::{Column, Description, Notice, Outcome, RowBatch};
+use oarlock_core::result::{Column, Description, Notice, Outcome, Reply, RowBatch};
 use oarlock_core::tpc::{Branch, Xid};
 use oarlock_core::{Result, TxOptions};
 
@@ -79,6 +79,13 @@ impl Connection for Recorded {
     fn execute_many<'a>(&'a mut self, many: Many<'a>) -> BoxFuture<'a, Outcome> {
         self.log.add(many.sql);
         self.connection.execute_many(many)
+    }
+
+    fn pipeline<'a>(&'a mut self, options: &'a TxOptions, queries: &'a [Query<'a>]) -> BoxFuture<'a, Vec<Reply>> {
+        for query in queries {
+            self.log.add(query.sql);
+        }
+        self.connection.pipeline(options, queries)
     }
 
     fn script<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, ()> {
@@ -160,5 +167,9 @@ impl Connection for Recorded {
 
     fn native(&mut self) -> &mut dyn Any {
         self.connection.native()
+    }
+
+    fn driver(&mut self) -> Option<&mut dyn Any> {
+        self.connection.driver()
     }
 }

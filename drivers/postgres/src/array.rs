@@ -238,6 +238,12 @@ fn is_even(values: &[Value], lengths: &[usize]) -> bool {
         })
 }
 
+/// Writes the number of fields of a row.
+pub(crate) fn field_count(fields: usize) -> Result<i16> {
+    i16::try_from(fields)
+        .map_err(|_| Error::new(ErrorKind::OutOfRange, "a row has more fields than the protocol allows"))
+}
+
 pub(crate) fn word(length: usize) -> Result<i32> {
     i32::try_from(length).map_err(|_| Error::new(ErrorKind::OutOfRange, "the array is longer than the protocol allows"))
 }

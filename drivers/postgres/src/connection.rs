@@ -439,6 +439,10 @@ impl Connection for PostgresConnection {
             None => &mut self.nothing,
         }
     }
+
+    fn driver(&mut self) -> Option<&mut dyn Any> {
+        Some(self)
+    }
 }
 
 impl std::fmt::Debug for PostgresConnection {

@@ -1,7 +1,7 @@
 //! The PostgreSQL driver of oarlock, on tokio-postgres.
 //!
-//! Programs use it through the facade, by a URL. What is here beyond the contract is the session's own object,
-//! [`tokio_postgres::Client`], which [`Connection::native`](oarlock_core::Connection::native) gives.
+//! Programs use it through the facade, by a URL. What is here beyond the contract is COPY, by [`PostgresExt`], and the session's
+//! own object, [`tokio_postgres::Client`], which [`Connection::native`](oarlock_core::Connection::native) gives.
 //!
 //! # URLs
 //!
@@ -84,6 +84,7 @@ mod batch;
 mod capabilities;
 mod catalog;
 mod connection;
+mod copy;
 mod decode;
 mod dial;
 mod encode;
@@ -109,6 +110,7 @@ mod unnest;
 mod wire;
 
 pub use connection::PostgresConnection;
+pub use copy::{CopyIn, CopyOut, PostgresExt};
 pub use encryption::{ChannelBinding, SslNegotiation};
 pub use error::ServerError;
 pub use factory::PostgresFactory;

@@ -1,14 +1,16 @@
 //! One statement for many rows of parameters, all or nothing.
 //!
-//! Rows to insert go many at a time where that stores the same ([`unnest`]); all else is pipelined, so that the server works
-//! while the next rows are on their way. When rows together fail they run again one by one, which tells the row at fault, and
-//! succeeds where only their being together was at fault.
+//! Rows to insert go many at a time where that stores the same ([`unnest`]), and by COPY where the statement says no more than COPY
+//! can; all else is pipelined, so that the server works while the next rows are on their way. When rows together fail they run
+//! again one by one, which tells the row at fault, and succeeds where only their being together was at fault.
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context as Waiting, Poll, Waker};
 
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::SinkExt;
 use oarlock_core::connection::{Many, admit};
 use oarlock_core::lex::lex;
 use oarlock_core::params::{Arrangement, arrange};
@@ -23,6 +25,7 @@ use crate::run::{lost_commit, miscounted};
 use crate::statement::{Prepared, changes_tables, refuse_copy};
 use crate::unnest::{self, Column};
 use crate::wire::Tag;
+use crate::{array, copy};
 
 /// How many executions of one row are on their way at a time.
 const CHUNK: usize = 256;
@@ -129,6 +132,12 @@ async fn run(
         && let Some(statement) = statement_for_many(connection, prepared, undo).await?
         && let Some(columns) = Column::all(&many, &arrangement, parameters)
     {
+        if many.rows >= unnest::COPIED
+            && !columns.iter().any(Column::is_text)
+            && let Some(rows) = copied(connection, prepared, &columns, many, undo).await?
+        {
+            return Ok(rows);
+        }
         return many_at_a_time(connection, &statement, &columns, many, undo).await;
     }
     one_by_one(connection, prepared, &arrangement, many, undo).await
@@ -155,6 +164,71 @@ async fn statement_for_many(
             let _ = prepared.unnest.set(None);
             Err(failed_together(connection, error))
         }
+    }
+}
+
+/// Copies the rows where the statement says no more than that; `None` where it does.
+async fn copied(
+    connection: &mut PostgresConnection,
+    prepared: &Prepared,
+    columns: &[Column<'_>],
+    many: Many<'_>,
+    undo: Undo,
+) -> Result<Option<u64>, Failure> {
+    let dialect = connection.info.dialect;
+    let Some((target, order)) = unnest::target(&prepared.lexed, &dialect) else { return Ok(None) };
+    let query = copy::describe(&target, &dialect).map_err(Failure::firm)?;
+    connection.link.leave(undo);
+    let client = connection.link.client().map_err(Failure::firm)?;
+    let types = match copy::types(client, &query).await {
+        Ok(types) => types,
+        Err(error) => return Err(failed_together(connection, error)),
+    };
+    // The table was changed since the statement was prepared: it still takes what it took then, and COPY would not.
+    if !order.iter().map(|native| &prepared.statement.params()[*native]).eq(&types) {
+        return Ok(None);
+    }
+    let sink = match client.copy_in::<_, Bytes>(&copy::binary(&target)).await {
+        Ok(sink) => sink,
+        Err(error) => return Err(failed_together(connection, error)),
+    };
+    connection.link.wire.expect_copy();
+    let width = array::field_count(types.len()).map_err(Failure::firm)?;
+    let write = |row: usize, out: &mut BytesMut| {
+        out.put_i16(width);
+        order.iter().zip(&types).try_for_each(|(native, of)| columns[*native].put(row, of, out))
+    };
+    let copied = {
+        let mut sink = pin!(sink);
+        let mut data = copy::Binary::new();
+        let mut result = Ok(());
+        for row in 0..many.rows {
+            let piece = match data.row(|out| write(row, out)) {
+                Ok(piece) => piece,
+                // Dropping the sink breaks the copy off.
+                Err(error) => return Err(Failure { error, stale: false, together: true }),
+            };
+            if let Some(piece) = piece {
+                result = sink.feed(piece).await;
+            }
+            if result.is_err() {
+                break;
+            }
+        }
+        if result.is_ok() {
+            result = sink.feed(data.end()).await;
+        }
+        match result {
+            Ok(()) => sink.finish().await,
+            Err(error) => Err(error),
+        }
+    };
+    match copied {
+        Ok(rows) => {
+            connection.link.landed();
+            Ok(Some(rows))
+        }
+        Err(error) => Err(failed_together(connection, error)),
     }
 }
 

@@ -192,7 +192,7 @@ pub(crate) fn refuse_copy(sql: &str, verb: Verb, dialect: &Dialect) -> Result<()
     let mut tokens = Tokens::new(sql, dialect.lexing);
     if verb == Verb::Copy && tokens.any(|token| token.kind == TokenKind::Word && streams(token.text(sql))) {
         return Err(Error::not_supported("COPY from STDIN or to STDOUT is no statement with a result")
-            .with_hint("use the driver's own client: tokio_postgres::Client::copy_in and copy_out"));
+            .with_hint("use copy_in or copy_out of oarlock_postgres::PostgresExt"));
     }
     Ok(())
 }

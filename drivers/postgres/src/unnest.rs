@@ -18,6 +18,7 @@ use tokio_postgres::types::{Format, IsNull, Kind, ToSql, Type};
 use tokio_postgres::{Client, Statement};
 
 use crate::array;
+use crate::copy;
 use crate::decode::base;
 use crate::encode::Encoder;
 use crate::statement::Prepared;
@@ -29,8 +30,11 @@ pub(crate) const FEW: usize = 16;
 const MOST_ROWS: usize = 8192;
 const MOST_BYTES: usize = 1 << 20;
 
-/// Whether rows depend on how many a statement inserts.
-const IS_PLAIN: &str = "SELECT c.relkind IN ('r', 'p') AND NOT c.relhasrules \
+/// From how many rows on COPY is worth its four round trips.
+pub(crate) const COPIED: usize = 500;
+
+/// Whether rows depend on how many a statement inserts. COPY does not do row security.
+const IS_PLAIN: &str = "SELECT c.relkind IN ('r', 'p') AND NOT c.relhasrules AND NOT c.relrowsecurity \
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k \
         WHERE k.contype = 'f' AND k.conrelid = c.oid AND k.confrelid = c.oid) \
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal AND t.tgtype & 3 <> 3 \
@@ -89,6 +93,23 @@ fn table(head: &str, dialect: &Dialect) -> Option<String> {
     (!wants_part).then_some(name)
 }
 
+/// Takes apart an INSERT of nothing but parameters into columns that it names: gives the target of the COPY that does the same,
+/// and the parameter of each column. A parameter for two columns could have another type than the second.
+pub(crate) fn target(lexed: &Lexed, dialect: &Dialect) -> Option<(String, Vec<usize>)> {
+    let row = InsertRow::of(lexed, dialect)?;
+    let is_bare = row.rewrite(|_| String::new()).chars().all(|c| c == ',' || c.is_ascii_whitespace());
+    let columns: Vec<usize> = row.parameters().iter().map(|parameter| parameter.native).collect();
+    let is_once = columns.len() == lexed.slots().len()
+        && row.rewrite(|_| String::new()).matches(',').count() + 1 == columns.len();
+    if !is_bare || !is_once || !row.tail().trim().is_empty() {
+        return None;
+    }
+    let head = row.head();
+    let into = Tokens::new(head, dialect.lexing).find(|token| token.text(head).eq_ignore_ascii_case("INTO"))?;
+    let target = head[into.end..].trim();
+    (target.ends_with(')') && copy::describe(target, dialect).is_ok()).then(|| (target.to_owned(), columns))
+}
+
 /// Tells whether `unnest` gives values of a type back as they were: of an array of arrays it gives the innermost, and of rows
 /// their fields.
 fn goes_into_array(of: &Type) -> bool {
@@ -133,6 +154,16 @@ impl<'v> Column<'v> {
             let value = values[row * width + index];
             (value, Encoder::new(value, number))
         })
+    }
+
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.format, Format::Text)
+    }
+
+    /// Writes one value with its length, in binary form.
+    pub(crate) fn put(&self, row: usize, of: &Type, out: &mut BytesMut) -> Result<()> {
+        let encoder = Encoder::new(self.values[row * self.width + self.index], self.number);
+        array::put_element(out, |out| encoder.write(of, out))
     }
 
     /// Gives the values of some rows as one parameter.
@@ -259,6 +290,26 @@ mod tests {
             written("INSERT INTO a . \"B\" (x, y) VALUES ($2, 1 + $1) RETURNING x", &[Type::INT4, Type::VARCHAR])
                 .expect("a row of parameters");
         assert_eq!((table.as_str(), sql.as_str()), ("a.\"B\"", expected));
+    }
+
+    #[test]
+    fn bare_parameters_into_named_columns_can_be_copied() {
+        let found = |sql| target(&lex(sql, &Dialect::POSTGRES).expect("a statement"), &Dialect::POSTGRES);
+        let expected = ("s.\"T\" (a, /* , */ b)".to_owned(), vec![1, 0]);
+        assert_eq!(found("INSERT INTO s.\"T\" (a, /* , */ b) VALUES ($2, $1)"), Some(expected));
+        for sql in [
+            "INSERT INTO t VALUES (?)",
+            "INSERT INTO t (a, b) VALUES ($1, $1)",
+            "INSERT INTO t (a) VALUES (? + 1)",
+            "INSERT INTO t (a) VALUES (?::int8)",
+            "INSERT INTO t (a, b) VALUES (?, 1)",
+            "INSERT INTO t (a) VALUES (?) RETURNING a",
+            "INSERT INTO t AS x (a) VALUES (?)",
+            "INSERT INTO t (a.b) VALUES (?)",
+            "INSERT INTO t (a) OVERRIDING USER VALUE VALUES (?)",
+        ] {
+            assert_eq!(found(sql), None, "{sql}");
+        }
     }
 
     #[test]

@@ -110,6 +110,11 @@ impl Wire {
         self.copying.load(Ordering::Acquire)
     }
 
+    /// Notes that COPY data will be sent.
+    pub(crate) fn expect_copy(&self) {
+        self.copying.store(false, Ordering::Release);
+    }
+
     /// Tells whether plain strings take backslash escapes in this session.
     pub(crate) fn backslash_escapes(&self) -> bool {
         self.escapes.load(Ordering::Acquire)

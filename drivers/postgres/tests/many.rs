@@ -90,17 +90,23 @@ async fn every_type_is_stored_as_one_by_one() {
         for table in [&fast, &slow] {
             conn.execute(&format!("CREATE TABLE {table} (n int, v {of})"), ()).await.unwrap();
         }
-        let rows: Vec<(i64, Value)> = (0..40)
+        let rows: Vec<(i64, Value)> = (0..640)
             .map(|n| {
                 (n, if n % 5 == 0 { Value::Null } else { values[usize::try_from(n).unwrap() % values.len()].clone() })
             })
             .collect();
-        let outcome = conn.execute_many(&format!("INSERT INTO {fast} (n, v) VALUES (?, ?)"), &rows).await.unwrap();
-        assert_eq!(outcome.rows_affected, Some(40), "{of}");
-        assert_eq!(went_together(&conn, &fast).await, together, "{of}");
-        for (n, value) in &rows {
-            conn.execute(&format!("INSERT INTO {slow} (n, v) VALUES (?, ?)"), (n, value)).await.unwrap();
+        // The first go as arrays, the others by COPY where they can.
+        for rows in [&rows[..40], &rows[40..]] {
+            let outcome = conn.execute_many(&format!("INSERT INTO {fast} (n, v) VALUES (?, ?)"), rows).await.unwrap();
+            assert_eq!(outcome.rows_affected.and_then(|count| usize::try_from(count).ok()), Some(rows.len()), "{of}");
         }
+        let statements = format!("SELECT count(DISTINCT concat(xmin, ' ', cmin)) FROM {fast}");
+        assert_eq!(conn.fetch_value::<i64>(&statements, ()).await.unwrap() == 2, together, "{of}");
+        let tx = conn.begin().await.unwrap();
+        for (n, value) in &rows {
+            tx.execute(&format!("INSERT INTO {slow} (n, v) VALUES (?, ?)"), (n, value)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
         let differ = format!(
             "SELECT count(*) FROM {fast} f FULL JOIN {slow} s USING (n) WHERE f.v::text IS DISTINCT FROM s.v::text"
         );
@@ -364,5 +370,47 @@ async fn a_statement_for_many_rows_is_closed_with_its_own() {
     let mut lease = oarlock_core::Db::lease(&conn).await.unwrap();
     assert_eq!(lease.connection().tx_state(), TxState::Auto);
     drop(lease);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn large_batches_are_copied_into_the_types_that_the_table_has() {
+    let Some(place) = place().await else { return };
+    let conn = place.conn().await;
+    conn.script(
+        "CREATE TABLE t (id int PRIMARY KEY, n int4, how text, UNIQUE (n) DEFERRABLE INITIALLY DEFERRED);
+         CREATE FUNCTION how() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.how := current_query(); RETURN NEW; END $$;
+         CREATE TRIGGER how BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION how()",
+    )
+    .await
+    .unwrap();
+    let sql = "INSERT INTO t (n, id) VALUES (?, ?)";
+    let rows: Vec<(i32, i32)> = (0..20_000).map(|n| (n + 1, n)).collect();
+    assert_eq!(conn.execute_many(sql, &rows).await.unwrap().rows_affected, Some(20_000));
+    let how = "SELECT count(*) FROM t WHERE starts_with(how, ?) AND n = id + 1";
+    assert_eq!(conn.fetch_value::<i64>(how, ("COPY t (n, id)",)).await.unwrap(), 20_000);
+
+    let mut known = rows.clone();
+    known[15_000].1 = 7;
+    conn.execute("TRUNCATE t", ()).await.unwrap();
+    let error = conn.execute_many(sql, &known).await.unwrap_err();
+    assert_eq!((error.kind(), error.batch_index()), (ErrorKind::UniqueViolation, Some(15_000)));
+    let mut late = rows.clone();
+    late[15_000].0 = 7;
+    let error = conn.execute_many(sql, &late).await.unwrap_err();
+    assert_eq!((error.kind(), error.batch_index()), (ErrorKind::UniqueViolation, None), "it is checked by the commit");
+    assert_eq!(conn.fetch_value::<i64>("SELECT count(*) FROM t", ()).await.unwrap(), 0);
+
+    // Four bytes of another kind: what the server took before for a number would be taken for one again.
+    let other = place.conn().await;
+    other.execute("ALTER TABLE t ALTER n TYPE float4", ()).await.unwrap();
+    assert_eq!(conn.execute_many(sql, &rows).await.unwrap().rows_affected, Some(20_000));
+    assert_eq!(conn.fetch_value::<i64>(how, ("INSERT",)).await.unwrap(), 20_000);
+    let tx = conn.begin().await.unwrap();
+    tx.execute("TRUNCATE t", ()).await.unwrap();
+    assert_eq!(tx.execute_many(sql, &rows[..1000]).await.unwrap().rows_affected, Some(1000));
+    assert_eq!(tx.execute_many(sql, &rows[..1000]).await.unwrap_err().batch_index(), Some(0));
+    tx.commit().await.unwrap();
+    assert_eq!(conn.fetch_value::<i64>("SELECT count(*) FROM t", ()).await.unwrap(), 1000);
     place.drop().await;
 }
