@@ -40,7 +40,7 @@ pub struct MysqlConnection {
     running: Option<Running>,
     pub(crate) phase: Phase,
     pub(crate) slot: Arc<Slot>,
-    refusal: Refusal,
+    pub(crate) refusal: Refusal,
     pub(crate) cache: StatementCache<Cached>,
     /// Handles that are closed on the server with the next call.
     pub(crate) doomed: Vec<Statement>,

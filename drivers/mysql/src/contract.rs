@@ -234,6 +234,10 @@ impl Connection for MysqlConnection {
             None => &mut self.nothing,
         }
     }
+
+    fn driver(&mut self) -> Option<&mut dyn Any> {
+        Some(self)
+    }
 }
 
 impl MysqlConnection {

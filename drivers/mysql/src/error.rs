@@ -139,7 +139,7 @@ fn lost(message: &str) -> Error {
 /// Makes the error of a server that asks for a file of the client's.
 pub(crate) fn local_infile() -> Error {
     Error::not_supported("the server asked for a local file, which is refused")
-        .with_hint("LOAD DATA LOCAL is not available")
+        .with_hint("LOAD DATA LOCAL takes its data from load_data of oarlock_mysql::MysqlExt")
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ mod error;
 mod factory;
 mod infile;
 mod limit;
+mod load;
 mod many;
 mod message;
 mod options;
@@ -92,5 +93,6 @@ mod wire;
 
 pub use connection::MysqlConnection;
 pub use factory::{FACTORY, MysqlFactory};
+pub use load::MysqlExt;
 pub use oarlock_tls::{Identity, Roots, SslMode, TlsOptions};
 pub use options::{MysqlOptions, ResetPolicy, TinyInt1, ZeroDates};

@@ -1,13 +1,13 @@
 //! One statement for many rows of parameters, all or nothing.
 //!
-//! MariaDB takes hundreds of rows in one command and tells of a failure only that there was one. The batch is undone then
-//! and runs once more row by row, which finds the row at fault.
+//! MariaDB takes hundreds of rows in one command, and both servers many rows in one INSERT; of a failure they then tell only that
+//! there was one. The batch is undone and runs once more row by row, which finds the row at fault.
 
 use oarlock_core::connection::{Many, TxState, admit};
-use oarlock_core::lex::{Verb, lex};
-use oarlock_core::{Error, ErrorCategory, Outcome, Result};
+use oarlock_core::lex::{InsertRow, Lexed, Verb, lex};
+use oarlock_core::{Dialect, Error, ErrorCategory, Outcome, Result};
 
-use crate::bulk::{self, Bulk};
+use crate::bulk::{self, Bulk, Insert, Way};
 use crate::connection::{Fresh, MysqlConnection, parameters, rolled_back};
 use crate::pump::Form;
 use crate::statement::Traits;
@@ -15,6 +15,9 @@ use crate::wire;
 
 /// The first MariaDB with the bulk command in its final form.
 const BULK_SINCE: u32 = 100_206;
+
+/// From how many rows on it is worth preparing another statement.
+const FEW: usize = 16;
 
 /// Runs a batch; see [`Connection::execute_many`](oarlock_core::Connection::execute_many).
 pub(crate) async fn execute(connection: &mut MysqlConnection, many: Many<'_>) -> Result<Outcome> {
@@ -41,7 +44,7 @@ fn can_be_told(error: &Error) -> bool {
 }
 
 async fn run(connection: &mut MysqlConnection, many: Many<'_>, in_bulk: bool) -> Result<Outcome> {
-    let Prepared { form, rows, traits, returns, fresh } = prepare(connection, many)?;
+    let Prepared { form, rows, traits, returns, insert, fresh } = prepare(connection, many)?;
     if rows.is_empty() {
         return Ok(Outcome::rows(Some(0)));
     }
@@ -49,19 +52,24 @@ async fn run(connection: &mut MysqlConnection, many: Many<'_>, in_bulk: bool) ->
         connection.limit.check_values(row).map_err(|error| error.with_batch_index(index))?;
     }
     let server = connection.server;
-    let in_bulk = in_bulk
-        && many.width > 0
-        && many.rows > 1
-        && !returns
-        && server.mariadb
+    let has_command = server.mariadb
         && server.version >= BULK_SINCE
         && matches!(traits.verb, Verb::Insert | Verb::Replace | Verb::Update | Verb::Delete);
+    let way = match insert {
+        _ if !in_bulk || many.width == 0 || many.rows < 2 || returns => Way::Rows,
+        // Where the types differ from row to row, a command holds few of them.
+        Some(insert) if rows.len() >= FEW && (!has_command || bulk::commands_of(&rows) * FEW > rows.len()) => {
+            Way::Insert(insert)
+        }
+        _ if has_command => Way::Commands,
+        _ => Way::Rows,
+    };
     let traits = traits.with_params(rows.first().map(Vec::as_slice).unwrap_or_default());
     let order = Bulk {
         form,
         rows,
         nested: connection.tx == TxState::Open,
-        commands: in_bulk,
+        way,
         upserts: matches!(traits.verb, Verb::Insert | Verb::Replace),
         max_bytes: connection.limit.command(),
         doomed: std::mem::take(&mut connection.doomed),
@@ -76,6 +84,8 @@ struct Prepared {
     rows: Vec<Vec<mysql_async::Value>>,
     traits: Traits,
     returns: bool,
+    /// The parts of an INSERT that can have many rows.
+    insert: Option<Insert>,
     fresh: Option<Fresh>,
 }
 
@@ -95,6 +105,7 @@ fn prepare(connection: &mut MysqlConnection, many: Many<'_>) -> Result<Prepared>
             rows: rows(&cached.lexed)?,
             traits: cached.traits,
             returns: cached.lexed.has_returning(),
+            insert: insert(&cached.lexed, &dialect),
             fresh: None,
         }
     } else {
@@ -107,6 +118,7 @@ fn prepare(connection: &mut MysqlConnection, many: Many<'_>) -> Result<Prepared>
             rows: rows(&lexed)?,
             traits,
             returns: lexed.has_returning(),
+            insert: insert(&lexed, &dialect),
             fresh: Some(Fresh { sql: many.sql.into(), lexed, traits }),
         }
     };
@@ -118,4 +130,16 @@ fn prepare(connection: &mut MysqlConnection, many: Many<'_>) -> Result<Prepared>
     } else {
         Ok(prepared)
     }
+}
+
+/// Takes an INSERT of one row apart, unless more rows would have to be written otherwise on their way than one.
+fn insert(lexed: &Lexed, dialect: &Dialect) -> Option<Insert> {
+    let row = InsertRow::of(lexed, dialect)?;
+    let insert = Insert {
+        head: format!("{}VALUES ", row.head()),
+        row: format!("({})", row.values()),
+        tail: row.tail().to_owned(),
+    };
+    let two = insert.of(2);
+    wire::render(&two, dialect).is_ok_and(|wire| *wire == *two).then_some(insert)
 }
