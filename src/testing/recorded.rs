@@ -161,10 +161,6 @@ impl Connection for Recorded {
         self.connection.close()
     }
 
-    fn driver(&mut self) -> Option<&mut dyn Any> {
-        self.connection.driver()
-    }
-
     fn native(&mut self) -> &mut dyn Any {
         self.connection.native()
     }
