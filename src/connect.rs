@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::pool::PoolOptions;
 use oarlock_core::factory::{self, Connector, DriverFactory, Purpose};
 use oarlock_core::{Conn, Error, ErrorKind, Result, Url};
 
@@ -30,7 +31,10 @@ use oarlock_core::{Conn, Error, ErrorKind, Result, Url};
 /// # }
 /// ```
 pub async fn connect(url: &str) -> Result<Conn> {
-    let connection = connector(&Url::parse(url)?, Purpose::Single)?.connect().await?;
+    let mut url = Url::parse(url)?;
+    // One URL serves a pool and its tools: the pool's options are checked, and have no meaning here.
+    PoolOptions::default().with_url(&mut url)?;
+    let connection = connector(&url, Purpose::Single)?.connect().await?;
     Ok(Conn::new(connection))
 }
 

@@ -1,13 +1,14 @@
 //! Measures the contract beside the raw drivers and peers. `bench/run` is the way in.
 
 mod oarlock_peer;
+mod pool;
 mod raw_mysql;
 mod raw_postgres;
 mod raw_sqlite;
 mod runner;
 mod setup;
 
-use oarlock_bench_protocol::{Engine, serve};
+use oarlock_bench_protocol::{Engine, serve, serve_pool};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -15,6 +16,17 @@ fn main() -> Result<(), Failure> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["overhead", sqlx, out] => runner::overhead(sqlx, out),
+        ["pool", sqlx, out] => pool::pool(sqlx, out),
+        ["pool-worker", peer, engine, url] => {
+            let engine = Engine::named(engine).ok_or("unknown engine")?;
+            let url = url.to_owned();
+            match peer {
+                "oarlock" => serve_pool(engine, || pool::Oarlock::open(url))?,
+                "direct" => serve_pool(engine, || pool::Direct::open(url))?,
+                _ => return Err("unknown peer".into()),
+            }
+            Ok(())
+        }
         ["worker", peer, engine, url] => {
             let engine = Engine::named(engine).ok_or("unknown engine")?;
             let url = url.to_owned();
@@ -27,6 +39,6 @@ fn main() -> Result<(), Failure> {
             }
             Ok(())
         }
-        _ => Err("usage: oarlock-bench overhead SQLX-BINARY OUT.json".into()),
+        _ => Err("usage: oarlock-bench overhead|pool SQLX-BINARY OUT.json".into()),
     }
 }

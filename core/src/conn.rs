@@ -1,5 +1,6 @@
 //! A connection as users hold it.
 
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -268,7 +269,7 @@ impl Db for Conn {
         })
     }
 
-    fn lease_now(&self) -> Option<Lease> {
+    fn lease_now(&self, _: &'static Location<'static>) -> Option<Lease> {
         let mut lease = if self.autocommit() { self.session.lease_now(0)? } else { return None };
         lease.set_timeout(self.timeout());
         Some(lease)

@@ -366,6 +366,17 @@ pub trait Connection: Send {
     /// As the server tells; the connection should then be discarded.
     fn reset(&mut self) -> BoxFuture<'_, ()>;
 
+    /// Tells whether [`reset`](Self::reset) would find nothing to do: the connection is ready, no transaction is open, and
+    /// nothing in the session is known to be otherwise than it began. A pool then lends it again at once. It asks nobody, and a
+    /// driver that cannot tell says no.
+    fn is_clean(&self) -> bool {
+        false
+    }
+
+    /// Takes the session as it is for what [`is_clean`](Self::is_clean) means: what a program sets on every new connection of
+    /// a pool is no trace of its user. A reset undoes it all the same, and the program then sets it again.
+    fn set_baseline(&mut self) {}
+
     /// Asks the server for a sign of life.
     ///
     /// # Errors

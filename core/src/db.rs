@@ -1,6 +1,7 @@
 //! Where statements run: a pool, a connection or a transaction, all used the same way.
 
 use std::future::Future;
+use std::panic::Location;
 use std::time::Duration;
 
 use crate::catalog::CatalogQuery;
@@ -37,10 +38,31 @@ pub trait Db: Send + Sync {
     /// As [`lease`](Self::lease), and `NotSupported` for an option that this database has not.
     fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx>;
 
-    /// Takes the right to use a connection if it can be had without waiting, as it mostly can where there is one connection;
-    /// `None` says to ask [`lease`](Self::lease).
-    fn lease_now(&self) -> Option<Lease> {
+    /// Takes the right to use a connection if it can be had without waiting, as it mostly can; `None` says to ask
+    /// [`lease_at`](Self::lease_at), with the same place in the program.
+    fn lease_now(&self, site: &'static Location<'static>) -> Option<Lease> {
+        let _ = site;
         None
+    }
+
+    /// Takes a lease for a call at a place in the program, which a pool names where its connection does not come back.
+    ///
+    /// # Errors
+    ///
+    /// As [`lease`](Self::lease).
+    fn lease_at(&self, site: &'static Location<'static>) -> BoxFuture<'_, Lease> {
+        let _ = site;
+        self.lease()
+    }
+
+    /// Begins a transaction for a call at a place in the program, as [`lease_at`](Self::lease_at) takes a lease.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin_with`](Self::begin_with).
+    fn begin_at(&self, options: TxOptions, site: &'static Location<'static>) -> BoxFuture<'_, Tx> {
+        let _ = site;
+        self.begin_with(options)
     }
 
     /// Tells whether this is a transaction, so that what is begun on it is a savepoint.
@@ -58,8 +80,16 @@ impl<D: Db + ?Sized> Db for &D {
         D::begin_with(self, options)
     }
 
-    fn lease_now(&self) -> Option<Lease> {
-        D::lease_now(self)
+    fn lease_now(&self, site: &'static Location<'static>) -> Option<Lease> {
+        D::lease_now(self, site)
+    }
+
+    fn lease_at(&self, site: &'static Location<'static>) -> BoxFuture<'_, Lease> {
+        D::lease_at(self, site)
+    }
+
+    fn begin_at(&self, options: TxOptions, site: &'static Location<'static>) -> BoxFuture<'_, Tx> {
+        D::begin_at(self, options, site)
     }
 
     fn is_transaction(&self) -> bool {
@@ -76,8 +106,16 @@ impl<D: Db + ?Sized> Db for Box<D> {
         D::begin_with(self, options)
     }
 
-    fn lease_now(&self) -> Option<Lease> {
-        D::lease_now(self)
+    fn lease_now(&self, site: &'static Location<'static>) -> Option<Lease> {
+        D::lease_now(self, site)
+    }
+
+    fn lease_at(&self, site: &'static Location<'static>) -> BoxFuture<'_, Lease> {
+        D::lease_at(self, site)
+    }
+
+    fn begin_at(&self, options: TxOptions, site: &'static Location<'static>) -> BoxFuture<'_, Tx> {
+        D::begin_at(self, options, site)
     }
 
     fn is_transaction(&self) -> bool {
@@ -94,8 +132,16 @@ impl<D: Db + ?Sized> Db for std::sync::Arc<D> {
         D::begin_with(self, options)
     }
 
-    fn lease_now(&self) -> Option<Lease> {
-        D::lease_now(self)
+    fn lease_now(&self, site: &'static Location<'static>) -> Option<Lease> {
+        D::lease_now(self, site)
+    }
+
+    fn lease_at(&self, site: &'static Location<'static>) -> BoxFuture<'_, Lease> {
+        D::lease_at(self, site)
+    }
+
+    fn begin_at(&self, options: TxOptions, site: &'static Location<'static>) -> BoxFuture<'_, Tx> {
+        D::begin_at(self, options, site)
     }
 
     fn is_transaction(&self) -> bool {
@@ -119,35 +165,30 @@ impl<D: Db + ?Sized> Db for std::sync::Arc<D> {
 /// the server has carried the statement out is then not known.
 pub trait DbExt: Db {
     /// Makes a cursor, which holds a connection until it is dropped.
+    #[track_caller]
     fn cursor(&self) -> impl Future<Output = Result<Cursor>> + Send {
-        async {
-            Ok(Cursor::new(match self.lease_now() {
-                Some(lease) => lease,
-                None => self.lease().await?,
-            }))
-        }
+        cursor_at(self, Location::caller())
     }
 
     /// Runs a statement and gives the cursor that stands before its first row.
+    #[track_caller]
     fn query<'a, P: Params + 'a>(
         &'a self,
         sql: &'a str,
         params: P,
     ) -> impl Future<Output = Result<Cursor>> + Send + 'a {
-        async move {
-            let mut cursor = self.cursor().await?;
-            cursor.execute(sql, params).await?;
-            Ok(cursor)
-        }
+        query_at(self, Location::caller(), sql, params)
     }
 
     /// Runs a statement to its end, dropping its rows if it gives any.
+    #[track_caller]
     fn execute<'a, P: Params + 'a>(
         &'a self,
         sql: &'a str,
         params: P,
     ) -> impl Future<Output = Result<Outcome>> + Send + 'a {
-        async move { self.query(sql, params).await?.finish().await }
+        let site = Location::caller();
+        async move { query_at(self, site, sql, params).await?.finish().await }
     }
 
     /// Runs a statement once for every row of parameters, all or nothing: in a transaction of its own, or in a savepoint inside
@@ -155,18 +196,20 @@ pub trait DbExt: Db {
     ///
     /// All rows are bound before the first is sent. No rows, nothing done. The error of a row that fails has its
     /// [`batch_index`](Error::batch_index).
+    #[track_caller]
     fn execute_many<'a, P, R>(&'a self, sql: &'a str, rows: R) -> impl Future<Output = Result<Outcome>> + Send + 'a
     where
         P: Params + 'a,
         R: AsRef<[P]> + Send + Sync + 'a,
     {
+        let site = Location::caller();
         async move {
             let bound = BoundRows::of(rows.as_ref())?;
             if bound.rows() == 0 {
                 return Ok(Outcome::rows(Some(0)));
             }
             let values = bound.values();
-            let mut lease = self.lease().await?;
+            let mut lease = self.lease_at(site).await?;
             let guarded = lease.is_guarded();
             let many =
                 Many { sql, names: bound.names(), width: bound.width(), rows: bound.rows(), values: &values, guarded };
@@ -180,49 +223,58 @@ pub trait DbExt: Db {
     }
 
     /// Runs a statement and reads all its rows.
+    #[track_caller]
     fn fetch_all<'a, T: FromRow + Send + 'a>(
         &'a self,
         sql: &'a str,
         params: impl Params + 'a,
     ) -> impl Future<Output = Result<Vec<T>>> + Send + 'a {
-        async move { self.query(sql, params).await?.fetch_all().await }
+        let site = Location::caller();
+        async move { query_at(self, site, sql, params).await?.fetch_all().await }
     }
 
     /// Runs a statement and reads its first row, `None` where it gives none.
+    #[track_caller]
     fn fetch_one<'a, T: FromRow + Send + 'a>(
         &'a self,
         sql: &'a str,
         params: impl Params + 'a,
     ) -> impl Future<Output = Result<Option<T>>> + Send + 'a {
-        async move { self.query(sql, params).await?.fetch_one().await }
+        let site = Location::caller();
+        async move { query_at(self, site, sql, params).await?.fetch_one().await }
     }
 
     /// Runs a statement that must give a row, and reads the first. None is a `RowNotFound` error.
+    #[track_caller]
     fn require_one<'a, T: FromRow + Send + 'a>(
         &'a self,
         sql: &'a str,
         params: impl Params + 'a,
     ) -> impl Future<Output = Result<T>> + Send + 'a {
-        async move {
-            self.fetch_one(sql, params)
-                .await?
-                .ok_or_else(|| Error::new(ErrorKind::RowNotFound, "the query gave no row, and one was required"))
-        }
+        let site = Location::caller();
+        async move { query_at(self, site, sql, params).await?.fetch_one().await?.ok_or_else(no_row) }
     }
 
     /// Runs a statement that must give a row, and reads its first column. No row is a `RowNotFound` error.
+    #[track_caller]
     fn fetch_value<'a, T: FromValue + Send + 'a>(
         &'a self,
         sql: &'a str,
         params: impl Params + 'a,
     ) -> impl Future<Output = Result<T>> + Send + 'a {
-        async move { self.require_one::<(T,)>(sql, params).await.map(|row| row.0) }
+        let site = Location::caller();
+        async move {
+            let row: Option<(T,)> = query_at(self, site, sql, params).await?.fetch_one().await?;
+            row.map(|row| row.0).ok_or_else(no_row)
+        }
     }
 
     /// Runs a text of several statements without parameters, in order, up to the first error.
+    #[track_caller]
     fn script<'a>(&'a self, text: &'a str) -> impl Future<Output = Result<()>> + Send + 'a {
+        let lease = self.lease_at(Location::caller());
         async move {
-            let mut lease = self.lease().await?;
+            let mut lease = lease.await?;
             if lease.is_guarded() {
                 admit_script(text, &lease.info().dialect)?;
             }
@@ -231,18 +283,22 @@ pub trait DbExt: Db {
     }
 
     /// Prepares a statement without running it, and tells its parameters and columns.
+    #[track_caller]
     fn describe<'a>(&'a self, sql: &'a str) -> impl Future<Output = Result<Description>> + Send + 'a {
-        async move { self.lease().await?.call(|connection| connection.describe(sql)).await }
+        let site = Location::caller();
+        async move { self.lease_at(site).await?.call(|connection| connection.describe(sql)).await }
     }
 
     /// Calls a stored procedure, and gives the cursor that stands before its first result set.
+    #[track_caller]
     fn call_procedure<'a, P: Params + 'a>(
         &'a self,
         name: &'a str,
         params: P,
     ) -> impl Future<Output = Result<Cursor>> + Send + 'a {
+        let site = Location::caller();
         async move {
-            let mut cursor = self.cursor().await?;
+            let mut cursor = cursor_at(self, site).await?;
             cursor.call_procedure(name, params).await?;
             Ok(cursor)
         }
@@ -271,8 +327,9 @@ pub trait DbExt: Db {
     }
 
     /// Begins a transaction with the default options; on a transaction, a savepoint.
+    #[track_caller]
     fn begin(&self) -> BoxFuture<'_, Tx> {
-        self.begin_with(TxOptions::default())
+        self.begin_at(TxOptions::default(), Location::caller())
     }
 
     /// Runs work in a transaction: commits when it gives `Ok`, rolls back when it gives `Err` or panics.
@@ -305,6 +362,7 @@ pub trait DbExt: Db {
     /// db.transaction(|tx| async move { withdraw(&tx, from).await }).await
     /// # }
     /// ```
+    #[track_caller]
     fn transaction<T, F, Fut>(&self, work: F) -> impl Future<Output = Result<T>> + Send
     where
         T: Send,
@@ -315,16 +373,18 @@ pub trait DbExt: Db {
     }
 
     /// Runs work in a transaction with options: see [`transaction`](Self::transaction).
+    #[track_caller]
     fn transaction_with<T, F, Fut>(&self, options: TxOptions, work: F) -> impl Future<Output = Result<T>> + Send
     where
         T: Send,
         F: Fn(Tx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T>> + Send,
     {
+        let site = Location::caller();
         async move {
             let mut retry = Retry::new(self.is_transaction());
             loop {
-                let tx = self.begin_with(options).await?;
+                let tx = self.begin_at(options, site).await?;
                 let result = match work(tx.clone()).await {
                     Ok(value) => tx.finish(true).await.map(|()| value),
                     Err(error) => {
@@ -343,14 +403,20 @@ pub trait DbExt: Db {
     }
 
     /// Gives the names of the schemas that are not the server's own, sorted.
+    #[track_caller]
     fn schemas(&self) -> impl Future<Output = Result<Vec<String>>> + Send {
-        async { self.lease().await?.call(|connection| connection.catalog(CatalogQuery::Schemas)).await?.into_names() }
+        let site = Location::caller();
+        async move {
+            self.lease_at(site).await?.call(|connection| connection.catalog(CatalogQuery::Schemas)).await?.into_names()
+        }
     }
 
     /// Gives the names of a schema's tables, of the current one for `None`, sorted.
+    #[track_caller]
     fn table_names<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<String>>> + Send + 'a {
+        let site = Location::caller();
         async move {
-            self.lease()
+            self.lease_at(site)
                 .await?
                 .call(|connection| connection.catalog(CatalogQuery::TableNames { schema }))
                 .await?
@@ -359,9 +425,11 @@ pub trait DbExt: Db {
     }
 
     /// Gives a schema's tables in full, of the current one for `None`, sorted by name.
+    #[track_caller]
     fn tables<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<Table>>> + Send + 'a {
+        let site = Location::caller();
         async move {
-            self.lease()
+            self.lease_at(site)
                 .await?
                 .call(|connection| connection.catalog(CatalogQuery::Tables { schema }))
                 .await?
@@ -370,10 +438,15 @@ pub trait DbExt: Db {
     }
 
     /// Gives one table in full. A table that does not exist is a `TableNotFound` error.
+    #[track_caller]
     fn table<'a>(&'a self, schema: Option<&'a str>, name: &'a str) -> impl Future<Output = Result<Table>> + Send + 'a {
+        let site = Location::caller();
         async move {
-            let reply =
-                self.lease().await?.call(|connection| connection.catalog(CatalogQuery::Table { schema, name })).await?;
+            let reply = self
+                .lease_at(site)
+                .await?
+                .call(|connection| connection.catalog(CatalogQuery::Table { schema, name }))
+                .await?;
             reply.into_tables()?.pop().ok_or_else(|| {
                 Error::new(ErrorKind::TableNotFound, format!("there is no table {name}")).with_table(name)
             })
@@ -381,9 +454,11 @@ pub trait DbExt: Db {
     }
 
     /// Gives a schema's views, of the current one for `None`, sorted by name.
+    #[track_caller]
     fn views<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<View>>> + Send + 'a {
+        let site = Location::caller();
         async move {
-            self.lease()
+            self.lease_at(site)
                 .await?
                 .call(|connection| connection.catalog(CatalogQuery::Views { schema }))
                 .await?
@@ -393,3 +468,28 @@ pub trait DbExt: Db {
 }
 
 impl<D: Db + ?Sized> DbExt for D {}
+
+/// Makes a cursor for a call at a place in the program.
+async fn cursor_at<D: Db + ?Sized>(db: &D, site: &'static Location<'static>) -> Result<Cursor> {
+    Ok(Cursor::new(match db.lease_now(site) {
+        Some(lease) => lease,
+        None => db.lease_at(site).await?,
+    }))
+}
+
+/// Runs a statement for a call at a place in the program.
+async fn query_at<D: Db + ?Sized, P: Params>(
+    db: &D,
+    site: &'static Location<'static>,
+    sql: &str,
+    params: P,
+) -> Result<Cursor> {
+    let mut cursor = cursor_at(db, site).await?;
+    cursor.execute(sql, params).await?;
+    Ok(cursor)
+}
+
+#[cold]
+fn no_row() -> Error {
+    Error::new(ErrorKind::RowNotFound, "the query gave no row, and one was required")
+}

@@ -1,5 +1,6 @@
 //! A [`Db`] whose calls have a limit of time.
 
+use std::panic::Location;
 use std::time::Duration;
 
 use crate::connection::BoxFuture;
@@ -40,8 +41,20 @@ impl<D: Db + ?Sized> Db for WithTimeout<'_, D> {
         })
     }
 
-    fn lease_now(&self) -> Option<Lease> {
-        self.db.lease_now().map(|lease| self.limited(lease))
+    fn lease_now(&self, site: &'static Location<'static>) -> Option<Lease> {
+        self.db.lease_now(site).map(|lease| self.limited(lease))
+    }
+
+    fn lease_at(&self, site: &'static Location<'static>) -> BoxFuture<'_, Lease> {
+        Box::pin(async move { self.db.lease_at(site).await.map(|lease| self.limited(lease)) })
+    }
+
+    fn begin_at(&self, options: TxOptions, site: &'static Location<'static>) -> BoxFuture<'_, Tx> {
+        Box::pin(async move {
+            let mut tx = self.db.begin_at(options, site).await?;
+            tx.set_timeout(self.limit);
+            Ok(tx)
+        })
     }
 
     fn is_transaction(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The transaction guard.
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -106,7 +107,7 @@ impl Db for Tx {
         })
     }
 
-    fn lease_now(&self) -> Option<Lease> {
+    fn lease_now(&self, _: &'static Location<'static>) -> Option<Lease> {
         let inner = self.open().ok()?;
         let mut lease = inner.session.lease_now(inner.depth)?;
         lease.set_timeout(self.timeout);

@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (count, longest): (i64, f64) = db
         .require_one("SELECT count(*), max(length) FROM oar WHERE wood = :wood", oarlock::named! { wood: "ash" })
         .await?;
-    db.close();
+    db.close().await?;
 
     let mut out = std::io::stdout();
     writeln!(out, "{count} oars of ash, the longest of {longest} m")?;

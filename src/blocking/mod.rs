@@ -330,8 +330,12 @@ impl Blocking<crate::Pool> {
     }
 
     /// Closes the pool: see [`Pool::close`](crate::Pool::close).
-    pub fn close(&self) {
-        self.0.close();
+    ///
+    /// # Errors
+    ///
+    /// As its asynchronous namesake.
+    pub fn close(&self) -> Result<()> {
+        wait(self.0.close())
     }
 }
 

@@ -1,100 +1,57 @@
-//! A pool of connections, on deadpool.
+//! A pool of connections.
 //!
-//! A connection that comes back is rolled back and reset before the next borrower gets it; one that cannot be is discarded.
-//! Waiting for a connection has a deadline from the start.
+//! A connection that comes back is as good as new before the next borrower gets it: its transaction is rolled back and its
+//! session is reset, unless its driver can tell that nothing of it was changed. One that cannot be reset is discarded.
+//!
+//! Waiting has a deadline from the start, and an order: who comes first is served first. The error of a wait that was too long
+//! tells what was waited for, who holds the connections, with the line of the program that took each, and what went wrong last.
+//!
+//! # Where the server is away
+//!
+//! Connections are opened by tasks of the pool's, a few at a time, and while none can be opened by one, which tries again after
+//! pauses that grow to a quarter of a second. Where no connection is left to wait for, those who wait get the server's error
+//! after half a second, and at once where trying again will not help, as after a wrong password. A connection that is found lost
+//! casts doubt on all that lay idle meanwhile: each of them is asked for a sign of life before it is lent again.
 
-mod manager;
-mod pooled;
+mod entry;
+mod hook;
+mod keeper;
+mod lent;
+mod loans;
+mod opening;
+mod options;
+mod outage;
+mod refusal;
+mod shared;
+mod slots;
+mod status;
 
+use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
 
-use deadpool::managed::{self, PoolError};
 use oarlock_core::connection::BoxFuture;
-use oarlock_core::factory::{Connector, Purpose};
-use oarlock_core::{Conn, Db, Error, ErrorKind, Lease, Result, Tx, TxOptions, Url};
+use oarlock_core::factory::Connector;
+use oarlock_core::{Conn, Db, Lease, Result, Tx, TxOptions};
 
-use manager::Manager;
-use pooled::Pooled;
+pub use options::PoolOptions;
+pub use status::{Holder, PoolStatus, WaitHistogram};
 
-/// How a pool behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PoolOptions {
-    /// The largest number of connections; default 10.
-    pub max_size: usize,
-    /// The longest wait for a connection, opening one included; default 30 s.
-    pub acquire_timeout: Duration,
-    /// For how long a connection may lie unused and still be handed out without a word from the server; default 30 s.
-    pub validate_after: Duration,
-}
-
-impl Default for PoolOptions {
-    fn default() -> Self {
-        Self { max_size: 10, acquire_timeout: Duration::from_secs(30), validate_after: Duration::from_secs(30) }
-    }
-}
-
-impl PoolOptions {
-    /// Makes the default options.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the largest number of connections; 0 counts as 1.
-    #[must_use]
-    pub fn max_size(mut self, connections: usize) -> Self {
-        self.max_size = connections.max(1);
-        self
-    }
-
-    /// Sets the longest wait for a connection.
-    #[must_use]
-    pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
-        self.acquire_timeout = timeout;
-        self
-    }
-
-    /// Sets for how long a connection may lie unused and still be handed out unasked. One that lay longer is asked for a sign of
-    /// life first, and replaced if it gives none; zero asks every time.
-    #[must_use]
-    pub fn validate_after(mut self, unused: Duration) -> Self {
-        self.validate_after = unused;
-        self
-    }
-
-    /// Opens a pool: see [`Pool::connect`].
-    ///
-    /// # Errors
-    ///
-    /// As [`connect`](crate::connect()).
-    pub async fn connect(self, url: &str) -> Result<Pool> {
-        let connector = crate::connect::connector(&Url::parse(url)?, Purpose::Pool)?;
-        let pool = Pool::new(connector, self)?;
-        drop(pool.acquire().await?);
-        Ok(pool)
-    }
-}
-
-/// How full a pool is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PoolStatus {
-    /// The largest number of connections.
-    pub max_size: usize,
-    /// Connections that are open.
-    pub size: usize,
-    /// Connections that are open and free.
-    pub available: usize,
-    /// Callers that wait for a connection.
-    pub waiting: usize,
-}
+use shared::Shared;
 
 /// A pool of connections to one database. Cloning shares it.
 ///
 /// A statement run on it borrows a connection for as long as it takes; a cursor or a transaction, until it is dropped or ended.
-/// Connections are opened as they are needed, and reset when they come back.
+/// Connections are opened as they are needed.
+///
+/// # Cost
+///
+/// Beside the statement, a borrowed connection costs well under a microsecond where one is free and its session was left as it
+/// was found. Where the session was changed (a `SET`, a temporary table, a lock), or a transaction was left open, a task resets
+/// it, which is a round trip to the server that nobody waits for unless the pool is short of connections.
+///
+/// # Cancellation
+///
+/// Dropping a call that waits for a connection gives up its place in the queue, and nothing else.
 ///
 /// # Examples
 ///
@@ -115,103 +72,82 @@ pub struct PoolStatus {
 /// ```
 #[derive(Clone)]
 pub struct Pool {
-    inner: managed::Pool<Manager>,
-    options: PoolOptions,
+    shared: Arc<Shared>,
 }
 
 impl Pool {
-    /// Opens a pool with the default [`PoolOptions`], and its first connection to see that the URL works.
+    /// Opens a pool with the default [`PoolOptions`] and those of the URL, and its first connection to see that the URL works.
     ///
     /// # Errors
     ///
     /// As [`connect`](crate::connect()).
-    pub async fn connect(url: &str) -> Result<Self> {
-        PoolOptions::default().connect(url).await
+    #[track_caller]
+    pub fn connect(url: &str) -> impl Future<Output = Result<Self>> + Send + use<> {
+        PoolOptions::default().connect(url)
     }
 
     /// Makes a pool on what opens connections. Nothing is opened yet.
-    ///
-    /// # Errors
-    ///
-    /// `Internal` when deadpool refuses the configuration.
-    pub fn new(connector: Arc<dyn Connector>, options: PoolOptions) -> Result<Self> {
-        let inner = managed::Pool::builder(Manager::new(connector, options.validate_after))
-            .max_size(options.max_size)
-            .build()
-            .map_err(|error| Error::new(ErrorKind::Internal, "the pool could not be built").with_source(error))?;
-        Ok(Self { inner, options })
+    #[must_use]
+    pub fn new(connector: Arc<dyn Connector>, options: PoolOptions) -> Self {
+        Self { shared: Shared::new(connector, options) }
     }
 
     /// Borrows a connection until it is dropped.
     ///
     /// # Errors
     ///
-    /// `PoolTimeout` when none was free in time, `PoolClosed`, and what connecting can give.
-    pub async fn acquire(&self) -> Result<Conn> {
-        Ok(Conn::on(Box::new(self.take().await?)))
+    /// `PoolTimeout` when there was none in time, `PoolClosed`; and what connecting gives (`ConnectionRefused`, `Authentication`)
+    /// where the pool has no connection left to wait for.
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = Result<Conn>> + Send {
+        let site = Location::caller();
+        async move { Ok(Conn::on(Box::new(self.shared.take(site).await?))) }
     }
 
-    /// Tells how full the pool is.
+    /// Tells how full the pool is, and what it has done.
     pub fn status(&self) -> PoolStatus {
-        let status = self.inner.status();
-        PoolStatus {
-            max_size: status.max_size,
-            size: status.size,
-            available: status.available,
-            waiting: status.waiting,
-        }
+        self.shared.slots().status(&self.shared.options)
     }
 
-    /// Closes the pool: waiting and later calls are `PoolClosed` errors, borrowed connections close when they come back.
-    pub fn close(&self) {
-        self.inner.close();
-    }
-
-    async fn take(&self) -> Result<Pooled> {
-        let timeout = self.options.acquire_timeout;
-        match tokio::time::timeout(timeout, self.inner.get()).await {
-            Ok(Ok(object)) => Ok(Pooled::new(object)),
-            Ok(Err(PoolError::Backend(error))) => Err(error),
-            Ok(Err(PoolError::Closed)) => Err(Error::new(ErrorKind::PoolClosed, "the pool is closed")),
-            Ok(Err(error)) => Err(Error::new(ErrorKind::Internal, "the pool failed").with_source(error)),
-            Err(_) => Err(self.timed_out()),
-        }
-    }
-
-    #[cold]
-    fn timed_out(&self) -> Error {
-        let timeout = self.options.acquire_timeout;
-        let PoolStatus { max_size, size, waiting, .. } = self.status();
-        // With a place left, it was opening a connection that took too long.
-        let (message, hint) = if size < max_size {
-            (
-                format!(
-                    "no connection could be opened within {timeout:?}: the pool has {size} of {max_size}, and {waiting} others wait"
-                ),
-                "see whether the database answers, or raise acquire_timeout",
-            )
-        } else {
-            (
-                format!("no connection was free within {timeout:?}: all {size} are in use, and {waiting} others wait"),
-                "return connections sooner, or raise max_size or acquire_timeout",
-            )
-        };
-        Error::new(ErrorKind::PoolTimeout, message).with_hint(hint)
+    /// Closes the pool, at once: waiting and later calls are `PoolClosed` errors, free connections are closed, borrowed ones when
+    /// they come back. The future, which may as well be dropped, waits until all of them are.
+    ///
+    /// # Errors
+    ///
+    /// `PoolTimeout` that tells who holds a connection, when they did not come back within
+    /// [`close_timeout`](PoolOptions::close_timeout). The pool is closed all the same.
+    pub fn close(&self) -> impl Future<Output = Result<()>> + Send {
+        self.shared.close();
+        self.shared.closed()
     }
 }
 
 impl Db for Pool {
+    #[track_caller]
     fn lease(&self) -> BoxFuture<'_, Lease> {
-        Box::pin(async move { Ok(Lease::direct(Box::new(self.take().await?))) })
+        self.lease_at(Location::caller())
     }
 
+    fn lease_now(&self, site: &'static Location<'static>) -> Option<Lease> {
+        Some(Lease::direct(Box::new(self.shared.take_now(site)?)))
+    }
+
+    fn lease_at(&self, site: &'static Location<'static>) -> BoxFuture<'_, Lease> {
+        Box::pin(async move { Ok(Lease::direct(Box::new(self.shared.take(site).await?))) })
+    }
+
+    #[track_caller]
     fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
-        Box::pin(async move { Tx::on(Box::new(self.take().await?), options).await })
+        self.begin_at(options, Location::caller())
+    }
+
+    fn begin_at(&self, options: TxOptions, site: &'static Location<'static>) -> BoxFuture<'_, Tx> {
+        Box::pin(async move { Tx::on(Box::new(self.shared.take(site).await?), options).await })
     }
 }
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("options", &self.options).field("status", &self.status()).finish_non_exhaustive()
+        f.debug_struct("Pool").field("options", &self.shared.options).field("status", &self.status()).finish()
     }
 }

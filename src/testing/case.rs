@@ -170,17 +170,8 @@ fn start(builder: &mut Builder) -> Runtime {
 
 /// Lets the pool's sessions end in good order: the server need not find out by itself.
 async fn close(database: &Database) {
-    let pool = database.pool();
-    pool.close();
-    let ended = async {
-        while pool.status().size > 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        // The last words are sent by tasks of their own.
-        tokio::task::yield_now().await;
-    };
     // A session that the test still holds ends with its runtime.
-    let _ = tokio::time::timeout(FAREWELL, ended).await;
+    let _ = tokio::time::timeout(FAREWELL, database.pool().close()).await;
 }
 
 /// Drops the database. A test that passed does not fail for it: what is left is dropped by the next run.

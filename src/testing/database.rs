@@ -26,7 +26,7 @@ impl Database {
     pub(super) fn new(engine: Engine, url: &str) -> Result<Self> {
         let parsed = Url::parse(url)?;
         let log = QueryLog::off();
-        let pool = Pool::new(log.connector(connector(&parsed, Purpose::Pool)?), PoolOptions::default())?;
+        let pool = Pool::new(log.connector(connector(&parsed, Purpose::Pool)?), PoolOptions::default());
         let connector = log.connector(connector(&parsed, Purpose::Single)?);
         Ok(Self { engine, url: url.into(), shown: parsed.to_string().into(), connector, pool, log })
     }

@@ -145,6 +145,14 @@ impl Connection for Recorded {
         self.connection.reset()
     }
 
+    fn is_clean(&self) -> bool {
+        self.connection.is_clean()
+    }
+
+    fn set_baseline(&mut self) {
+        self.connection.set_baseline();
+    }
+
     fn ping(&mut self) -> BoxFuture<'_, ()> {
         self.connection.ping()
     }

@@ -328,7 +328,7 @@ async fn a_database_in_trouble_gets_a_page_with_its_status(database: Database) -
     assert!(broken.body.contains("The database could not do this"), "{}", broken.body);
     assert!(!broken.body.contains("city WHERE"), "no SQL is told to visitors");
     assert_eq!(site.post("/city/new", &form(&OSLO, "", "")).await.status, 500);
-    pool.close();
+    pool.close().await?;
     let closed = site.get("/").await;
     assert_eq!(closed.status, 503);
     assert!(closed.body.contains("cannot be reached"), "{}", closed.body);

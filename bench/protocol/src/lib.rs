@@ -4,9 +4,13 @@
 //! standard input, `SHAPE ITERATIONS`, with `NANOSECONDS CHECKSUM`. So peers that cannot be linked into one program are
 //! measured in one run, pass by pass in turn, and what they read is compared before it counts.
 
+mod pool;
+
 use std::future::Future;
 use std::io::{self, BufRead, Write};
 use std::time::Instant;
+
+pub use pool::{POOL, Pooled, serve_pool};
 
 /// A database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

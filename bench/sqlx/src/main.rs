@@ -1,5 +1,7 @@
 //! sqlx as its documentation shows it: `query_as` into structs, statements cached, one connection.
 
+mod pool;
+
 use std::sync::Arc;
 
 use oarlock_bench_protocol::{
@@ -211,8 +213,13 @@ peer!(
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, engine, url] = &words[..]
+        && mode == "pool"
+    {
+        return Ok(pool::serve(Engine::named(engine).ok_or("unknown engine")?, url)?);
+    }
     let [engine, url] = &words[..] else {
-        return Err("usage: oarlock-bench-sqlx ENGINE URL".into());
+        return Err("usage: oarlock-bench-sqlx [pool] ENGINE URL".into());
     };
     let url = url.clone();
     match Engine::named(engine).ok_or("unknown engine")? {

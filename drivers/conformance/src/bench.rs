@@ -13,7 +13,7 @@ use oarlock_core::connection::DriverInfo;
 use oarlock_core::dialect::Flavor;
 use oarlock_core::factory::{Purpose, find, register};
 use oarlock_core::schema::{Table, render};
-use oarlock_core::{Capabilities, Conn, Connection, DbExt, Dialect, ErrorKind, Result, Url};
+use oarlock_core::{Capabilities, Conn, DbExt, Dialect, ErrorKind, Result, Url};
 
 use crate::failure::Verdict;
 use crate::fragments::Fragments;
@@ -30,6 +30,8 @@ pub enum Way {
     Direct,
     /// By the factory that is registered for the URL's scheme, as `connect(url)` does.
     Dynamic,
+    /// From a pool, by [`Setup::pooled`].
+    Pooled,
 }
 
 /// What a rule works with. Cloning shares it.
@@ -61,7 +63,7 @@ impl Bench {
 
     /// Opens a connection by a URL of one's own.
     pub(crate) async fn conn_to(&self, url: &Url) -> Result<Conn> {
-        open(&*self.shared.setup, self.shared.way, url).await.map(Conn::new)
+        open(&*self.shared.setup, self.shared.way, url).await
     }
 
     pub(crate) fn setup(&self) -> &dyn Setup {
@@ -106,14 +108,15 @@ impl Bench {
     }
 }
 
-async fn open(setup: &dyn Setup, way: Way, url: &Url) -> Result<Box<dyn Connection>> {
+async fn open(setup: &dyn Setup, way: Way, url: &Url) -> Result<Conn> {
     match way {
-        Way::Direct => setup.connect(url).await,
+        Way::Direct => setup.connect(url).await.map(Conn::new),
+        Way::Pooled => setup.pooled(url).await,
         Way::Dynamic => {
             register(setup.factory());
             let factory =
                 find(url.scheme()).expect("the factory was registered in the line above, and has the URL's scheme");
-            factory.connector(url, Purpose::Single)?.connect().await
+            factory.connector(url, Purpose::Single)?.connect().await.map(Conn::new)
         }
     }
 }
@@ -155,7 +158,11 @@ where
 async fn prepare(setup: Box<dyn Setup>, way: Way, rule: &str) -> Option<Bench> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = rule.split('_').next().unwrap_or(rule);
-    let letter = if way == Way::Direct { 'd' } else { 'y' };
+    let letter = match way {
+        Way::Direct => 'd',
+        Way::Dynamic => 'y',
+        Way::Pooled => 'p',
+    };
     let name = format!("oarlock_{number}{letter}_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let place = match setup.open(&name).await {
         Ok(place) => place?,
@@ -167,9 +174,9 @@ async fn prepare(setup: Box<dyn Setup>, way: Way, rule: &str) -> Option<Bench> {
     };
     let url = place.url.clone();
     let probe = async {
-        let mut connection = open(&*setup, way, &url).await?;
-        let info = connection.info().clone();
-        connection.close().await.map(|()| info)
+        let conn = open(&*setup, way, &url).await?;
+        let info = conn.info().clone();
+        conn.close().await.map(|()| info)
     };
     let info = probe.await.unwrap_or_else(|error| panic!("no connection to {url}: {error:?}"));
     let fragments = setup.fragments(&info);

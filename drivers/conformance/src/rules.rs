@@ -177,6 +177,19 @@ macro_rules! suite {
     };
 }
 
+/// Makes the suite's tests on connections of a pool, `pooled::…`, by [`Setup::pooled`](crate::Setup::pooled): what holds for a
+/// driver's connections holds for one that a pool lends, after others have had it.
+#[macro_export]
+macro_rules! pooled_suite {
+    ($setup:expr) => {
+        mod pooled {
+            #[allow(unused_imports)] // The expression may need no name from outside.
+            use super::*;
+            $crate::__rules! { tests Pooled, $setup }
+        }
+    };
+}
+
 /// The names of all rules, in order.
 pub const RULES: &[&str] = __rules! { names };
 

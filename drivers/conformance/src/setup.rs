@@ -4,7 +4,7 @@ use std::any::Any;
 
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
-use oarlock_core::{Capabilities, Connection, Url};
+use oarlock_core::{Capabilities, Conn, Connection, Error, Url};
 
 use crate::fragments::Fragments;
 
@@ -19,6 +19,16 @@ pub trait Setup: Send + Sync + 'static {
     ///
     /// As the driver tells.
     fn connect<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Box<dyn Connection>>;
+
+    /// Takes a connection from a pool, for the rules of `pooled`: see [`pooled_suite!`](crate::pooled_suite).
+    ///
+    /// # Errors
+    ///
+    /// `NotSupported` unless the setup has one.
+    fn pooled<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Conn> {
+        let _ = url;
+        Box::pin(async { Err(Error::not_supported("the setup has no pool")) })
+    }
 
     /// Makes an empty database for one test; `None` where no server is there, which [`require_server`](crate::require_server)
     /// has reported then. The name is unique, and made of at most 48 letters, digits and underscores.

@@ -93,6 +93,8 @@ impl Connection for MysqlConnection {
         self.phase = Phase::Idle;
         self.forget_steps();
         if self.is_running() {
+            // A branch that begins here is nobody's.
+            self.slot.abandon(true);
             // What has arrived already is dropped at once, which is all there is after most statements.
             let _ = self.poll_over(&mut Context::from_waker(Waker::noop()));
         }
@@ -180,6 +182,21 @@ impl Connection for MysqlConnection {
 
     fn reset(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(self.reset_session())
+    }
+
+    fn is_clean(&self) -> bool {
+        self.options.reset == ResetPolicy::Dirty
+            && !self.soiled
+            && !self.rolled_back
+            && !self.is_running()
+            && matches!(self.phase, Phase::Idle)
+            && self.conn.is_some()
+            && self.tx == TxState::Auto
+            && self.branch.is_none()
+    }
+
+    fn set_baseline(&mut self) {
+        self.soiled = false;
     }
 
     fn ping(&mut self) -> BoxFuture<'_, ()> {

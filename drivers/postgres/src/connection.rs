@@ -20,7 +20,7 @@ use crate::capabilities::CAPABILITIES;
 use crate::dial::dial;
 use crate::error::{self, Context};
 use crate::link::{Link, Undo};
-use crate::options::PostgresOptions;
+use crate::options::{PostgresOptions, ResetPolicy};
 use crate::run::told;
 use crate::statement::{Prepared, Statements};
 use crate::wire::Tag;
@@ -46,6 +46,9 @@ pub struct PostgresConnection {
     pub(crate) no_columns: Arc<[Column]>,
     pub(crate) statement_timeout: Option<Duration>,
     pub(crate) branch: Branch,
+    reset: ResetPolicy,
+    /// The session may differ from a new one by more than a transaction.
+    pub(crate) soiled: bool,
     /// What there is to give where the session is closed and has no client.
     nothing: (),
 }
@@ -92,6 +95,8 @@ impl PostgresConnection {
             no_columns,
             statement_timeout: options.statement_timeout,
             branch: Branch::None,
+            reset: options.reset,
+            soiled: false,
             nothing: (),
         })
     }
@@ -388,8 +393,29 @@ impl Connection for PostgresConnection {
             self.recovered().await?;
             // A prepared one is no longer the session's.
             self.branch = Branch::None;
-            session::reset(&mut self.link).await
+            if self.reset == ResetPolicy::Dirty && !self.soiled {
+                return match self.link.tx_state() {
+                    TxState::Auto => Ok(()),
+                    _ => self.link.control("ROLLBACK", Undo::Nothing).await,
+                };
+            }
+            session::reset(&mut self.link).await?;
+            self.soiled = false;
+            Ok(())
         })
+    }
+
+    fn is_clean(&self) -> bool {
+        self.reset == ResetPolicy::Dirty
+            && !self.soiled
+            && self.open.is_none()
+            && self.branch.is_none()
+            && self.health() == Health::Ready
+            && self.tx_state() == TxState::Auto
+    }
+
+    fn set_baseline(&mut self) {
+        self.soiled = false;
     }
 
     fn ping(&mut self) -> BoxFuture<'_, ()> {
@@ -434,6 +460,8 @@ impl Connection for PostgresConnection {
 
     /// Gives the [`tokio_postgres::Client`]; nothing once the connection is closed.
     fn native(&mut self) -> &mut dyn Any {
+        // Whatever is done to the session there is not seen here.
+        self.soiled = true;
         match self.link.client_mut() {
             Some(client) => client as &mut Client,
             None => &mut self.nothing,

@@ -30,6 +30,7 @@
 //! | `tcp_user_timeout` | How long sent data may stay unacknowledged (Linux) | the system's |
 //! | `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout` | The session's limits | the server's |
 //! | `statement_cache` | How many prepared statements a connection keeps | 256 |
+//! | `reset` | When a pool's connection is reset: `dirty`, after a statement that may have changed the session, or `always` | `dirty` |
 //! | `column_origin` | Whether columns tell their table; costs a catalog query for every table new to a connection | on |
 //!
 //! Durations are written `500ms`, `5s`, `2min`; a plain number is seconds.
@@ -103,6 +104,7 @@ mod pipeline;
 mod rows;
 mod run;
 mod session;
+mod soil;
 mod statement;
 mod tap;
 mod tpc;
@@ -117,6 +119,6 @@ pub use factory::PostgresFactory;
 pub use listener::{ListenEvent, Listener, ListenerOptions, Notification, NotifyExt};
 pub use login::AuthMethods;
 pub use oarlock_tls::{Identity, Roots, SslMode, TlsOptions};
-pub use options::{Endpoint, Keepalive, PostgresOptions, Target};
+pub use options::{Endpoint, Keepalive, PostgresOptions, ResetPolicy, Target};
 /// The crate underneath, for what [`Connection::native`](oarlock_core::Connection::native) gives.
 pub use tokio_postgres;

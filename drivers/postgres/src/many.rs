@@ -76,6 +76,7 @@ pub(crate) async fn execute(connection: &mut PostgresConnection, many: Many<'_>)
             _ => (format!("SAVEPOINT {BATCH_SAVEPOINT}"), Undo::Batch),
         };
         connection.link.control(&open, undo).await?;
+        connection.soiled |= prepared.soils;
         let failure = match run(connection, &prepared, many, undo, together).await {
             Ok(total) => {
                 let counted = connection.link.wire.tag() == Tag::Counted;

@@ -52,6 +52,8 @@ pub struct PostgresOptions {
     /// Whether a result's columns tell the table's column they come from: a catalog query for every table that is new to
     /// the connection.
     pub column_origin: bool,
+    /// When a session is reset that goes back to a pool.
+    pub reset: ResetPolicy,
 }
 
 /// A server, and the password for it.
@@ -97,7 +99,20 @@ pub enum Target {
     PreferStandby,
 }
 
-const KNOWN: [&str; 29] = [
+/// When a session is reset that goes back to a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ResetPolicy {
+    /// When a statement ran that may have changed the session beyond its transaction, as its text tells: anything but queries and
+    /// changes of rows, and whatever calls a function that is not one of the server's own that are known to change nothing.
+    /// What a trigger, or a function behind a view or an operator, changes is not seen.
+    #[default]
+    Dirty,
+    /// Every time.
+    Always,
+}
+
+const KNOWN: [&str; 30] = [
     "host",
     "port",
     "user",
@@ -125,6 +140,7 @@ const KNOWN: [&str; 29] = [
     "lock_timeout",
     "idle_in_transaction_session_timeout",
     "column_origin",
+    "reset",
     "fallback_application_name",
     "gssencmode",
 ];
@@ -197,6 +213,7 @@ impl PostgresOptions {
             lock_timeout: url.duration_option("lock_timeout")?,
             idle_in_transaction_timeout: url.duration_option("idle_in_transaction_session_timeout")?,
             column_origin: url.switch_option("column_origin")?.unwrap_or(true),
+            reset: read_reset(url.option("reset"))?,
         })
     }
 
@@ -287,6 +304,14 @@ fn read_target(target: &str) -> Result<Target> {
             return Err(invalid("target_session_attrs", takes));
         }
     })
+}
+
+fn read_reset(policy: Option<&str>) -> Result<ResetPolicy> {
+    match policy {
+        None | Some("dirty") => Ok(ResetPolicy::Dirty),
+        Some("always") => Ok(ResetPolicy::Always),
+        Some(_) => Err(invalid("reset", "dirty or always")),
+    }
 }
 
 pub(crate) fn invalid(option: &str, takes: &str) -> Error {

@@ -15,6 +15,7 @@ use crate::connection::{Open, PostgresConnection};
 use crate::encode::Encoder;
 use crate::error::{self, Context};
 use crate::link::Undo;
+use crate::soil::soils;
 use crate::statement::{Prepared, changes_tables, is_direct, refuse_copy};
 use crate::wire::Tag;
 
@@ -75,7 +76,8 @@ impl PostgresConnection {
         }
         let shown = lexed.clone();
         self.link.leave(Undo::Nothing);
-        match self.statements.prepare(self.link.client()?, sql, lexed).await {
+        let soils = soils(lexed.native(), lexed.verb(), &self.info.dialect);
+        match self.statements.prepare(self.link.client()?, sql, lexed, soils).await {
             Ok(prepared) => {
                 self.link.landed();
                 Ok(prepared)
@@ -103,6 +105,7 @@ impl PostgresConnection {
         }
         let encoders =
             arrangement.indexes().enumerate().map(|(native, index)| Encoder::new(params.values[index], native + 1));
+        self.soiled |= prepared.soils;
         self.link.leave(Undo::Nothing);
         let started = self.statement_timeout.map(|_| Instant::now());
         self.link.wire.rows.expect();
@@ -131,6 +134,7 @@ impl PostgresConnection {
     /// Sends one statement as it stands, and looks after what its verb changes.
     pub(crate) async fn run_text(&mut self, native: &str, verb: Verb, context: Context<'_>) -> Result<()> {
         let before = self.link.tx_state();
+        self.soiled |= soils(native, verb, &self.info.dialect);
         let limit = self.statement_timeout.map(|limit| (limit, Duration::ZERO));
         if let Err(error) = self.link.send(native, Undo::Nothing, Context { limit, ..context }).await {
             return Err(told(error, verb, before));

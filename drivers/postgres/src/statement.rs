@@ -22,6 +22,8 @@ pub(crate) struct Prepared {
     pub(crate) plan: Arc<Plan>,
     /// The statement for many rows, once it was asked for: `None` where there is none.
     pub(crate) unnest: OnceLock<Option<Statement>>,
+    /// It may change the session beyond its transaction.
+    pub(crate) soils: bool,
     /// How often tables had been changed by this connection when it was prepared.
     epoch: u64,
 }
@@ -72,6 +74,7 @@ impl Statements {
         client: &Client,
         sql: &str,
         lexed: Lexed,
+        soils: bool,
     ) -> Result<Arc<Prepared>, tokio_postgres::Error> {
         let statement = client.prepare(lexed.native()).await?;
         if let Some(origins) = &mut self.origins {
@@ -88,7 +91,7 @@ impl Statements {
             }
         });
         let plan = Arc::new(Plan { columns: columns.collect(), cells });
-        let prepared = Arc::new(Prepared { lexed, statement, plan, unnest: OnceLock::new(), epoch: self.epoch });
+        let prepared = Arc::new(Prepared { lexed, statement, plan, soils, unnest: OnceLock::new(), epoch: self.epoch });
         drop(self.cache.insert(sql, Arc::clone(&prepared)));
         Ok(prepared)
     }

@@ -429,6 +429,16 @@ impl Connection for SqliteConnection {
         })
     }
 
+    fn is_clean(&self) -> bool {
+        matches!(&self.place, Place::Here(session) if self.open.is_none() && session.is_clean())
+    }
+
+    fn set_baseline(&mut self) {
+        if let Place::Here(session) = &mut self.place {
+            session.dirty = false;
+        }
+    }
+
     fn reset(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             self.abandon();

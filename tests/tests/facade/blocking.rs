@@ -120,7 +120,7 @@ fn walk(url: &str) -> oarlock::Result<()> {
     }
     assert_eq!(pool.fetch_value::<i64>("SELECT COUNT(*) FROM item", ())?, 6);
     assert_eq!(pool.status().size, 1);
-    pool.close();
+    pool.close()?;
     refused(pool.acquire(), ErrorKind::PoolClosed);
     Ok(())
 }

@@ -61,7 +61,7 @@ async fn rough(database: &Database, lie: Lie, calls: usize, drops: bool) -> Verd
     let proxy = if database.engine == Engine::Sqlite { None } else { Some(Proxy::to(&database.url).await) };
     let url = proxy.as_ref().map_or(database.url.as_str(), Proxy::url);
     let options = PoolOptions::new().max_size(SIZE).acquire_timeout(Duration::from_mins(1));
-    let pool = Pool::new(Arc::new(Liar::new(url, lie)?), options)?;
+    let pool = Pool::new(Arc::new(Liar::new(url, lie)?), options);
     let field = Arc::new(Field {
         pool: pool.clone(),
         proxy,

@@ -61,7 +61,7 @@ async fn cut_after_sending(database: &Database, lie: Lie) -> Verdict {
         for message in 0.. {
             token += 1;
             // Of one connection, so that nobody else's bytes are counted.
-            let pool = Pool::new(Arc::new(Liar::new(proxy.url(), lie)?), PoolOptions::new().max_size(1))?;
+            let pool = Pool::new(Arc::new(Liar::new(proxy.url(), lie)?), PoolOptions::new().max_size(1));
             // Opened, and the statement prepared, before the fault is there.
             send(&pool, Way::Prepared, -1).await?;
             if matches!(way, Way::Stale) {
@@ -75,7 +75,7 @@ async fn cut_after_sending(database: &Database, lie: Lie) -> Verdict {
             let is_over = next.is_ok() || result.is_ok() && next.is_err_and(|error| error.is_connection_lost());
             assert!(is_over, "the pool did not get over the cut after message {message}");
             send(&pool, Way::Prepared, -1).await?;
-            pool.close();
+            pool.close().await?;
             drop(pool);
             alone(&admin, database.engine).await?;
             let rows: i64 = admin.fetch_value("SELECT count(*) FROM sent WHERE token = ?", (token,)).await?;

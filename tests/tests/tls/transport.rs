@@ -38,7 +38,7 @@ async fn large_values_pass(engine: Engine) {
         }
     });
     try_join_all(tasks).await.unwrap();
-    pool.close();
+    pool.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
-//! The shared conformance suite, on MySQL or MariaDB: a database of its own for each test.
+//! How the shared conformance suite gets at MySQL or MariaDB: a database of its own for each test.
 
 use std::sync::Arc;
 
-use oarlock_conformance::{Place, Setup, Stranger, require_server, required, suite, until};
+use oarlock_conformance::{Place, Setup, Stranger, require_server, required, until};
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
 use oarlock_core::{Capabilities, Conn, Connection, DbExt, Result, Row, Url};
@@ -10,7 +10,7 @@ use oarlock_mysql::{FACTORY, MysqlConnection, MysqlOptions};
 
 const SERVER: &str = "OARLOCK_TEST_MYSQL_URL";
 
-struct Mysql;
+pub(crate) struct Mysql;
 
 impl Setup for Mysql {
     fn factory(&self) -> &'static dyn DriverFactory {
@@ -93,5 +93,3 @@ impl Mysql {
         Ok(Conn::new(self.connect(server).await?))
     }
 }
-
-suite!(Mysql);

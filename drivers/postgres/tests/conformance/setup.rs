@@ -1,9 +1,9 @@
-//! The shared conformance suite, on PostgreSQL: a schema of its own for each test, for a database takes the server much
+//! How the shared conformance suite gets at PostgreSQL: a schema of its own for each test, for a database takes the server much
 //! longer to make and to drop.
 
 use std::sync::{Arc, Weak};
 
-use oarlock_conformance::{Place, Setup, Stranger, require_server, required, suite, until};
+use oarlock_conformance::{Place, Setup, Stranger, require_server, required, until};
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
 use oarlock_core::{Capabilities, Conn, Connection, DbExt, Result, Url};
@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 const SERVER: &str = "OARLOCK_TEST_POSTGRES_URL";
 
-struct Postgres;
+pub(crate) struct Postgres;
 
 impl Setup for Postgres {
     fn factory(&self) -> &'static dyn DriverFactory {
@@ -117,5 +117,3 @@ impl Postgres {
         Ok(Conn::new(self.connect(server).await?))
     }
 }
-
-suite!(Postgres);

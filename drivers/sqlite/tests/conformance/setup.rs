@@ -1,15 +1,15 @@
-//! The shared conformance suite, on SQLite: a file of its own for each test.
+//! How the shared conformance suite gets at SQLite: a file of its own for each test.
 
 use std::path::Path;
 
-use oarlock_conformance::{Place, Setup, required, suite, until};
+use oarlock_conformance::{Place, Setup, required, until};
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::{DriverFactory, Purpose};
 use oarlock_core::{Capabilities, Connection, Error, ErrorKind, Result, Url};
 use oarlock_sqlite::{FACTORY, SqliteConnector, SqliteOptions};
 use tempfile::TempDir;
 
-struct Sqlite;
+pub(crate) struct Sqlite;
 
 impl Setup for Sqlite {
     fn factory(&self) -> &'static dyn DriverFactory {
@@ -73,5 +73,3 @@ fn open_files(place: &Place) -> Result<Vec<String>> {
     let targets = handles.filter_map(|handle| std::fs::read_link(handle.ok()?.path()).ok());
     Ok(targets.filter(|target| target.starts_with(&directory)).map(|target| target.display().to_string()).collect())
 }
-
-suite!(Sqlite);

@@ -1,0 +1,5 @@
+//! The shared conformance suite, on PostgreSQL.
+
+mod setup;
+
+oarlock_conformance::suite!(setup::Postgres);

@@ -1,0 +1,5 @@
+//! The shared conformance suite, on SQLite.
+
+mod setup;
+
+oarlock_conformance::suite!(setup::Sqlite);
