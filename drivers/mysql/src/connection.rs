@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use mysql_async::consts::StatusFlags;
 use mysql_async::{Conn, Statement};
 use oarlock_core::cache::StatementCache;
+use oarlock_core::cancel::{Watch, end_or_stop};
 use oarlock_core::connection::{DriverInfo, Health, Query, TxState, admit, busy, closed};
 use oarlock_core::lex::{Lexed, Verb, lex};
 use oarlock_core::params::{Parameters, arrange};
@@ -13,6 +14,7 @@ use oarlock_core::tpc::Branch;
 use oarlock_core::{Column, Error, ErrorKind, Outcome, Result};
 
 use crate::bind::{Zone, bind};
+use crate::cancel::Canceller;
 use crate::columns::{Plan, Reading};
 use crate::error::{Stage, convert, local_infile};
 use crate::infile::Refusal;
@@ -40,6 +42,9 @@ pub struct MysqlConnection {
     running: Option<Running>,
     pub(crate) phase: Phase,
     pub(crate) slot: Arc<Slot>,
+    pub(crate) canceller: Arc<Canceller>,
+    /// Has the call stopped that was dropped on its way.
+    watch: Option<Watch>,
     pub(crate) refusal: Refusal,
     pub(crate) cache: StatementCache<Cached>,
     /// Handles that are closed on the server with the next call.
@@ -109,6 +114,7 @@ impl MysqlConnection {
         limit: PacketLimit,
     ) -> Self {
         let no_columns: Arc<[Column]> = Arc::new([]);
+        let canceller = Arc::new(Canceller::new(Arc::clone(&options), conn.id()));
         Self {
             cache: StatementCache::new(options.statement_cache),
             info,
@@ -119,6 +125,8 @@ impl MysqlConnection {
             running: None,
             phase: Phase::Idle,
             slot: Arc::default(),
+            canceller,
+            watch: None,
             refusal,
             doomed: Vec::new(),
             columns: Arc::clone(&no_columns),
@@ -134,6 +142,13 @@ impl MysqlConnection {
             over: None,
             closed: false,
             nothing: (),
+        }
+    }
+
+    /// Says where the server is reached once more, to have a statement stopped.
+    pub(crate) fn stop_at(&mut self, options: Arc<MysqlOptions>) {
+        if let Some(conn) = &self.conn {
+            self.canceller = Arc::new(Canceller::new(options, conn.id()));
         }
     }
 
@@ -156,15 +171,44 @@ impl MysqlConnection {
         if !matches!(self.phase, Phase::Idle) {
             return Err(busy());
         }
-        if self.running.is_some() {
-            // What the abandoned call came to, nobody wants to know.
-            self.slot.abandon(true);
-            let _ = std::future::poll_fn(|cx| self.poll_over(cx)).await;
+        if self.running.is_some() || !self.canceller.gate().is_quiet() {
+            Box::pin(self.recover()).await;
         }
         match self.conn {
             Some(_) => Ok(()),
             None if self.closed => Err(closed()),
             None => Err(Error::new(ErrorKind::ConnectionLost, "the connection was lost").with_hint("open another one")),
+        }
+    }
+
+    /// Ends the call that was abandoned, and waits for requests to stop that are on their way. What the call came to, nobody
+    /// wants to know.
+    async fn recover(&mut self) {
+        self.watch = None;
+        if self.running.is_some() {
+            self.slot.abandon(true);
+            let canceller = Arc::clone(&self.canceller);
+            let ended = end_or_stop(std::future::poll_fn(|cx| self.poll_over(cx)), &*canceller).await;
+            if ended.is_none() {
+                self.break_off();
+            }
+        }
+        if self.canceller.gate().is_quiet() {
+            return;
+        }
+        if self.canceller.gate().landed().await {
+            // It may hit the next command: let it be this one.
+            let _ = self.call(None, |conn, _| pump::ping(conn)).await;
+        } else {
+            self.conn = None;
+        }
+    }
+
+    /// Gives up the call that was dropped on its way.
+    pub(crate) fn give_up(&mut self) {
+        if self.running.is_some() && self.watch.is_none() {
+            // Nobody drives the call until the next one, so only that one could tell that it has ended.
+            self.watch = Some(Watch::over(Arc::clone(&self.canceller) as _, || true));
         }
     }
 

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use oarlock_core::cancel::Cancel;
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Health, Many, Query, TxState};
 use oarlock_core::lex::{Verb, lex, split};
@@ -98,6 +99,11 @@ impl Connection for MysqlConnection {
             // What has arrived already is dropped at once, which is all there is after most statements.
             let _ = self.poll_over(&mut Context::from_waker(Waker::noop()));
         }
+        self.give_up();
+    }
+
+    fn canceller(&self) -> Option<Arc<dyn Cancel>> {
+        Some(Arc::clone(&self.canceller) as _)
     }
 
     fn describe<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Description> {

@@ -64,12 +64,17 @@ impl MysqlConnection {
             None => options.hosts.iter().map(|(host, port)| Place::Host(host, *port)).collect(),
         };
         let mut refused = None;
-        for place in places {
+        for (index, place) in places.into_iter().enumerate() {
             match tokio::time::timeout(options.connect_timeout, place.connect(options)).await {
                 Ok(Err(error)) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Tls) => {
                     refused = Some(error.context(place));
                 }
-                Ok(result) => return result,
+                Ok(result) => {
+                    return result.map(|mut connection| {
+                        connection.stop_at(options.only(index));
+                        connection
+                    });
+                }
                 Err(_) => {
                     refused = Some(
                         Error::new(ErrorKind::ConnectionRefused, "the server did not answer in time")

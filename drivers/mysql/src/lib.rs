@@ -70,6 +70,7 @@
 mod batch;
 mod bind;
 mod bulk;
+mod cancel;
 mod catalog;
 mod columns;
 mod connection;

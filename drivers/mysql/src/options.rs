@@ -1,6 +1,7 @@
 //! The options of a connection, read from its URL.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::{Compression, OptsBuilder};
@@ -160,6 +161,14 @@ impl MysqlOptions {
     }
 
     /// Gives the options that are the same for every host, in `mysql_async`'s form.
+    /// Gives the options with one of their hosts alone.
+    pub(crate) fn only(self: &Arc<Self>, host: usize) -> Arc<Self> {
+        match self.hosts.get(host) {
+            Some(host) if self.hosts.len() > 1 => Arc::new(Self { hosts: vec![host.clone()], ..(**self).clone() }),
+            _ => Arc::clone(self),
+        }
+    }
+
     pub(crate) fn builder(&self) -> OptsBuilder {
         OptsBuilder::default()
             .user(self.user.clone())

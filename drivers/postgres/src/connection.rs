@@ -7,6 +7,7 @@ use std::task::{Context as Waiting, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use futures_util::Stream;
+use oarlock_core::cancel::Cancel;
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Many, Query, busy};
 use oarlock_core::lex::Verb;
@@ -33,8 +34,10 @@ use crate::{catalog, many, pipeline, session};
 ///
 /// # Cancellation
 ///
-/// A dropped call goes on at the server until its end, for which the next call waits. A transaction that was being begun
-/// and a batch that was being run are then undone.
+/// What a dropped call was doing is stopped on the server, by a request on a connection of its own, unless it ends within some
+/// milliseconds; the next call waits for that. A transaction that was being begun and a batch that was being run are then
+/// undone. In an open transaction, which a stopped statement would fail, a cursor that is dropped after its first rows is
+/// read to its end instead.
 pub struct PostgresConnection {
     pub(crate) link: Link,
     pub(crate) statements: Statements,
@@ -61,6 +64,8 @@ pub(crate) struct Open {
     started: Option<Instant>,
     /// All of its reply was read.
     done: bool,
+    /// Some of its rows have come.
+    flows: bool,
     /// Its rows are no longer wanted.
     skips: bool,
     /// Its error, to be told once the reply was read to its end.
@@ -113,7 +118,7 @@ impl PostgresConnection {
         if self.open.is_some() {
             return Err(busy());
         }
-        if self.link.is_recovering() {
+        if self.link.is_unsettled() {
             // The rows of an abandoned statement: nobody waits for them, so they are not even passed on.
             self.stream.as_mut().set(None);
             self.link.wire.rows.forget();
@@ -159,6 +164,9 @@ impl PostgresConnection {
         };
         let batch = Batch::cut(plan, &mut piece, max.max(1)).inspect_err(|_| self.link.kill())?;
         self.link.wire.rows.give_back(piece);
+        if let Some(open) = &mut self.open {
+            open.flows = true;
+        }
         Ok(Some(Arc::new(batch)))
     }
 
@@ -218,7 +226,15 @@ impl Open {
 
     /// A statement without rows that has been carried out.
     pub(crate) fn over() -> Self {
-        Self { prepared: None, started: None, done: true, skips: false, failure: None, rows_affected: None }
+        Self {
+            prepared: None,
+            started: None,
+            done: true,
+            flows: false,
+            skips: false,
+            failure: None,
+            rows_affected: None,
+        }
     }
 }
 
@@ -292,16 +308,22 @@ impl Connection for PostgresConnection {
         Poll::Ready(Ok(outcome))
     }
 
+    fn canceller(&self) -> Option<Arc<dyn Cancel>> {
+        Some(Arc::clone(&self.link.canceller) as _)
+    }
+
     fn abandon(&mut self) {
         if self.open.is_none() {
-            return;
+            return self.link.give_up(false);
         }
         // What has come already is dropped here; often that is all there was, and nothing is left to wait for.
         let mut cx = Waiting::from_waker(Waker::noop());
+        let waiting = self.link.wire.rows.has_some();
         self.link.wire.rows.forget();
         let _ = self.poll_end(&mut cx);
-        if self.open.take().is_some_and(|open| !open.done) {
+        if let Some(open) = self.open.take().filter(|open| !open.done) {
             self.link.leave(Undo::Nothing);
+            self.link.give_up(open.flows || waiting);
         }
         self.stream.as_mut().set(None);
     }

@@ -16,6 +16,7 @@ use tokio_postgres::config::{
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, SimpleQueryMessage};
 
 use crate::encryption::{ChannelBinding, SslNegotiation};
+use crate::cancel::{self, Canceller};
 use crate::error::{self, Context};
 use crate::line::{AsItIs, Line, encrypted, offers_encryption};
 use crate::login::Gate;
@@ -29,6 +30,7 @@ pub(crate) struct Dialed {
     pub(crate) wire: Arc<Wire>,
     /// The task that moves the bytes; it ends with the session.
     pub(crate) task: JoinHandle<()>,
+    pub(crate) canceller: Arc<Canceller>,
 }
 
 /// Connects to the first server that lets us in and is of the kind that was asked for.
@@ -158,6 +160,23 @@ async fn connect_socket(_: &Endpoint) -> Result<Line> {
     Err(Error::not_supported("this system has no Unix sockets"))
 }
 
+/// Reaches the server of a session once more, to have a statement stopped.
+pub(crate) async fn reach(request: &cancel::Request) -> Result<()> {
+    let (options, endpoint) = (&request.options, &request.endpoint);
+    let line = if endpoint.host.starts_with(['/', '@']) {
+        connect_socket(endpoint).await?
+    } else if request.encrypted {
+        connect_encrypted(options, endpoint).await?
+    } else {
+        Line::Tcp(connect_tcp(options, endpoint).await?)
+    };
+    // The key to the session is not sent where others may read it, if the session itself is encrypted.
+    if request.encrypted && !line.is_encrypted() {
+        return Err(options.tls.not_offered());
+    }
+    request.send(line).await
+}
+
 async fn connect_tcp(options: &PostgresOptions, endpoint: &Endpoint) -> Result<TcpStream> {
     let mut last = None;
     for address in tokio::net::lookup_host((&*endpoint.host, endpoint.port)).await.map_err(unreachable)? {
@@ -233,12 +252,14 @@ async fn enter(line: Line, options: &PostgresOptions, endpoint: &Endpoint) -> Re
         config.password(password);
     }
     let wire = Arc::new(Wire::default());
+    let encrypted = line.is_encrypted();
     let gate = Gate::new(options.require_auth, line.is_open());
     let tap = Tap::new(line, Arc::clone(&wire), gate);
     let (client, connection) =
         config.connect_raw(tap, AsItIs).await.map_err(|error| refused(error, options, endpoint, &wire))?;
     let task = tokio::spawn(drive(connection, Arc::clone(&wire)));
-    Ok(Dialed { client, wire, task })
+    let canceller = Arc::new(Canceller::new(options, endpoint, encrypted, client.cancel_token()));
+    Ok(Dialed { client, wire, task, canceller })
 }
 
 fn refused(error: tokio_postgres::Error, options: &PostgresOptions, endpoint: &Endpoint, wire: &Wire) -> Error {

@@ -82,6 +82,7 @@
 
 mod array;
 mod batch;
+mod cancel;
 mod capabilities;
 mod catalog;
 mod connection;

@@ -132,6 +132,13 @@ impl tls::TlsStream for Line {
     }
 }
 
+/// For a request about a session: it is no session of its own, with nothing to bind.
+impl tls::TlsStream for &mut Line {
+    fn channel_binding(&self) -> ChannelBinding {
+        ChannelBinding::none()
+    }
+}
+
 impl tls::TlsStream for Tap<Line> {
     fn channel_binding(&self) -> ChannelBinding {
         self.stream().channel_binding()

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use oarlock_core::cancel::{Cancel, Watch, end_or_stop};
 use oarlock_core::connection::closed;
 use oarlock_core::{Error, ErrorKind, Result, TxState};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
+use crate::cancel::Canceller;
 use crate::dial::Dialed;
 use crate::error::{self, Context};
 use crate::wire::Wire;
@@ -40,11 +43,25 @@ pub(crate) struct Link {
     dead: bool,
     /// A request is on its way; whoever finds it here after the fact knows that its future was dropped.
     flight: Option<Undo>,
+    pub(crate) canceller: Arc<Canceller>,
+    /// Has the request stopped that was dropped on its way.
+    watch: Option<Watch>,
+    /// It is not stopped: that would fail the transaction.
+    spared: bool,
 }
 
 impl Link {
     pub(crate) fn new(dialed: Dialed) -> Self {
-        Self { client: Some(dialed.client), wire: dialed.wire, task: dialed.task, dead: false, flight: None }
+        Self {
+            client: Some(dialed.client),
+            wire: dialed.wire,
+            task: dialed.task,
+            dead: false,
+            flight: None,
+            canceller: dialed.canceller,
+            watch: None,
+            spared: false,
+        }
     }
 
     /// Gives the client for a request of the session's own.
@@ -68,6 +85,27 @@ impl Link {
     /// Tells whether a request was dropped halfway.
     pub(crate) fn is_recovering(&self) -> bool {
         self.flight.is_some()
+    }
+
+    /// Tells whether something has to be brought to its end before the next request: one that was dropped halfway, or a
+    /// request to stop that may not have landed.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.flight.is_some() || !self.canceller.gate().is_quiet()
+    }
+
+    /// Gives up the request that was dropped halfway, whose reply may be long in coming.
+    ///
+    /// Where its rows `flow`, that is no reason to fail an open transaction: they are read to their end.
+    pub(crate) fn give_up(&mut self, flow: bool) {
+        if self.flight.is_none() || self.watch.is_some() || self.is_dead() {
+            return;
+        }
+        self.spared = flow && self.tx_state() == TxState::Open;
+        if !self.spared {
+            let (wire, replies) = (Arc::clone(&self.wire), self.wire.replies());
+            let canceller: Arc<dyn Cancel> = Arc::clone(&self.canceller) as _;
+            self.watch = Some(Watch::over(canceller, move || wire.replies() == replies));
+        }
     }
 
     pub(crate) fn tx_state(&self) -> TxState {
@@ -116,12 +154,48 @@ impl Link {
         self.dead
     }
 
-    /// Waits until the server has answered all that was sent: replies come in order, and an empty query has one too.
+    /// Waits until the server has answered all that was sent: replies come in order, and an empty query has one too. A request
+    /// to stop may hit that one.
     async fn settle(&self) -> Result<(), tokio_postgres::Error> {
-        match &self.client {
-            Some(client) => client.batch_execute("").await,
-            None => Ok(()),
+        let Some(client) = &self.client else { return Ok(()) };
+        loop {
+            match client.batch_execute("").await {
+                Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {}
+                result => return result,
+            }
         }
+    }
+
+    /// Waits until the server has answered all that was sent, and has it stop what takes long.
+    async fn settle_soon(&mut self) -> Result<()> {
+        self.watch = None;
+        let settled = if std::mem::take(&mut self.spared) {
+            Some(self.settle().await)
+        } else {
+            end_or_stop(self.settle(), &*self.canceller).await
+        };
+        match settled {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                self.dead = true;
+                return Err(error::convert(error, &self.wire, Context::default()));
+            }
+            None => {
+                self.kill();
+                return Err(Error::new(ErrorKind::ConnectionLost, "the server did not stop an abandoned statement"));
+            }
+        }
+        if self.canceller.gate().is_quiet() {
+            return Ok(());
+        }
+        if !self.canceller.gate().landed().await {
+            self.kill();
+            return Err(Error::new(ErrorKind::ConnectionLost, "a request to stop a statement was lost on its way"));
+        }
+        self.settle().await.map_err(|error| {
+            self.dead = true;
+            error::convert(error, &self.wire, Context::default())
+        })
     }
 
     /// Sends statements of the driver's own, without parameters or rows, in one message.
@@ -152,13 +226,10 @@ impl Link {
 
     /// Ends what a dropped future left behind.
     pub(crate) async fn recover(&mut self) -> Result<()> {
+        self.settle_soon().await?;
         let Some(undo) = self.flight else {
             return Ok(());
         };
-        if let Err(error) = self.settle().await {
-            self.dead = true;
-            return Err(error::convert(error, &self.wire, Context::default()));
-        }
         let state = self.wire.tx_state();
         match undo {
             Undo::Session => {

@@ -116,11 +116,16 @@ impl Rows {
 
     /// Tells whether the reading must wait; the task is woken when there is room.
     pub(crate) fn is_full(&self, cx: &mut Context<'_>) -> bool {
-        if !self.filled.load(Ordering::Acquire) || self.lock().bytes < FULL {
+        if !self.has_some() || self.lock().bytes < FULL {
             return false;
         }
         self.writer.register(cx.waker());
         self.lock().bytes >= FULL
+    }
+
+    /// Tells whether rows have come that were not taken.
+    pub(crate) fn has_some(&self) -> bool {
+        self.filled.load(Ordering::Acquire)
     }
 
     /// Takes the next piece out; [`give_back`](Self::give_back) takes what is left of it.

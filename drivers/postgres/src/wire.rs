@@ -19,6 +19,8 @@ pub(crate) struct Wire {
     pub(crate) rows: Rows,
     /// `ReadyForQuery`'s status byte; nought before the first.
     status: AtomicU8,
+    /// How many replies have come to their end.
+    replies: AtomicU64,
     tag: AtomicU8,
     copying: AtomicBool,
     escapes: AtomicBool,
@@ -55,7 +57,10 @@ impl Wire {
     /// Takes one message of the server; only the kinds that [`keeps`] names arrive with their body.
     pub(crate) fn take(&self, kind: u8, body: &[u8]) {
         match kind {
-            b'Z' => self.status.store(body.first().copied().unwrap_or_default(), Ordering::Release),
+            b'Z' => {
+                self.status.store(body.first().copied().unwrap_or_default(), Ordering::Release);
+                self.replies.fetch_add(1, Ordering::Release);
+            }
             b'C' => self.tag.store(read_tag(body) as u8, Ordering::Release),
             b'G' | b'W' => self.copying.store(true, Ordering::Release),
             b'S' => self.take_parameter(body),
@@ -73,6 +78,11 @@ impl Wire {
             "server_version" => value.clone_into(&mut self.told().server_version),
             _ => {}
         }
+    }
+
+    /// Gives how many replies have come to their end.
+    pub(crate) fn replies(&self) -> u64 {
+        self.replies.load(Ordering::Acquire)
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use oarlock_core::cancel::Cancel;
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{DriverInfo, Many, Query, busy, closed, run};
 use oarlock_core::lex::{Verb, split};
@@ -99,6 +100,7 @@ impl SqliteConnection {
         let (sender, home) = oneshot::channel();
         match std::mem::replace(&mut self.place, Place::Away { home, queue }) {
             Place::Here(mut session) => {
+                self.guard.depart();
                 let writers = self.writers.clone();
                 worker::spawn(move || {
                     let ended = job(&mut session);
@@ -200,7 +202,7 @@ impl SqliteConnection {
 
     /// Waits for the turn to write. The session gives it back when it comes home without a transaction.
     pub(crate) async fn take_turn(&mut self) -> Result<()> {
-        let turn = self.writers.turn(self.guard.busy_timeout()).await?;
+        let turn = self.guard.wait_for(self.writers.turn(self.guard.busy_timeout())).await?;
         self.session()?.turn = Some(turn);
         Ok(())
     }
@@ -323,6 +325,10 @@ impl Connection for SqliteConnection {
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome>> {
         self.poll_end(cx)
+    }
+
+    fn canceller(&self) -> Option<Arc<dyn Cancel>> {
+        Some(Arc::clone(&self.guard) as _)
     }
 
     fn abandon(&mut self) {

@@ -1,11 +1,17 @@
 //! What stands between a running statement and the rest of the program: the callbacks that SQLite asks while it works,
 //! and the words by which other threads reach them.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use oarlock_core::cancel::Cancel;
+use oarlock_core::{BoxFuture, Error, ErrorKind, Result};
 use rusqlite::{Connection, InterruptHandle};
+use tokio::sync::Notify;
 
 use crate::queue;
 
@@ -28,7 +34,19 @@ pub(crate) struct Guard {
     /// The statement runs on a thread that must not sleep.
     inline: AtomicBool,
     busy_timeout: AtomicU64,
-    interrupt: Mutex<Option<InterruptHandle>>,
+    outside: Mutex<Outside>,
+    /// Wakes the call that waits for its turn, to stop waiting.
+    enough: Notify,
+}
+
+/// What other threads reach a connection by.
+#[derive(Default)]
+struct Outside {
+    interrupt: Option<InterruptHandle>,
+    /// A job runs on a worker: there is something to stop.
+    away: bool,
+    /// A call waits for its turn to write.
+    waiting: bool,
 }
 
 impl Guard {
@@ -40,13 +58,14 @@ impl Guard {
             stop: AtomicBool::new(false),
             inline: AtomicBool::new(false),
             busy_timeout: AtomicU64::new(nanos(busy_timeout)),
-            interrupt: Mutex::new(None),
+            outside: Mutex::default(),
+            enough: Notify::new(),
         }
     }
 
     /// Puts the callbacks into a connection. A later `PRAGMA busy_timeout`, or the like through rusqlite, takes them out.
     pub(crate) fn install(self: &Arc<Self>, db: &mut Connection) -> rusqlite::Result<()> {
-        *self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = Some(db.get_interrupt_handle());
+        self.outside().interrupt = Some(db.get_interrupt_handle());
         let guard = Arc::clone(self);
         db.progress_handler(OPERATIONS, Some(move || guard.interrupts()))?;
         let guard = Arc::clone(self);
@@ -106,10 +125,26 @@ impl Guard {
     /// SQLite's own interrupt is forgotten when no statement has begun yet, and the question comes only between
     /// operations: each covers for the other.
     pub(crate) fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(handle) = &*self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) {
-            handle.interrupt();
+        let outside = self.outside();
+        // What has come home is not to be stopped, nor is what runs next.
+        if outside.away {
+            self.stop.store(true, Ordering::Relaxed);
+            if let Some(handle) = &outside.interrupt {
+                handle.interrupt();
+            }
         }
+        if outside.waiting {
+            self.enough.notify_waiters();
+        }
+    }
+
+    fn outside(&self) -> MutexGuard<'_, Outside> {
+        self.outside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a job goes to a worker.
+    pub(crate) fn depart(&self) {
+        self.outside().away = true;
     }
 
     /// Tells whether the running job is wanted no more, for the time between two of its statements.
@@ -117,8 +152,25 @@ impl Guard {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// Waits for the turn to write, unless it is told to stop.
+    pub(crate) async fn wait_for<T>(&self, turn: impl Future<Output = Result<T>>) -> Result<T> {
+        let (mut turn, mut enough) = (pin!(turn), pin!(self.enough.notified()));
+        enough.as_mut().enable();
+        self.outside().waiting = true;
+        let _waiting = Waiting(self);
+        poll_fn(|cx| match turn.as_mut().poll(cx) {
+            Poll::Pending => enough.as_mut().poll(cx).map(|()| {
+                Err(Error::new(ErrorKind::Cancelled, "the statement was stopped while it waited for its turn to write"))
+            }),
+            ready @ Poll::Ready(_) => ready,
+        })
+        .await
+    }
+
     /// Takes the stop back, when what ran has ended.
     pub(crate) fn clear(&self) {
+        let mut outside = self.outside();
+        outside.away = false;
         self.stop.store(false, Ordering::Relaxed);
     }
 
@@ -132,6 +184,22 @@ impl Guard {
     /// Takes the mark back.
     pub(crate) fn leave(&self) {
         self.inline.store(false, Ordering::Relaxed);
+    }
+}
+
+/// A call that waits for its turn.
+struct Waiting<'g>(&'g Guard);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.outside().waiting = false;
+    }
+}
+
+impl Cancel for Guard {
+    fn cancel(&self) -> BoxFuture<'static, ()> {
+        self.stop();
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 

@@ -1,0 +1,73 @@
+//! Stopping a statement: PostgreSQL takes the request on a connection of its own, and names the session by a key.
+
+use std::sync::Arc;
+
+use oarlock_core::cancel::{Cancel, CancelGate, STOP_LIMIT};
+use oarlock_core::{BoxFuture, Error, ErrorKind, Result};
+use tokio::io::AsyncReadExt;
+use tokio_postgres::CancelToken;
+
+use crate::dial;
+use crate::line::{AsItIs, Line};
+use crate::options::{Endpoint, PostgresOptions};
+
+/// What it takes to stop a session's statement.
+pub(crate) struct Canceller {
+    gate: Arc<CancelGate>,
+    request: Arc<Request>,
+}
+
+/// A request to stop whatever a session runs.
+pub(crate) struct Request {
+    pub(crate) options: PostgresOptions,
+    pub(crate) endpoint: Endpoint,
+    /// The session is encrypted, and so are requests about it.
+    pub(crate) encrypted: bool,
+    token: CancelToken,
+}
+
+impl Canceller {
+    pub(crate) fn new(options: &PostgresOptions, endpoint: &Endpoint, encrypted: bool, token: CancelToken) -> Self {
+        let request = Request { options: options.clone(), endpoint: endpoint.clone(), encrypted, token };
+        Self { gate: Arc::default(), request: Arc::new(request) }
+    }
+
+    /// Gives the requests that are on their way.
+    pub(crate) fn gate(&self) -> &CancelGate {
+        &self.gate
+    }
+}
+
+impl Cancel for Canceller {
+    fn cancel(&self) -> BoxFuture<'static, ()> {
+        let under_way = self.gate.depart();
+        let request = Arc::clone(&self.request);
+        Box::pin(async move {
+            // A task of its own: a request that is broken off in the middle could land at any time.
+            let task = tokio::spawn(async move {
+                let sent = tokio::time::timeout(STOP_LIMIT, dial::reach(&request)).await;
+                if let Ok(sent) = sent {
+                    under_way.landed();
+                    return sent;
+                }
+                Err(Error::new(ErrorKind::ConnectionLost, "the server did not take the request to stop a statement"))
+            });
+            task.await.unwrap_or_else(|error| {
+                Err(Error::new(ErrorKind::Internal, "the request was ended").with_source(error))
+            })
+        })
+    }
+}
+
+impl Request {
+    /// Sends the request on a line to the server, which closes it when the session has been told.
+    pub(crate) async fn send(&self, mut line: Line) -> Result<()> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Error::new(ErrorKind::ConnectionLost, format!("the request to stop a statement was not sent: {error}"))
+        };
+        self.token.cancel_query_raw(&mut line, AsItIs).await.map_err(|error| failed(&error))?;
+        // An error is as good an end as any: the server has closed the line.
+        let _ = line.read_u8().await;
+        Ok(())
+    }
+}
