@@ -64,6 +64,8 @@ pub struct Capabilities {
     pub statement_timeout: bool,
     /// Several statements travel in one round trip.
     pub pipelining: bool,
+    /// A statement can be stopped from outside, and is where a limit of time has passed or nobody waits for it any more.
+    pub cancel: bool,
     /// Warnings and notices come with statements.
     pub warnings: bool,
     /// Partial indexes (`CREATE INDEX … WHERE`).
@@ -106,6 +108,7 @@ impl Capabilities {
         row_locks: false,
         statement_timeout: false,
         pipelining: false,
+        cancel: false,
         warnings: false,
         partial_indexes: false,
         expression_indexes: false,

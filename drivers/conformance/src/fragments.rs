@@ -23,6 +23,8 @@ pub struct Fragments {
     pub lock_timeout: &'static [&'static str],
     /// Makes a statement end soon, and a statement that runs for many seconds.
     pub statement_timeout: Option<(&'static str, &'static str)>,
+    /// Counts the other sessions that run a statement with `endless_oar` in its text.
+    pub running: Option<&'static str>,
     /// A statement that runs and gives a warning that tells of an `oar`.
     pub warning: Option<&'static str>,
     /// Sets the session's time zone nine hours before UTC, and one five hours behind.
@@ -99,6 +101,10 @@ fn postgres() -> Fragments {
         ends_transaction: None,
         lock_timeout: &["SET lock_timeout = '100ms'"],
         statement_timeout: Some(("SET statement_timeout = '100ms'", "SELECT pg_sleep(30)")),
+        running: Some(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%endless_oar%' \
+             AND pid <> pg_backend_pid() AND datname = current_database()",
+        ),
         warning: Some("DO $$ BEGIN RAISE WARNING 'mind the oar'; END $$"),
         time_zones: Some(["SET TIME ZONE 'Asia/Tokyo'", "SET TIME ZONE '-05:00'"]),
         procedure: Some(
@@ -154,6 +160,10 @@ fn mysql(mariadb: bool) -> Fragments {
         ends_transaction: None,
         lock_timeout: &["SET innodb_lock_wait_timeout = 1"],
         statement_timeout: Some(timeout),
+        running: Some(
+            "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%endless_oar%' \
+             AND id <> connection_id() AND db = database()",
+        ),
         warning: Some("SELECT CAST('oar' AS SIGNED)"),
         time_zones: Some(["SET time_zone = '+09:00'", "SET time_zone = '-05:00'"]),
         procedure: Some(
@@ -193,6 +203,7 @@ fn sqlite() -> Fragments {
         ends_transaction: Some("INSERT OR ROLLBACK INTO item (id, name, n) VALUES (1, 'again', 1)"),
         lock_timeout: &["PRAGMA busy_timeout = 50"],
         statement_timeout: None,
+        running: None,
         warning: None,
         time_zones: None,
         procedure: None,

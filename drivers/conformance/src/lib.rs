@@ -83,6 +83,7 @@ mod rules;
 mod setup;
 mod tables;
 
+pub mod cancel;
 pub mod capabilities;
 pub mod catalog;
 pub mod errors;

@@ -27,6 +27,7 @@ pub const POSTGRES: Capabilities = {
     c.row_locks = true;
     c.statement_timeout = true;
     c.pipelining = true;
+    c.cancel = true;
     c.warnings = true;
     c.partial_indexes = true;
     c.expression_indexes = true;
@@ -53,6 +54,7 @@ pub const MYSQL: Capabilities = {
     c.permissions = true;
     c.row_locks = true;
     c.statement_timeout = true;
+    c.cancel = true;
     c.warnings = true;
     c.expression_indexes = true;
     c.column_origin = true;
@@ -88,6 +90,7 @@ pub const SQLITE: Capabilities = {
     c.partial_indexes = true;
     c.expression_indexes = true;
     c.column_origin = true;
+    c.cancel = true;
     c.catalog = true;
     c.max_parameters = 32_766;
     c
@@ -118,6 +121,7 @@ macro_rules! facts {
             row_locks,
             statement_timeout,
             pipelining,
+            cancel,
             warnings,
             partial_indexes,
             expression_indexes,

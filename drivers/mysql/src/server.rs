@@ -67,6 +67,7 @@ impl Server {
         can.permissions = true;
         can.row_locks = true;
         can.statement_timeout = true;
+        can.cancel = true;
         can.warnings = true;
         can.expression_indexes = !self.mariadb && self.version >= 80_013;
         can.column_origin = true;

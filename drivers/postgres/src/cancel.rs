@@ -1,6 +1,7 @@
 //! Stopping a statement: PostgreSQL takes the request on a connection of its own, and names the session by a key.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use oarlock_core::cancel::{Cancel, CancelGate, STOP_LIMIT};
 use oarlock_core::{BoxFuture, Error, ErrorKind, Result};
@@ -10,6 +11,7 @@ use tokio_postgres::CancelToken;
 use crate::dial;
 use crate::line::{AsItIs, Line};
 use crate::options::{Endpoint, PostgresOptions};
+use crate::wire::Wire;
 
 /// What it takes to stop a session's statement.
 pub(crate) struct Canceller {
@@ -23,12 +25,12 @@ pub(crate) struct Request {
     pub(crate) endpoint: Endpoint,
     /// The session is encrypted, and so are requests about it.
     pub(crate) encrypted: bool,
-    token: CancelToken,
+    pub(crate) token: CancelToken,
+    pub(crate) wire: Arc<Wire>,
 }
 
 impl Canceller {
-    pub(crate) fn new(options: &PostgresOptions, endpoint: &Endpoint, encrypted: bool, token: CancelToken) -> Self {
-        let request = Request { options: options.clone(), endpoint: endpoint.clone(), encrypted, token };
+    pub(crate) fn new(request: Request) -> Self {
         Self { gate: Arc::default(), request: Arc::new(request) }
     }
 
@@ -45,7 +47,7 @@ impl Cancel for Canceller {
         Box::pin(async move {
             // A task of its own: a request that is broken off in the middle could land at any time.
             let task = tokio::spawn(async move {
-                let sent = tokio::time::timeout(STOP_LIMIT, dial::reach(&request)).await;
+                let sent = tokio::time::timeout(STOP_LIMIT, request.insist()).await;
                 if let Ok(sent) = sent {
                     under_way.landed();
                     return sent;
@@ -59,7 +61,30 @@ impl Cancel for Canceller {
     }
 }
 
+/// After so long, a statement that still runs is taken not to have heard of the request.
+const UNHEARD: Duration = Duration::from_millis(50);
+
+/// How often to look whether it still runs.
+const LOOK: Duration = Duration::from_millis(5);
+
 impl Request {
+    /// Makes the request, and again while the statement goes on: PostgreSQL forgets one that comes between a statement's
+    /// planning and its execution, where it reads the next message and counts as idle.
+    async fn insist(&self) -> Result<()> {
+        let replies = self.wire.replies();
+        let runs = || self.wire.replies() == replies && self.wire.rows.are_awaited();
+        loop {
+            dial::reach(self).await?;
+            let sent = Instant::now();
+            while runs() && sent.elapsed() < UNHEARD {
+                tokio::time::sleep(LOOK).await;
+            }
+            if !runs() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Sends the request on a line to the server, which closes it when the session has been told.
     pub(crate) async fn send(&self, mut line: Line) -> Result<()> {
         let failed = |error: &dyn std::fmt::Display| {

@@ -16,6 +16,7 @@ pub(crate) const CAPABILITIES: Capabilities = {
     can.failed_transaction_state = true;
     can.savepoints = true;
     can.two_phase = true;
+    can.cancel = true;
     can.deferrable_constraints = true;
     can.insert_returning = true;
     can.update_returning = true;

@@ -15,8 +15,8 @@ use tokio_postgres::config::{
 };
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, SimpleQueryMessage};
 
+use crate::cancel::{Canceller, Request};
 use crate::encryption::{ChannelBinding, SslNegotiation};
-use crate::cancel::{self, Canceller};
 use crate::error::{self, Context};
 use crate::line::{AsItIs, Line, encrypted, offers_encryption};
 use crate::login::Gate;
@@ -161,7 +161,7 @@ async fn connect_socket(_: &Endpoint) -> Result<Line> {
 }
 
 /// Reaches the server of a session once more, to have a statement stopped.
-pub(crate) async fn reach(request: &cancel::Request) -> Result<()> {
+pub(crate) async fn reach(request: &Request) -> Result<()> {
     let (options, endpoint) = (&request.options, &request.endpoint);
     let line = if endpoint.host.starts_with(['/', '@']) {
         connect_socket(endpoint).await?
@@ -258,7 +258,13 @@ async fn enter(line: Line, options: &PostgresOptions, endpoint: &Endpoint) -> Re
     let (client, connection) =
         config.connect_raw(tap, AsItIs).await.map_err(|error| refused(error, options, endpoint, &wire))?;
     let task = tokio::spawn(drive(connection, Arc::clone(&wire)));
-    let canceller = Arc::new(Canceller::new(options, endpoint, encrypted, client.cancel_token()));
+    let canceller = Arc::new(Canceller::new(Request {
+        options: options.clone(),
+        endpoint: endpoint.clone(),
+        encrypted,
+        token: client.cancel_token(),
+        wire: Arc::clone(&wire),
+    }));
     Ok(Dialed { client, wire, task, canceller })
 }
 

@@ -97,7 +97,7 @@ impl Link {
     ///
     /// Where its rows `flow`, that is no reason to fail an open transaction: they are read to their end.
     pub(crate) fn give_up(&mut self, flow: bool) {
-        if self.flight.is_none() || self.watch.is_some() || self.is_dead() {
+        if self.flight.is_none() || self.watch.is_some() || self.spared || self.is_dead() {
             return;
         }
         self.spared = flow && self.tx_state() == TxState::Open;

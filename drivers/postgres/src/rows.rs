@@ -123,6 +123,11 @@ impl Rows {
         self.lock().bytes >= FULL
     }
 
+    /// Tells whether a statement is under way, whose rows are ours.
+    pub(crate) fn are_awaited(&self) -> bool {
+        self.mode.load(Ordering::Acquire) != PASSING
+    }
+
     /// Tells whether rows have come that were not taken.
     pub(crate) fn has_some(&self) -> bool {
         self.filled.load(Ordering::Acquire)

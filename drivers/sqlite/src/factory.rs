@@ -36,6 +36,7 @@ const CAPABILITIES: Capabilities = {
     can.partial_indexes = true;
     can.expression_indexes = true;
     can.column_origin = true;
+    can.cancel = true;
     can.catalog = true;
     can
 };
