@@ -15,6 +15,7 @@ use crate::error::{Stage, convert};
 use crate::infile::Refusal;
 use crate::limit::PacketLimit;
 use crate::options::{ENCRYPTS, MysqlOptions};
+use crate::pump;
 use crate::server::{FACTS, SETUP, Server, zone};
 #[cfg(all(feature = "tls", unix))]
 use crate::tunnel::Greeted;
@@ -198,7 +199,7 @@ async fn begin(mut conn: Conn, options: &Arc<MysqlOptions>, refusal: Refusal) ->
 async fn facts(conn: &mut Conn) -> mysql_async::Result<(String, String, String, usize)> {
     let mut result = conn.query_iter(format!("{SETUP}; {FACTS}")).await?;
     result.collect::<mysql_async::Row>().await?;
-    let facts = result.collect::<(String, String, String, usize)>().await?.pop();
+    let facts = result.collect::<mysql_async::Row>().await?.pop();
     result.drop_result().await?;
-    facts.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into())
+    pump::answer(facts)
 }

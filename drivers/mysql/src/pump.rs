@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use mysql_async::consts::StatusFlags;
-use mysql_async::prelude::{Protocol, Queryable};
-use mysql_async::{Conn, Params, QueryResult, Statement, Value};
+use mysql_async::prelude::{FromRow, Protocol, Queryable};
+use mysql_async::{Conn, Params, QueryResult, Row, Statement, Value, from_row_opt};
 use oarlock_core::RowBatch;
 use tokio_util::sync::ReusableBoxFuture;
 
@@ -286,9 +286,9 @@ pub(crate) async fn end(mut conn: Conn, result: mysql_async::Result<Done>, after
     let mut settings = None;
     let result = match result {
         Ok(done) if aftermath.settings => {
-            let asked = conn.query_first::<(String, String), _>("SELECT @@sql_mode, @@time_zone").await;
-            asked.map(|found| {
-                settings = found;
+            let asked = conn.query_first::<Row, _>("SELECT @@sql_mode, @@time_zone").await;
+            asked.and_then(answer).map(|found| {
+                settings = Some(found);
                 done
             })
         }
@@ -300,6 +300,12 @@ pub(crate) async fn end(mut conn: Conn, result: mysql_async::Result<Done>, after
     };
     let status = conn.last_ok_packet().map(mysql_async::OkPacket::status_flags);
     Ending { conn, result, status, settings }
+}
+
+/// Reads the row that the driver has asked for. `mysql_async` would panic where a server answers with another.
+pub(crate) fn answer<T: FromRow>(row: Option<Row>) -> mysql_async::Result<T> {
+    let answer = row.and_then(|row| from_row_opt(row).ok());
+    answer.ok_or_else(|| mysql_async::Error::Other("the server's answer is not one to the question".into()))
 }
 
 pub(crate) async fn close(conn: &mut Conn, doomed: Vec<Statement>) -> mysql_async::Result<()> {

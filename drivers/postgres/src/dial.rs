@@ -269,7 +269,7 @@ async fn enter(line: Line, options: &PostgresOptions, endpoint: &Endpoint) -> Re
 }
 
 fn refused(error: tokio_postgres::Error, options: &PostgresOptions, endpoint: &Endpoint, wire: &Wire) -> Error {
-    let own = error.source().is_some_and(|source| !source.is::<io::Error>());
+    let own = error.source().is_some_and(|source| source.downcast_ref::<io::Error>().is_none_or(is_refusal));
     if error.as_db_error().is_none() && own {
         // What is left are the client's own objections to how the server wants us to log in.
         let error = Error::new(ErrorKind::Authentication, "the login could not be completed").with_source(error);
@@ -288,6 +288,11 @@ fn refused(error: tokio_postgres::Error, options: &PostgresOptions, endpoint: &E
         }
         _ => error,
     }
+}
+
+/// Tells whether an error is the client's own word about what it has read, and not the network's.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
 }
 
 /// Moves bytes between the client and the server until the session ends.
