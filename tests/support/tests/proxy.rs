@@ -116,6 +116,21 @@ async fn a_stall_keeps_what_comes_and_lets_it_go() {
 }
 
 #[tokio::test]
+async fn what_is_tampered_with_passes_as_it_is_then() {
+    let mut line = line().await;
+    line.proxy.tamper(|direction, bytes| {
+        if direction == Direction::ToClient {
+            bytes.retain(|byte| *byte != b'x');
+            bytes.push(b'!');
+        }
+    });
+    line.client.write_all(QUERY).await.unwrap();
+    assert_eq!(read(&mut line.server, QUERY.len()).await, QUERY);
+    line.server.write_all(b"D\0\0\0\x06xy").await.unwrap();
+    assert_eq!(read(&mut line.client, 7).await, b"D\0\0\0\x06y!");
+}
+
+#[tokio::test]
 async fn a_pause_holds_both_directions() {
     let mut line = line().await;
     line.proxy.pause();

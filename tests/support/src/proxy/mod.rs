@@ -160,6 +160,12 @@ impl Proxy {
         self.shared.flow.borrow().fired
     }
 
+    /// Changes what passes: the function gets the bytes of every read before anything else is done with them, and may do to
+    /// them what it likes.
+    pub fn tamper(&self, how: impl FnMut(Direction, &mut Vec<u8>) + Send + 'static) {
+        self.shared.state().tamper = Some(Tamper(Box::new(how)));
+    }
+
     /// Lets nothing pass, in either direction and on every connection, until [`resume`](Self::resume). Nothing is lost, and
     /// new connections wait.
     pub fn pause(&self) {
@@ -225,6 +231,18 @@ struct State {
     fault: Option<Fault>,
     /// How many faults were armed so far.
     armed: u64,
+    tamper: Option<Tamper>,
+}
+
+/// What changes the bytes that pass.
+struct Tamper(Box<Change>);
+
+type Change = dyn FnMut(Direction, &mut Vec<u8>) + Send;
+
+impl fmt::Debug for Tamper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tamper")
+    }
 }
 
 #[derive(Debug, Default)]

@@ -93,7 +93,13 @@ impl Line<'_> {
     async fn carry(mut self) -> io::Result<()> {
         let mut buffer = Vec::with_capacity(32 << 10);
         loop {
+            let old = buffer.len();
             let read = self.from.read_buf(&mut buffer).await?;
+            if let Some(tamper) = &mut self.shared.state().tamper {
+                let mut new = buffer.split_off(old);
+                (tamper.0)(self.direction, &mut new);
+                buffer.append(&mut new);
+            }
             if !self.open().await {
                 return swallow(self.from, buffer.len(), self.shared).await;
             }
