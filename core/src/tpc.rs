@@ -170,7 +170,7 @@ impl Branch {
         }
     }
 
-    /// Checks that a plain commit or rollback is allowed: not while a branch is open.
+    /// Checks that a plain begin, commit or rollback is allowed: not while a branch is open.
     ///
     /// # Errors
     ///

@@ -137,7 +137,8 @@ pub async fn r57_plain_ends_are_refused_inside(bench: Bench) -> Verdict {
     let Some((conn, xid)) = branch(&bench, 1).await? else { return Ok(()) };
     refused(conn.commit().await, ErrorKind::Interface, "commit");
     refused(conn.rollback().await, ErrorKind::Interface, "rollback");
-    refused(conn.begin().await, ErrorKind::Interface, "a transaction inside");
+    let inside = refused(conn.begin().await, ErrorKind::Interface, "a transaction inside");
+    assert!(inside.hint().is_some_and(|hint| hint.contains("tpc_commit")), "{inside}: it does not say how to go on");
     refused(conn.set_autocommit(false).await, ErrorKind::Interface, "a change of autocommit");
     for text in ["COMMIT", "ROLLBACK", "BEGIN"] {
         refused(conn.execute(text, ()).await, ErrorKind::Interface, text);

@@ -121,6 +121,7 @@ impl Connection for MysqlConnection {
     fn begin<'a>(&'a mut self, options: &'a TxOptions) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             self.ready().await?;
+            self.branch.check_plain_end()?;
             if self.tx != TxState::Auto {
                 return Err(Error::interface("a transaction is open").with_hint("commit or roll it back first"));
             }

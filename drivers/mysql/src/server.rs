@@ -126,6 +126,7 @@ mod tests {
     fn abilities_follow_the_server() {
         let can = |text: &str| Server::parse(text).capabilities();
         assert!(can("10.11.19-MariaDB").insert_returning && !can("10.4.1-MariaDB").insert_returning);
+        assert!(can("10.5.0-MariaDB").two_phase && !can("10.4.1-MariaDB").two_phase && can("8.4.3").two_phase);
         assert!(!can("8.4.3").insert_returning && can("8.4.3").expression_indexes);
     }
 

@@ -181,6 +181,7 @@ impl PostgresConnection {
 
     pub(crate) async fn begin_transaction(&mut self, options: &TxOptions) -> Result<()> {
         self.ready().await?;
+        self.branch.check_plain_end()?;
         if self.link.tx_state() != TxState::Auto {
             return Err(Error::interface("a transaction is open already").with_hint("set a savepoint, or end it first"));
         }
