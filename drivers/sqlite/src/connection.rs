@@ -353,12 +353,8 @@ impl Connection for SqliteConnection {
             if session.turn.is_none() && !session.read_only {
                 self.take_turn().await?;
             }
-            let (sql, width, rows, guarded) = (many.sql.to_owned(), many.width, many.rows, many.guarded);
-            self.call(move |session| {
-                parameters
-                    .with(|names, values| session.run_many(Many { sql: &sql, names, width, rows, values, guarded }))
-            })
-            .await
+            let (sql, rows, guarded) = (many.sql.to_owned(), many.rows, many.guarded);
+            self.call(move |session| session.run_many(&sql, &parameters, rows, guarded)).await
         })
     }
 

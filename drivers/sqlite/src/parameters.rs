@@ -53,18 +53,26 @@ impl OwnedParameters {
 
     /// Borrows them for as long as `work` takes.
     pub(crate) fn with<T>(&self, work: impl FnOnce(Option<&[&str]>, &[ValueRef<'_>]) -> T) -> T {
-        let values: Vec<ValueRef<'_>> = self
-            .values
-            .iter()
-            .map(|kept| match kept {
-                Kept::Text(range) => ValueRef::Text(&self.text[range.clone()]),
-                Kept::Json(range) => ValueRef::Json(&self.text[range.clone()]),
-                Kept::Bytes(range) => ValueRef::Bytes(&self.bytes[range.clone()]),
-                Kept::Other(value) => value.as_ref(),
-            })
-            .collect();
-        let names: Option<Vec<&str>> = self.names.as_ref().map(|names| names.iter().map(String::as_str).collect());
-        work(names.as_deref(), &values)
+        let values: Vec<ValueRef<'_>> = self.values(0..self.len()).collect();
+        work(self.names().as_deref(), &values)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(crate) fn names(&self) -> Option<Vec<&str>> {
+        self.names.as_ref().map(|names| names.iter().map(String::as_str).collect())
+    }
+
+    /// Borrows some of the values.
+    pub(crate) fn values(&self, range: Range<usize>) -> impl Iterator<Item = ValueRef<'_>> {
+        self.values[range].iter().map(|kept| match kept {
+            Kept::Text(range) => ValueRef::Text(&self.text[range.clone()]),
+            Kept::Json(range) => ValueRef::Json(&self.text[range.clone()]),
+            Kept::Bytes(range) => ValueRef::Bytes(&self.bytes[range.clone()]),
+            Kept::Other(value) => value.as_ref(),
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use oarlock_core::connection::{Many, admit};
+use oarlock_core::connection::admit;
 use oarlock_core::lex::{Verb, split};
 use oarlock_core::params::{Parameters, arrange};
 use oarlock_core::result::Description;
@@ -13,6 +13,7 @@ use rusqlite::{Row, Statement, StatementStatus};
 
 use crate::bind::bind_all;
 use crate::decode::Decoder;
+use crate::parameters::OwnedParameters;
 use crate::session::Session;
 use crate::statement::Prepared;
 
@@ -284,15 +285,22 @@ impl Session {
     }
 
     /// Runs a statement for every row of parameters, all or nothing.
-    pub(crate) fn run_many(&mut self, many: Many<'_>) -> Result<Outcome> {
-        let prepared = self.prepare(many.sql)?;
-        self.admit(&prepared, many.guarded)?;
+    pub(crate) fn run_many(
+        &mut self,
+        sql: &str,
+        parameters: &OwnedParameters,
+        rows: usize,
+        guarded: bool,
+    ) -> Result<Outcome> {
+        let prepared = self.prepare(sql)?;
+        self.admit(&prepared, guarded)?;
         if !matches!(self.tx_state(), TxState::Auto) || prepared.verb() == Verb::Begin {
-            return self
-                .within("SAVEPOINT oarlock_many", "RELEASE oarlock_many", |session| session.each(&prepared, many));
+            return self.within("SAVEPOINT oarlock_many", "RELEASE oarlock_many", |session| {
+                session.each(&prepared, parameters, rows)
+            });
         }
         let begin = if prepared.reads { "BEGIN" } else { "BEGIN IMMEDIATE" };
-        self.within(begin, "COMMIT", |session| session.each(&prepared, many))
+        self.within(begin, "COMMIT", |session| session.each(&prepared, parameters, rows))
     }
 
     fn within(&mut self, begin: &str, end: &str, work: impl FnOnce(&mut Self) -> Result<Outcome>) -> Result<Outcome> {
@@ -311,33 +319,46 @@ impl Session {
         result
     }
 
-    fn each(&mut self, prepared: &Arc<Prepared>, many: Many<'_>) -> Result<Outcome> {
-        let arrangement = arrange(&prepared.lexed, many.names, many.width)?;
+    fn each(&mut self, prepared: &Arc<Prepared>, parameters: &OwnedParameters, rows: usize) -> Result<Outcome> {
+        let width = parameters.len() / rows.max(1);
+        let arrangement = arrange(&prepared.lexed, parameters.names().as_deref(), width)?;
+        let mut row = Vec::with_capacity(width);
         let mut sum = 0;
-        let mut last = None;
+        let mut inserted = false;
         {
             let mut statement =
                 self.db.prepare_cached(prepared.lexed.native()).map_err(|error| prepared.error(error))?;
-            for index in 0..many.rows {
+            for index in 0..rows {
                 self.go_on().map_err(|error| error.with_batch_index(index))?;
-                let row = many.row(index);
-                bind_all(&mut statement, &arrangement, row.values, prepared.program.wide)
+                row.clear();
+                row.extend(parameters.values(index * width..(index + 1) * width));
+                bind_all(&mut statement, &arrangement, &row, prepared.program.wide)
                     .map_err(|error| error.with_batch_index(index))?;
-                let mut given = 0;
-                let mut rows = statement.raw_query();
-                while rows.next().map_err(|error| prepared.error(error).with_batch_index(index))?.is_some() {
-                    given += 1;
-                }
-                drop(rows);
-                let affected = self.affected(prepared, given).unwrap_or(0);
+                let affected = self
+                    .step_row(prepared, &mut statement)
+                    .map_err(|error| prepared.error(error).with_batch_index(index))?;
                 sum += affected;
-                if prepared.program.numbers && affected > 0 && !prepared.upserts {
-                    last = Some(self.db.last_insert_rowid());
-                }
+                inserted |= affected > 0;
             }
         }
+        // A row that inserts nothing leaves the number of the one before it.
+        let last = (prepared.program.numbers && inserted && !prepared.upserts).then(|| self.db.last_insert_rowid());
         self.follow(prepared);
         Ok(Outcome::rows(Some(sum)).with_last_insert_id(last))
+    }
+
+    /// Runs a statement of a batch for the row that was bound, and gives how many rows it changed or gave.
+    fn step_row(&self, prepared: &Prepared, statement: &mut Statement<'_>) -> rusqlite::Result<u64> {
+        if prepared.columns.is_empty() && prepared.verb().changes_rows() {
+            return statement.raw_execute().map(|rows| u64::try_from(rows).unwrap_or(u64::MAX));
+        }
+        let mut given = 0;
+        let mut rows = statement.raw_query();
+        while rows.next()?.is_some() {
+            given += 1;
+        }
+        drop(rows);
+        Ok(self.affected(prepared, given).unwrap_or(0))
     }
 }
 
