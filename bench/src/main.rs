@@ -1,5 +1,6 @@
 //! Measures the contract beside the raw drivers and peers. `bench/run` is the way in.
 
+mod bulk;
 mod oarlock_peer;
 mod pool;
 mod raw_mysql;
@@ -27,6 +28,7 @@ fn main() -> Result<(), Failure> {
             }
             Ok(())
         }
+        ["bulk", out] => bulk::bulk(out),
         ["worker", peer, engine, url] => {
             let engine = Engine::named(engine).ok_or("unknown engine")?;
             let url = url.to_owned();
@@ -39,6 +41,6 @@ fn main() -> Result<(), Failure> {
             }
             Ok(())
         }
-        _ => Err("usage: oarlock-bench overhead|pool SQLX-BINARY OUT.json".into()),
+        _ => Err("usage: oarlock-bench overhead|pool SQLX-BINARY OUT.json, or bulk OUT.json".into()),
     }
 }

@@ -68,14 +68,18 @@ impl Drop for Worker {
     }
 }
 
+/// Makes a directory in memory where there is such a file system: a commit then costs what the libraries make it cost, and not
+/// what the disk's swings do.
+pub fn memory() -> std::io::Result<tempfile::TempDir> {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
+}
+
 /// Measures the contract over the raw drivers, and sqlx beside them.
 pub fn overhead(sqlx: &str, out: &str) -> Result<(), Failure> {
     let own = std::env::current_exe()?;
     let own = own.to_str().ok_or("the program's path is not UTF-8")?;
-    // In memory where there is such a file system: a commit then costs what the libraries make it cost, and not what the disk's
-    // swings do.
-    let memory = Path::new("/dev/shm");
-    let directory = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+    let directory = memory()?;
     let file = directory.path().join("bench.db");
     let engines = std::env::var("OARLOCK_BENCH_ENGINES").unwrap_or_default();
     let shapes = std::env::var("OARLOCK_BENCH_SHAPES").unwrap_or_default();
