@@ -237,7 +237,9 @@ impl Ways for Postgres {
             "raw-pipelined" => {
                 let tx = self.raw.transaction().await?;
                 for chunk in users.chunks(256) {
-                    let calls = chunk.iter().map(|user| tx.execute_raw(&self.one, [Some(&user.name), user.hair_color.as_ref()]));
+                    let calls = chunk
+                        .iter()
+                        .map(|user| tx.execute_raw(&self.one, [Some(&user.name), user.hair_color.as_ref()]));
                     sum += futures_util::future::try_join_all(calls).await?.iter().sum::<u64>();
                 }
                 tx.commit().await?;

@@ -122,7 +122,9 @@ impl Worker {
         writeln!(self.input, "{shape} {count}")?;
         let line = self.line()?;
         let words: Vec<&str> = line.split(' ').collect();
-        let [nanos, p50, p99, opened, sum] = words[..] else { return Err(format!("{} said {line:?}", self.name).into()) };
+        let [nanos, p50, p99, opened, sum] = words[..] else {
+            return Err(format!("{} said {line:?}", self.name).into());
+        };
         Ok(Pass {
             nanos: nanos.parse::<f64>()? / count as f64,
             p50: p50.parse()?,
