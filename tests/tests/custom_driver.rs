@@ -45,6 +45,7 @@ impl Setup for Tiny {
         required.spans = false;
         required.intervals = false;
         required.column_origin = false;
+        required.cancel = false;
         required.catalog = false;
         required
     }
