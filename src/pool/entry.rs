@@ -1,22 +1,22 @@
 //! What a pool holds.
 
-use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use deadpool::unmanaged::Object;
 use oarlock_core::connection::{Connection, Health, TxState};
 use tokio::runtime::Handle;
 
 use super::outage::part;
 use super::shared::Shared;
 
-/// A connection with its place in a pool. Dropping it, wherever that happens, ends the connection and frees the place; so
-/// nothing that is dropped on its way can lose one.
-///
-/// Invariant: it is never dropped while the pool's lock is held.
+/// A connection, and what the pool knows of it.
 pub(super) struct Entry {
-    // Before the place: it is free when the connection is gone.
-    pub(super) connection: Box<dyn Connection>,
-    place: Place,
+    /// Taken out only by [`Held`], where it ends.
+    connection: Option<Box<dyn Connection>>,
+    /// The runtime on which the connection was opened, where its own tasks live.
+    runtime: Handle,
     expires: Option<Instant>,
     /// When it was opened or came back last.
     pub(super) used: Instant,
@@ -26,32 +26,38 @@ pub(super) struct Entry {
     pub(super) fresh: bool,
 }
 
-struct Place {
-    /// The pool may be gone before the last of its connections.
-    pool: Weak<Shared>,
-    /// The runtime on which the connection was opened, where its own tasks live.
-    runtime: Handle,
-    lost: bool,
-}
+/// An entry in its place in deadpool's pool: dropping this gives it back as it is.
+pub(super) type Placed = Object<Box<Entry>>;
 
 impl Entry {
-    /// Takes a connection that was opened on the current runtime. It has no place yet.
-    pub(super) fn new(connection: Box<dyn Connection>) -> Self {
-        let place = Place { pool: Weak::new(), runtime: Handle::current(), lost: false };
-        Self { connection, place, expires: None, used: Instant::now(), era: 0, fresh: true }
+    /// Takes a connection that was opened on the current runtime.
+    pub(super) fn new(connection: Box<dyn Connection>, max_lifetime: Option<Duration>) -> Self {
+        let now = Instant::now();
+        // A random part less, so that those which were opened together do not end together.
+        let expires = max_lifetime.and_then(|life| now.checked_add(life.saturating_sub(part(life / 10))));
+        let runtime = Handle::current();
+        Self { connection: Some(connection), runtime, expires, used: now, era: 0, fresh: true }
     }
 
-    /// Takes the place that was reserved for it.
-    pub(super) fn settle(&mut self, pool: &Arc<Shared>) {
-        self.place.pool = Arc::downgrade(pool);
-        // A random part less, so that those which were opened together do not end together.
-        self.expires =
-            pool.options.max_lifetime.and_then(|life| Instant::now().checked_add(life.saturating_sub(part(life / 10))));
+    fn get(&self) -> &dyn Connection {
+        self.connection.as_deref().expect("invariant: only an entry that ends has no connection")
+    }
+
+    pub(super) fn connection(&mut self) -> &mut dyn Connection {
+        self.connection.as_deref_mut().expect("invariant: only an entry that ends has no connection")
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.get().health() == Health::Dead
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.get().is_clean()
     }
 
     /// Tells whether it can be handed out as far as it knows itself.
     pub(super) fn is_ready(&self) -> bool {
-        self.connection.health() == Health::Ready && self.connection.tx_state() == TxState::Auto
+        self.get().health() == Health::Ready && self.get().tx_state() == TxState::Auto
     }
 
     pub(super) fn is_expired(&self, now: Instant) -> bool {
@@ -59,20 +65,52 @@ impl Entry {
     }
 
     pub(super) fn runtime(&self) -> Handle {
-        self.place.runtime.clone()
+        self.runtime.clone()
     }
 }
 
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.place.lost = self.connection.health() == Health::Dead;
+/// A connection that does not go back by itself, as one that is being reset. Dropping it, wherever that happens, ends the
+/// connection and then frees its place; so nothing that is dropped on its way can lose one, or give back a session that is not
+/// as good as new.
+///
+/// Invariant: it is never dropped while the pool's lock is held.
+pub(super) struct Held {
+    pool: Arc<Shared>,
+    placed: Option<Placed>,
+}
+
+impl Held {
+    pub(super) fn new(pool: &Arc<Shared>, placed: Placed) -> Self {
+        Self { pool: Arc::clone(pool), placed: Some(placed) }
+    }
+
+    /// Lets go of it alive.
+    pub(super) fn release(mut self) -> Option<Placed> {
+        self.placed.take()
     }
 }
 
-impl Drop for Place {
+impl Deref for Held {
+    type Target = Entry;
+
+    fn deref(&self) -> &Entry {
+        self.placed.as_deref().expect("invariant: only release and drop take the entry out")
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut Entry {
+        self.placed.as_deref_mut().expect("invariant: only release and drop take the entry out")
+    }
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(pool) = self.pool.upgrade() {
-            pool.gone(self.lost, &self.runtime);
+        if let Some(mut placed) = self.placed.take() {
+            let lost = placed.is_dead();
+            drop(placed.connection.take());
+            let entry = Object::take(placed);
+            self.pool.gone(lost, &entry.runtime);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a program wants to happen to connections, and how a pool's connection is given to it and taken back.
 
 use std::fmt;
+use std::ops::DerefMut;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oarlock_core::connection::{BoxFuture, Connection};
@@ -24,21 +25,21 @@ impl Hook {
     }
 
     /// Runs the work. The connection is dropped where it fails, or leaves it in use or in a transaction.
-    pub(super) async fn run(&self, entry: Entry) -> Result<Entry> {
+    pub(super) async fn run<E: Guest>(&self, entry: E) -> Result<E> {
         let home = Arc::new(Mutex::new(None));
-        let conn = Conn::on(Box::new(Guest { entry: Some(entry), home: Arc::clone(&home) }));
+        let conn = Conn::on(Box::new(Visit { entry: Some(entry), home: Arc::clone(&home) }));
         let done = (self.0)(&conn).await;
         drop(conn);
         done?;
         let back = home.lock().unwrap_or_else(PoisonError::into_inner).take();
-        back.filter(Entry::is_ready)
+        back.filter(|entry: &E| entry.is_ready())
             .ok_or_else(|| Error::interface("a hook of the pool kept its connection in use, or in a transaction"))
     }
 
     /// Runs the work on a new session, to which what it sets then belongs.
-    pub(super) async fn prepare(&self, entry: Entry) -> Result<Entry> {
+    pub(super) async fn prepare<E: Guest>(&self, entry: E) -> Result<E> {
         let mut entry = self.run(entry).await.map_err(|error| error.context("the pool's after_connect"))?;
-        entry.connection.set_baseline();
+        entry.connection().set_baseline();
         Ok(entry)
     }
 }
@@ -49,20 +50,24 @@ impl fmt::Debug for Hook {
     }
 }
 
+/// What a hook works on: an entry that has its place in the pool, or none yet.
+pub(super) trait Guest: DerefMut<Target = Entry> + Send + 'static {}
+
+impl<E: DerefMut<Target = Entry> + Send + 'static> Guest for E {}
+
 /// A connection that goes home when it is dropped.
-struct Guest {
-    entry: Option<Entry>,
-    home: Arc<Mutex<Option<Entry>>>,
+struct Visit<E: Guest> {
+    entry: Option<E>,
+    home: Arc<Mutex<Option<E>>>,
 }
 
-impl Hold for Guest {
+impl<E: Guest> Hold for Visit<E> {
     fn connection(&mut self) -> &mut dyn Connection {
-        let entry = self.entry.as_mut().expect("invariant: only drop takes the entry out");
-        &mut *entry.connection
+        self.entry.as_mut().expect("invariant: only drop takes the entry out").connection()
     }
 }
 
-impl Drop for Guest {
+impl<E: Guest> Drop for Visit<E> {
     fn drop(&mut self) {
         *self.home.lock().unwrap_or_else(PoisonError::into_inner) = self.entry.take();
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use super::entry::Held;
 use super::options::PoolOptions;
 use super::shared::Shared;
 
@@ -30,24 +31,24 @@ pub(super) async fn run(pool: Weak<Shared>, rhythm: Duration) {
 /// Looks once; tells whether there is more to look after.
 fn look(pool: &Arc<Shared>) -> bool {
     let (now, options) = (Instant::now(), &pool.options);
-    let mut spent = Vec::new();
-    let mut slots = pool.slots();
-    let mut kept = slots.idle.len();
-    // The longest idle come first: they go, down to those that are kept warm.
-    for entry in std::mem::take(&mut slots.idle) {
-        let idle = now.saturating_duration_since(entry.used);
+    let free: Vec<_> = std::iter::from_fn(|| pool.connections.try_get().ok()).collect();
+    let mut kept = free.len();
+    // deadpool gives the one that came back last first, so the longest idle are at the end. They go, down to those that are
+    // kept warm; the others go back in the order in which they lay there.
+    for placed in free.into_iter().rev() {
+        let idle = now.saturating_duration_since(placed.used);
         let dispensable = options.idle_timeout.is_some_and(|limit| idle >= limit) && kept > options.min_idle;
-        if dispensable || entry.is_expired(now) || !entry.is_ready() {
+        if dispensable || placed.is_expired(now) || !placed.is_ready() {
             kept -= 1;
-            spent.push(entry);
+            Shared::retire(Held::new(pool, placed));
         } else {
-            slots.idle.push_back(entry);
+            pool.lay_down(placed);
         }
     }
+    let mut slots = pool.slots();
     let late = options.leak_after.map(|limit| slots.loans.newly_held_for(limit, now)).unwrap_or_default();
     let more = !slots.closed || slots.loans.len() > 0;
     drop(slots);
-    spent.into_iter().for_each(Shared::retire);
     for holder in late {
         let (site, held_ms) = (holder.site, holder.held.as_millis());
         tracing::warn!(target: "oarlock::pool", %site, held_ms, "a connection has not come back to its pool");

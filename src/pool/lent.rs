@@ -5,14 +5,14 @@ use std::sync::Arc;
 use oarlock_core::connection::Connection;
 use oarlock_core::lease::Hold;
 
-use super::entry::Entry;
+use super::entry::{Held, Placed};
 use super::loans::Ticket;
 use super::shared::Shared;
 
 /// A connection that returns to its pool when it is dropped.
 pub(super) struct Lent {
     pool: Arc<Shared>,
-    entry: Option<Entry>,
+    placed: Option<Placed>,
     ticket: Ticket,
     /// It may have died in the meantime: it has to give a sign of life.
     doubtful: bool,
@@ -21,8 +21,8 @@ pub(super) struct Lent {
 }
 
 impl Lent {
-    pub(super) fn new(pool: Arc<Shared>, entry: Entry, ticket: Ticket, doubtful: bool, check: bool) -> Self {
-        Self { pool, entry: Some(entry), ticket, doubtful, check }
+    pub(super) fn new(pool: Arc<Shared>, placed: Placed, ticket: Ticket, doubtful: bool, check: bool) -> Self {
+        Self { pool, placed: Some(placed), ticket, doubtful, check }
     }
 
     pub(super) fn is_to_be_checked(&self) -> bool {
@@ -34,27 +34,26 @@ impl Lent {
     }
 
     /// Takes the connection out; without one, dropping the loan only ends it.
-    pub(super) fn take(&mut self) -> Option<Entry> {
-        self.entry.take()
+    pub(super) fn take(&mut self) -> Option<Held> {
+        self.placed.take().map(|placed| Held::new(&self.pool, placed))
     }
 
     /// Puts the connection back in.
-    pub(super) fn put(&mut self, entry: Entry) {
-        self.entry = Some(entry);
+    pub(super) fn put(&mut self, held: Held) {
+        self.placed = held.release();
     }
 }
 
 impl Hold for Lent {
     fn connection(&mut self) -> &mut dyn Connection {
-        let entry = self.entry.as_mut().expect("invariant: what is lent has its connection");
-        &mut *entry.connection
+        self.placed.as_mut().expect("invariant: what is lent has its connection").connection()
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        match self.entry.take() {
-            Some(entry) => self.pool.give_back(entry, self.ticket),
+        match self.placed.take() {
+            Some(placed) => self.pool.give_back(placed, self.ticket),
             None => self.pool.slots().loans.end(self.ticket),
         }
     }

@@ -10,6 +10,7 @@ use tokio::time::{sleep_until, timeout};
 use super::entry::Entry;
 use super::outage::Outage;
 use super::shared::Shared;
+use super::slots::Slots;
 
 /// A server that needs longer than the callers wait gets at least as long as this, and its connection goes to those to come.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(5);
@@ -32,11 +33,11 @@ impl Opening {
             if let Some(next) = pause {
                 sleep_until(next.into()).await;
             }
-            if !self.pool.slots().needs_one(&self.pool.options) {
-                return self.give_up();
+            if self.is_superfluous() {
+                return;
             }
             match self.attempt().await {
-                Ok(entry) => return self.succeed(entry),
+                Ok(entry) => return self.succeed(entry).await,
                 Err(error) => {
                     if !self.fail(error) {
                         return;
@@ -46,67 +47,69 @@ impl Opening {
         }
     }
 
-    async fn attempt(&self) -> Result<Entry> {
+    /// Gives up where nobody wants the connection any more.
+    fn is_superfluous(&mut self) -> bool {
+        let pool = Arc::clone(&self.pool);
+        let mut slots = pool.slots();
+        let superfluous = !slots.needs_one(&pool.options);
+        if superfluous {
+            self.release(&mut slots);
+        }
+        superfluous
+    }
+
+    async fn attempt(&self) -> Result<Box<Entry>> {
         let limit = self.pool.options.acquire_timeout.max(SHORTEST_LIMIT);
         let connection = timeout(limit, self.pool.connector.connect()).await.map_err(|_| {
             Error::new(ErrorKind::ConnectionRefused, format!("the server has not let us in within {limit:?}"))
         })??;
-        let entry = Entry::new(connection);
+        let entry = Box::new(Entry::new(connection, self.pool.options.max_lifetime));
         match &self.pool.options.after_connect {
             Some(work) => work.prepare(entry).await,
             None => Ok(entry),
         }
     }
 
-    fn succeed(mut self, mut entry: Entry) {
-        self.reserved = false;
-        entry.settle(&self.pool);
-        {
-            let mut slots = self.pool.slots();
-            slots.opening -= 1;
-            slots.counts.created += 1;
-            slots.outage = None;
-        }
-        self.pool.put(entry, None);
-        self.pool.open_more(&Handle::current());
+    async fn succeed(mut self, entry: Box<Entry>) {
+        let pool = Arc::clone(&self.pool);
+        pool.add(entry).await;
+        self.release(&mut pool.slots());
+        pool.open_more(&Handle::current());
     }
 
     /// Notes that an attempt failed, and tells those who wait where that is due. Tells whether to try again.
     fn fail(&mut self, error: Error) -> bool {
-        let (cause, now) = (Arc::new(error), Instant::now());
-        let mut slots = self.pool.slots();
-        let outage = Outage::note(slots.outage.take(), Arc::clone(&cause), now);
-        let told = outage.is_to_be_told(now, slots.established()).then(|| slots.queue.take_all());
+        let now = Instant::now();
+        let pool = Arc::clone(&self.pool);
+        let mut slots = pool.slots();
+        let outage = Outage::note(slots.outage.take(), Arc::new(error), now);
+        let told = outage.is_to_be_told(now, slots.established());
+        // Those who are told go away.
+        let wanted = if told { slots.is_cold(&pool.options) } else { slots.needs_one(&pool.options) };
         // One attempt at a time is enough to see when it is over.
-        let again = outage.may_pass() && slots.opening == 1 && slots.needs_one(&self.pool.options);
+        let again = outage.may_pass() && slots.opening == 1 && wanted;
         slots.outage = Some(outage);
         slots.counts.failures += 1;
-        drop(slots);
-        for waiter in told.into_iter().flatten() {
-            drop(waiter.answer.send(Err(Arc::clone(&cause))));
-        }
         if !again {
-            self.release();
+            self.release(&mut slots);
+        }
+        drop(slots);
+        if told {
+            pool.news.notify_waiters();
         }
         again
     }
 
-    /// Ends where nobody wants the connection any more.
-    fn give_up(mut self) {
-        self.release();
-    }
-
-    fn release(&mut self) {
+    /// Gives up what was reserved.
+    fn release(&mut self, slots: &mut Slots) {
         if std::mem::take(&mut self.reserved) {
-            let mut slots = self.pool.slots();
-            slots.open -= 1;
             slots.opening -= 1;
         }
     }
 }
 
 impl Drop for Opening {
-    /// Where the runtime has ended, or the driver has panicked, the first who waits is asked to see to it.
+    /// Where the runtime has ended, or the driver has panicked, those who wait are asked to see to it.
     fn drop(&mut self) {
         if !self.reserved {
             return;
@@ -114,8 +117,8 @@ impl Drop for Opening {
         if std::thread::panicking() {
             self.fail(Error::new(ErrorKind::Internal, "the driver panicked while it opened a connection"));
         }
-        self.release();
-        let first = self.pool.slots().queue.pop();
-        drop(first);
+        let pool = Arc::clone(&self.pool);
+        self.release(&mut pool.slots());
+        pool.news.notify_waiters();
     }
 }

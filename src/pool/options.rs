@@ -50,7 +50,7 @@ const KNOWN: [&str; 9] = [
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PoolOptions {
-    /// The largest number of connections; default 10.
+    /// The largest number of connections; default 10. More than 65 536 count as so many.
     pub max_size: usize,
     /// How many free connections are kept open; default 0. Those in use do not count, and `max_size` is the limit.
     pub min_idle: usize,

@@ -29,7 +29,7 @@ pub(super) fn timed_out(pool: &Shared, borrower: Borrower, phase: Phase) -> Erro
     let mut slots = pool.slots();
     slots.counts.timeouts += 1;
     let (limit, max) = (Brief(pool.options.acquire_timeout), pool.options.max_size);
-    let (size, waiting) = (slots.established(), slots.queue.len());
+    let (size, waiting) = (slots.established(), slots.waiting);
     let held = Holders(slots.loans.held_for(Duration::ZERO));
     let mine = slots.loans.of_task(borrower.task);
     let cause = slots.outage.as_ref().map(|outage| Arc::clone(&outage.cause));

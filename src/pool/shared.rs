@@ -1,19 +1,20 @@
 //! How connections go out and come back.
 
 use std::panic::Location;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use oarlock_core::connection::Health;
+use deadpool::unmanaged::PoolConfig;
 use oarlock_core::factory::Connector;
 use oarlock_core::lease::Hold as _;
 use oarlock_core::{Error, ErrorKind, Result};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::entry::Entry;
+use super::entry::{Entry, Held, Placed};
 use super::keeper;
 use super::lent::Lent;
 use super::loans::{Borrower, Ticket};
@@ -21,47 +22,45 @@ use super::opening::Opening;
 use super::options::PoolOptions;
 use super::outage::Outage;
 use super::refusal::{self, Phase};
-use super::slots::{Answer, Slots, Waiter};
+use super::slots::{Connections, Slots};
 
 /// How long a connection may take to give a sign of life, to be reset, or to be closed, before it is cut.
 const CHECK: Duration = Duration::from_secs(1);
 const RESET: Duration = Duration::from_secs(5);
 const GOODBYE: Duration = Duration::from_secs(5);
 
+/// The largest pool: deadpool makes room for all of its connections at once.
+const LARGEST: usize = 65_536;
+
 /// What the clones of a pool, its loans and its tasks share.
 pub(super) struct Shared {
     pub(super) connector: Arc<dyn Connector>,
     pub(super) options: PoolOptions,
+    pub(super) connections: Connections,
     slots: Mutex<Slots>,
+    /// Tells those who wait to look why nothing comes: the server is away, the pool is closed, or nobody opens any more.
+    pub(super) news: Notify,
     /// Told of every connection that ends, once the pool is closed.
     drained: Notify,
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What became of asking for a connection.
-enum Asked {
-    Lent(Lent),
-    Queued(Waiting),
-}
+/// One of those who wait, until it is dropped.
+struct Waiting<'p>(&'p Shared);
 
-/// A place in the queue, until it is dropped.
-struct Waiting {
-    shared: Arc<Shared>,
-    place: i64,
-    answer: oneshot::Receiver<Answer>,
-}
-
-impl Drop for Waiting {
-    /// Leaves the queue. A connection that is on its way here goes back when the receiver is dropped.
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.shared.slots().queue.leave(self.place);
+        self.0.slots().waiting -= 1;
     }
 }
 
 impl Shared {
-    pub(super) fn new(connector: Arc<dyn Connector>, options: PoolOptions) -> Arc<Self> {
-        let (slots, keeper) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { connector, options, slots, drained: Notify::new(), keeper })
+    pub(super) fn new(connector: Arc<dyn Connector>, mut options: PoolOptions) -> Arc<Self> {
+        options.max_size = options.max_size.clamp(1, LARGEST);
+        let connections = Connections::from_config(&PoolConfig::new(options.max_size));
+        let (slots, keeper) = (Mutex::new(Slots::new(connections.clone())), Mutex::default());
+        let (news, drained) = (Notify::new(), Notify::new());
+        Arc::new(Self { connector, options, connections, slots, news, drained, keeper })
     }
 
     pub(super) fn slots(&self) -> MutexGuard<'_, Slots> {
@@ -70,21 +69,19 @@ impl Shared {
 
     /// Lends a connection if one is free and needs no look.
     pub(super) fn take_now(self: &Arc<Self>, site: &'static Location<'static>) -> Option<Lent> {
-        let now = Instant::now();
-        let mut slots = self.slots();
-        let entry = slots.idle.pop_back()?;
-        if !entry.is_ready() || entry.is_expired(now) || self.is_doubtful(&slots, &entry, now) || self.looks() {
-            slots.idle.push_back(entry);
+        let placed = self.connections.try_get().ok()?;
+        let doubtful = self.is_doubtful(self.slots().era, &placed, Instant::now());
+        if doubtful || self.looks() {
+            self.lay_down(placed);
             return None;
         }
-        slots.count_acquired(Duration::ZERO);
-        Some(self.lend(&mut slots, entry, Borrower::here(site), now))
+        self.lend(placed, Borrower::here(site), true)
     }
 
     /// Tells whether a connection may have died in the meantime.
-    fn is_doubtful(&self, slots: &Slots, entry: &Entry, now: Instant) -> bool {
+    fn is_doubtful(&self, era: u64, entry: &Entry, now: Instant) -> bool {
         let unused = now.saturating_duration_since(entry.used);
-        !entry.fresh && (entry.era != slots.era || unused >= self.options.validate_after)
+        !entry.fresh && (entry.era != era || unused >= self.options.validate_after)
     }
 
     /// Tells whether the program looks at every connection before it is lent.
@@ -95,17 +92,17 @@ impl Shared {
     /// Lends a connection. Dropping the future loses nothing.
     pub(super) async fn take(self: &Arc<Self>, site: &'static Location<'static>) -> Result<Lent> {
         let borrower = Borrower::here(site);
-        match self.ask(borrower, false)? {
-            Asked::Lent(lent) if !lent.is_to_be_checked() => Ok(lent),
+        match self.take_free(borrower, true) {
+            Some(lent) if !lent.is_to_be_checked() => Ok(lent),
             // What is rare is boxed: the future of a loan at once stays small.
-            asked => Box::pin(self.take_in_time(borrower, asked)).await,
+            first => Box::pin(self.take_in_time(borrower, first)).await,
         }
     }
 
-    async fn take_in_time(self: &Arc<Self>, borrower: Borrower, asked: Asked) -> Result<Lent> {
+    async fn take_in_time(self: &Arc<Self>, borrower: Borrower, first: Option<Lent>) -> Result<Lent> {
         let started = Instant::now();
         let mut phase = Phase::Waiting;
-        match timeout(self.options.acquire_timeout, self.take_checked(borrower, asked, &mut phase)).await {
+        match timeout(self.options.acquire_timeout, self.take_checked(borrower, first, &mut phase)).await {
             Ok(result) => {
                 let lent = result?;
                 self.slots().count_acquired(started.elapsed());
@@ -115,72 +112,102 @@ impl Shared {
         }
     }
 
-    async fn take_checked(self: &Arc<Self>, borrower: Borrower, mut asked: Asked, phase: &mut Phase) -> Result<Lent> {
+    async fn take_checked(
+        self: &Arc<Self>,
+        borrower: Borrower,
+        mut first: Option<Lent>,
+        phase: &mut Phase,
+    ) -> Result<Lent> {
         loop {
-            let answer = match asked {
-                Asked::Lent(lent) => Some(lent),
-                Asked::Queued(mut waiting) => match (&mut waiting.answer).await {
-                    Ok(answer) => Some(answer.map_err(|cause| Outage::error(&cause))?),
-                    Err(_) => None,
+            let lent = match first.take().or_else(|| self.take_free(borrower, false)) {
+                Some(lent) => lent,
+                None => match self.lend(self.wait().await?, borrower, false) {
+                    Some(lent) => lent,
+                    None => continue,
                 },
             };
-            if let Some(lent) = answer {
-                *phase = Phase::Checking(Instant::now());
-                if let Some(lent) = self.check(lent).await? {
-                    return Ok(lent);
-                }
-                *phase = Phase::Waiting;
+            *phase = Phase::Checking(Instant::now());
+            if let Some(lent) = self.check(lent).await? {
+                return Ok(lent);
             }
-            // It was their turn, and it still is.
-            asked = self.ask(borrower, true)?;
+            *phase = Phase::Waiting;
         }
     }
 
-    /// Takes a free connection, or a place in the queue.
-    fn ask(self: &Arc<Self>, borrower: Borrower, in_front: bool) -> Result<Asked> {
+    /// Lends the free connection that came back last. deadpool gives none while others wait.
+    fn take_free(self: &Arc<Self>, borrower: Borrower, at_once: bool) -> Option<Lent> {
+        std::iter::from_fn(|| self.connections.try_get().ok()).find_map(|placed| self.lend(placed, borrower, at_once))
+    }
+
+    /// Waits in deadpool's queue, which is first come, first served, for what comes back or is opened.
+    async fn wait(self: &Arc<Self>) -> Result<Placed> {
+        let runtime = Handle::try_current()
+            .map_err(|_| Error::interface("a pool works within a tokio runtime, and here is none"))?;
+        let mut told = pin!(self.news.notified());
+        told.as_mut().enable();
+        let _waiting = self.queue()?;
+        let mut next = pin!(self.connections.get());
+        loop {
+            self.open_more(&runtime);
+            tokio::select! {
+                biased;
+                placed = &mut next => return placed.map_err(|_| closed()),
+                () = &mut told => {}
+            }
+            // The place in the queue is kept meanwhile.
+            told.set(self.news.notified());
+            told.as_mut().enable();
+            self.look_up()?;
+        }
+    }
+
+    /// Counts one more of those who wait, where there is hope.
+    fn queue(&self) -> Result<Waiting<'_>> {
+        let mut slots = self.slots();
+        if slots.closed {
+            return Err(closed());
+        }
+        if let Some(outage) = slots.outage.as_ref().filter(|_| slots.established() == 0)
+            && !outage.may_pass()
+            && Instant::now() < outage.next
+        {
+            return Err(Outage::error(&outage.cause));
+        }
+        slots.waiting += 1;
+        Ok(Waiting(self))
+    }
+
+    /// Tells one who waits why there is no use in it, where that is so.
+    fn look_up(&self) -> Result<()> {
+        let slots = self.slots();
+        if slots.closed {
+            return Err(closed());
+        }
+        match &slots.outage {
+            Some(outage) if outage.is_to_be_told(Instant::now(), slots.established()) => {
+                Err(Outage::error(&outage.cause))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lends a connection that was free, unless it is of no use any more. It is counted where its borrower has it at once.
+    fn lend(self: &Arc<Self>, placed: Placed, borrower: Borrower, at_once: bool) -> Option<Lent> {
         let now = Instant::now();
-        let mut spent = Vec::new();
-        let asked = {
-            let mut slots = self.slots();
-            if slots.closed {
-                return Err(Error::new(ErrorKind::PoolClosed, "the pool is closed"));
-            }
-            loop {
-                let Some(entry) = slots.idle.pop_back() else {
-                    if let Some(outage) = slots.outage.as_ref().filter(|_| slots.established() == spent.len())
-                        && !outage.may_pass()
-                        && now < outage.next
-                    {
-                        break Err(Outage::error(&outage.cause));
-                    }
-                    if Handle::try_current().is_err() {
-                        break Err(Error::interface("a pool works within a tokio runtime, and here is none"));
-                    }
-                    let (sender, answer) = oneshot::channel();
-                    let place = slots.queue.push(Waiter { answer: sender, borrower }, in_front);
-                    break Ok(Asked::Queued(Waiting { shared: Arc::clone(self), place, answer }));
-                };
-                if entry.is_ready() && !entry.is_expired(now) {
-                    let lent = self.lend(&mut slots, entry, borrower, now);
-                    if !lent.is_to_be_checked() {
-                        slots.count_acquired(Duration::ZERO);
-                    }
-                    break Ok(Asked::Lent(lent));
-                }
-                spent.push(entry);
-            }
-        };
-        spent.into_iter().for_each(Self::retire);
-        if let Ok(Asked::Queued(_)) = asked {
-            self.open_more(&Handle::current());
+        let spent = !placed.is_ready() || placed.is_expired(now);
+        let mut slots = self.slots();
+        if spent || slots.closed {
+            drop(slots);
+            Self::retire(Held::new(self, placed));
+            return None;
         }
-        asked
-    }
-
-    fn lend(self: &Arc<Self>, slots: &mut Slots, entry: Entry, borrower: Borrower, now: Instant) -> Lent {
-        let doubtful = self.is_doubtful(slots, &entry, now);
+        let doubtful = self.is_doubtful(slots.era, &placed, now);
         let ticket = slots.loans.begin(borrower, now);
-        Lent::new(Arc::clone(self), entry, ticket, doubtful, doubtful || self.looks())
+        let check = doubtful || self.looks();
+        if at_once && !check {
+            slots.count_acquired(Duration::ZERO);
+        }
+        Some(Lent::new(Arc::clone(self), placed, ticket, doubtful, check))
     }
 
     /// Asks a connection for a sign of life where that is due, and lets the program look at it; `None` where it is no good.
@@ -190,17 +217,17 @@ impl Shared {
             if !matches!(answer, Ok(Ok(()))) {
                 drop(lent.take());
                 if answer.is_err() {
-                    self.retire_older();
+                    self.retire_idle();
                 }
                 return Ok(None);
             }
         }
         if let Some(work) = &self.options.before_acquire
-            && let Some(entry) = lent.take()
+            && let Some(held) = lent.take()
         {
-            let fresh = entry.fresh;
-            match work.run(entry).await {
-                Ok(entry) => lent.put(entry),
+            let fresh = held.fresh;
+            match work.run(held).await {
+                Ok(held) => lent.put(held),
                 Err(error) if fresh => return Err(error.context("the pool's before_acquire refused a new connection")),
                 Err(_) => return Ok(None),
             }
@@ -208,75 +235,97 @@ impl Shared {
         Ok(Some(lent))
     }
 
-    /// Closes the idle connections: where one gives no answer, the others will not either, and to ask each of them costs its
-    /// time.
-    fn retire_older(self: &Arc<Self>) {
-        let idle = std::mem::take(&mut self.slots().idle);
-        idle.into_iter().for_each(Self::retire);
+    /// Closes the idle connections: at the pool's end, and where one gives no answer. The others will not either then, and to ask
+    /// each of them costs its time.
+    fn retire_idle(self: &Arc<Self>) {
+        while let Ok(placed) = self.connections.try_get() {
+            Self::retire(Held::new(self, placed));
+        }
     }
 
     /// Takes a connection back. It is free at once where the driver can tell that its session is as good as new; else a
     /// task resets it first.
-    pub(super) fn give_back(self: &Arc<Self>, mut entry: Entry, ticket: Ticket) {
-        entry.fresh = false;
-        if entry.connection.is_clean() {
-            return self.put(entry, Some(ticket));
+    pub(super) fn give_back(self: &Arc<Self>, mut placed: Placed, ticket: Ticket) {
+        placed.fresh = false;
+        if placed.is_clean() {
+            return self.put(placed, Some(ticket));
         }
-        let dead = entry.connection.health() == Health::Dead;
+        let held = Held::new(self, placed);
+        let dead = held.is_dead();
         {
             let mut slots = self.slots();
             slots.loans.end(ticket);
             slots.counts.resets += u64::from(!dead);
         }
         if !dead {
-            entry.runtime().spawn(Arc::clone(self).reset(entry));
+            held.runtime().spawn(Arc::clone(self).reset(held));
         }
     }
 
     /// Makes a session as good as new; it is dropped where that fails, takes too long, or its runtime ends.
-    async fn reset(self: Arc<Self>, mut entry: Entry) {
-        if !matches!(timeout(RESET, entry.connection.reset()).await, Ok(Ok(()))) {
+    async fn reset(self: Arc<Self>, mut held: Held) {
+        if !matches!(timeout(RESET, held.connection().reset()).await, Ok(Ok(()))) {
             return;
         }
         let prepared = match &self.options.after_connect {
-            Some(work) => work.prepare(entry).await,
-            None => Ok(entry),
+            Some(work) => work.prepare(held).await,
+            None => Ok(held),
         };
-        if let Ok(entry) = prepared {
-            self.put(entry, None);
+        if let Some(placed) = prepared.ok().and_then(Held::release) {
+            self.put(placed, None);
         }
     }
 
-    /// Gives a connection to the first who waits, else to whoever comes.
-    pub(super) fn put(self: &Arc<Self>, mut entry: Entry, ticket: Option<Ticket>) {
+    /// Lets a connection go to the first who waits, else to whoever comes.
+    fn put(self: &Arc<Self>, mut placed: Placed, ticket: Option<Ticket>) {
         let now = Instant::now();
-        let mut slots = self.slots();
-        if let Some(ticket) = ticket {
-            slots.loans.end(ticket);
-        }
-        if slots.closed || entry.is_expired(now) || !entry.is_ready() {
-            drop(slots);
-            Self::retire(entry);
-            return;
-        }
-        entry.used = now;
-        entry.era = slots.era;
-        match slots.queue.pop() {
-            Some(Waiter { answer, borrower }) => {
-                let lent = self.lend(&mut slots, entry, borrower, now);
-                drop(slots);
-                // Where the waiter has just gone, the loan comes back by being dropped here.
-                drop(answer.send(Ok(lent)));
+        {
+            let mut slots = self.slots();
+            if let Some(ticket) = ticket {
+                slots.loans.end(ticket);
             }
-            None => slots.idle.push_back(entry),
+            placed.era = slots.era;
+        }
+        placed.used = now;
+        if placed.is_expired(now) || !placed.is_ready() {
+            Self::retire(Held::new(self, placed));
+        } else {
+            self.lay_down(placed);
         }
     }
 
-    /// Frees the place of a connection that is gone: what dropping an [`Entry`] does.
+    /// Gives a connection to deadpool as it is.
+    pub(super) fn lay_down(self: &Arc<Self>, placed: Placed) {
+        // Its drop does.
+        drop(placed);
+        self.clear_if_closed();
+    }
+
+    /// Adds a connection that was opened just now.
+    pub(super) async fn add(self: &Arc<Self>, mut entry: Box<Entry>) {
+        {
+            let mut slots = self.slots();
+            slots.counts.created += 1;
+            slots.outage = None;
+            entry.era = slots.era;
+        }
+        entry.used = Instant::now();
+        // It waits for no longer than a connection takes that is just about to end; and deadpool is never closed.
+        drop(self.connections.add(entry).await);
+        self.clear_if_closed();
+    }
+
+    /// Whoever puts something down after [`close`](Self::close) has cleared the pool clears it again.
+    fn clear_if_closed(self: &Arc<Self>) {
+        if self.slots().closed {
+            self.retire_idle();
+        }
+    }
+
+    /// Notes that a connection is gone, and its place free: what dropping a [`Held`] does.
     pub(super) fn gone(self: &Arc<Self>, lost: bool, runtime: &Handle) {
         {
             let mut slots = self.slots();
-            slots.open -= 1;
             slots.counts.discarded += 1;
             // Whatever took this one may have taken others: they are asked before they are lent again.
             slots.era += u64::from(lost);
@@ -287,11 +336,11 @@ impl Shared {
 
     /// Closes a connection in good order. Its place is free once it has ended: a server that counts connections never meets
     /// more than the pool may have.
-    pub(super) fn retire(mut entry: Entry) {
-        if entry.connection.health() != Health::Dead {
-            entry.runtime().spawn(async move {
-                drop(timeout(GOODBYE, entry.connection.close()).await);
-                drop(entry);
+    pub(super) fn retire(mut held: Held) {
+        if !held.is_dead() {
+            held.runtime().spawn(async move {
+                drop(timeout(GOODBYE, held.connection().close()).await);
+                drop(held);
             });
         }
     }
@@ -327,14 +376,9 @@ impl Shared {
 
     /// Refuses loans from now on, and closes what is free.
     pub(super) fn close(self: &Arc<Self>) {
-        let (idle, queue) = {
-            let mut slots = self.slots();
-            slots.closed = true;
-            (std::mem::take(&mut slots.idle), slots.queue.take_all())
-        };
-        // They ask again, and are told.
-        queue.for_each(drop);
-        idle.into_iter().for_each(Self::retire);
+        self.slots().closed = true;
+        self.news.notify_waiters();
+        self.retire_idle();
     }
 
     /// Waits until all connections have ended.
@@ -359,4 +403,8 @@ impl Drop for Shared {
             keeper.abort();
         }
     }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::PoolClosed, "the pool is closed")
 }

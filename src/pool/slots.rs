@@ -1,78 +1,24 @@
-//! The connections of a pool and those who wait for one, behind one lock that is never held across a wait.
-//!
-//! Invariant: where somebody waits nothing is idle; who comes back is handed on to the first in the queue. So the order is that
-//! of coming, and nobody overtakes.
+//! What a pool keeps account of beside deadpool, behind one lock that is never held across a wait.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
-use oarlock_core::Error;
-use tokio::sync::oneshot;
+use deadpool::unmanaged;
 
 use super::entry::Entry;
-use super::lent::Lent;
-use super::loans::{Borrower, Loans};
+use super::loans::Loans;
 use super::options::PoolOptions;
 use super::outage::Outage;
 use super::status::{PoolStatus, WaitHistogram};
 
-/// What is sent to one who waits. Where the sender is dropped instead, they have to queue again, in front.
-pub(super) type Answer = Result<Lent, Arc<Error>>;
-
-/// One who waits.
-pub(super) struct Waiter {
-    pub(super) answer: oneshot::Sender<Answer>,
-    pub(super) borrower: Borrower,
-}
-
-/// Those who wait, in the order in which they are served. Who goes away leaves by the number of their place.
-#[derive(Default)]
-pub(super) struct Queue {
-    places: BTreeMap<i64, Waiter>,
-    /// One who was served a connection that turned out to be lost queues again before all others.
-    front: i64,
-    back: i64,
-}
-
-impl Queue {
-    pub(super) fn push(&mut self, waiter: Waiter, in_front: bool) -> i64 {
-        let place = if in_front {
-            self.front -= 1;
-            self.front
-        } else {
-            self.back += 1;
-            self.back
-        };
-        self.places.insert(place, waiter);
-        place
-    }
-
-    pub(super) fn pop(&mut self) -> Option<Waiter> {
-        self.places.pop_first().map(|(_, waiter)| waiter)
-    }
-
-    pub(super) fn leave(&mut self, place: i64) {
-        self.places.remove(&place);
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Waiter> + use<> {
-        std::mem::take(&mut self.places).into_values()
-    }
-}
+/// deadpool's part: the free connections, the place of each in the pool, and the queue of those who wait for one.
+pub(super) type Connections = unmanaged::Pool<Box<Entry>>;
 
 /// What is behind the lock.
-#[derive(Default)]
 pub(super) struct Slots {
-    /// The one that came back last is at the end, and goes out first: so those that are not needed grow old.
-    pub(super) idle: VecDeque<Entry>,
-    pub(super) queue: Queue,
-    /// All connections: idle, lent, being opened, reset or closed.
-    pub(super) open: usize,
+    connections: Connections,
+    /// Those who wait. deadpool does not count them.
+    pub(super) waiting: usize,
+    /// Connections that are being opened: each will need a place.
     pub(super) opening: usize,
     pub(super) loans: Loans,
     pub(super) outage: Option<Outage>,
@@ -95,26 +41,52 @@ pub(super) struct Counts {
 }
 
 impl Slots {
-    /// Tells how many connections exist and are not just being opened.
+    pub(super) fn new(connections: Connections) -> Self {
+        Self {
+            connections,
+            waiting: 0,
+            opening: 0,
+            loans: Loans::default(),
+            outage: None,
+            era: 0,
+            closed: false,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Tells how many connections exist and are not just being opened: idle, lent, being reset or closed.
     pub(super) fn established(&self) -> usize {
-        self.open - self.opening
+        self.connections.status().size
+    }
+
+    /// Tells how many connections are free, and how many of those who wait have none on its way. One that has come back
+    /// while somebody waits is theirs, though they have not woken yet to take it.
+    fn supply(&self) -> (usize, usize) {
+        let free = self.connections.status().available;
+        (free.saturating_sub(self.waiting), self.waiting.saturating_sub(free))
     }
 
     /// Tells whether another connection is of use.
     pub(super) fn needs_one(&self, options: &PoolOptions) -> bool {
-        !self.closed && (self.queue.len() > 0 || self.idle.len() < options.min_idle)
+        !self.closed && (self.supply().1 > 0 || self.is_cold(options))
     }
 
-    /// Reserves places for the connections that are to be opened now, for those who wait and, on request, to be kept warm.
+    /// Tells whether more connections are to be kept open than are free.
+    pub(super) fn is_cold(&self, options: &PoolOptions) -> bool {
+        !self.closed && self.supply().0 < options.min_idle
+    }
+
+    /// Counts the connections that are to be opened now, for those who wait and, on request, to be kept warm.
     pub(super) fn reserve(&mut self, options: &PoolOptions, warm: bool) -> usize {
         if self.closed {
             return 0;
         }
+        let (idle, short) = self.supply();
         let lanes = if self.outage.is_some() { 1 } else { options.max_opening };
-        let cold = if warm { options.min_idle.saturating_sub(self.idle.len()) } else { 0 };
-        let wanted = self.queue.len().max(cold).min(lanes);
-        let count = wanted.saturating_sub(self.opening).min(options.max_size.saturating_sub(self.open));
-        self.open += count;
+        let cold = if warm { options.min_idle.saturating_sub(idle) } else { 0 };
+        let wanted = short.max(cold).min(lanes);
+        let room = options.max_size.saturating_sub(self.established() + self.opening);
+        let count = wanted.saturating_sub(self.opening).min(room);
         self.opening += count;
         count
     }
@@ -127,13 +99,15 @@ impl Slots {
 
     pub(super) fn status(&self, options: &PoolOptions) -> PoolStatus {
         let counts = &self.counts;
+        let (idle, waiting) = self.supply();
         PoolStatus {
             max_size: options.max_size,
-            size: self.open,
-            idle: self.idle.len(),
+            // One that has just been opened counts twice for a moment.
+            size: (self.established() + self.opening).min(options.max_size),
+            idle,
             in_use: self.loans.len(),
             opening: self.opening,
-            waiting: self.queue.len(),
+            waiting,
             acquired: counts.acquired,
             created: counts.created,
             discarded: counts.discarded,

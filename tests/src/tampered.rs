@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use oarlock::catalog::{CatalogQuery, CatalogReply};
 use oarlock::connection::{BoxFuture, DriverInfo, Many, Query};
-use oarlock::result::{Description, Notice};
+use oarlock::result::{Description, Notice, Reply};
 use oarlock::{
     Column, Connection, Connector, Health, Outcome, Purpose, Result, RowBatch, TxOptions, TxState, Url, factory,
 };
@@ -102,6 +102,10 @@ impl Connection for Liar {
         self.inner.execute_many(many)
     }
 
+    fn pipeline<'a>(&'a mut self, options: &'a TxOptions, queries: &'a [Query<'a>]) -> BoxFuture<'a, Vec<Reply>> {
+        self.inner.pipeline(options, queries)
+    }
+
     fn script<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, ()> {
         self.inner.script(text)
     }
@@ -158,6 +162,10 @@ impl Connection for Liar {
 
     fn close(&mut self) -> BoxFuture<'_, ()> {
         self.inner.close()
+    }
+
+    fn driver(&mut self) -> Option<&mut dyn Any> {
+        self.inner.driver()
     }
 
     fn native(&mut self) -> &mut dyn Any {

@@ -115,6 +115,8 @@ impl CopyIn {
         let connection = own(&mut lease)?;
         let native = read(sql, "STDIN", guarded, &connection.info.dialect)?;
         let undo = begin(connection).await?;
+        // Its WHERE may call anything.
+        connection.soiled = true;
         Self::open(lease, &native, undo).await
     }
 
@@ -187,6 +189,8 @@ impl CopyOut {
         let connection = own(&mut lease)?;
         let native = read(sql, "STDOUT", guarded, &connection.info.dialect)?;
         connection.ready().await?;
+        // Its query may call anything.
+        connection.soiled = true;
         connection.link.leave(Undo::Nothing);
         match connection.link.client()?.copy_out(&*native).await {
             Ok(stream) => Ok(Self { stream: Box::pin(stream), lease, is_over: false }),

@@ -144,6 +144,7 @@ async fn run(
     let mut open = send(client.batch_execute(&around.open));
     let mut statements = Vec::with_capacity(prepared.len());
     let mut unsent = refused;
+    connection.soiled |= prepared.iter().any(|prepared| prepared.soils);
     for (index, (prepared, query)) in prepared.iter().zip(queries).enumerate() {
         match encoders(prepared, query) {
             Ok(encoders) => statements.push(send(client.query_raw(&prepared.statement, encoders))),

@@ -1,7 +1,9 @@
 //! A connection that comes back is a fresh session. Each trace that a borrower can leave is also left in a pool whose driver
 //! only claims to reset: there the next borrower must see it, or the test would prove nothing.
 
+use futures_util::TryStreamExt;
 use oarlock::connection::run;
+use oarlock::postgres::PostgresExt;
 use oarlock::{Conn, Db, DbExt, Pool, PoolOptions, Result, Value};
 use oarlock_tests::{Database, Engine, Lie, Verdict, on_every_engine, tampered};
 
@@ -13,11 +15,21 @@ on_every_engine!(nothing_of_a_borrower_is_left_to_the_next, what_changes_nothing
 struct Trace {
     name: &'static str,
     leave: Vec<String>,
+    way: Way,
     probe: &'static str,
 }
 
+/// How a trace is left.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Statements,
+    Pipeline,
+    CopyOut,
+    CopyIn,
+}
+
 fn trace(name: &'static str, leave: &[&str], probe: &'static str) -> Trace {
-    Trace { name, leave: leave.iter().map(|sql| (*sql).to_owned()).collect(), probe }
+    Trace { name, leave: leave.iter().map(|sql| (*sql).to_owned()).collect(), way: Way::Statements, probe }
 }
 
 fn traces(database: &Database, conn: &Conn) -> Vec<Trace> {
@@ -107,6 +119,22 @@ fn traces(database: &Database, conn: &Conn) -> Vec<Trace> {
     traces
 }
 
+/// The traces that are left in other ways than by statements.
+fn traces_by_the_way(engine: Engine) -> Vec<Trace> {
+    if engine != Engine::Postgres {
+        return Vec::new();
+    }
+    let set = "SELECT set_config('work_mem', '7MB', false)";
+    let probe = "SELECT current_setting('work_mem')";
+    let out = format!("COPY ({set}) TO STDOUT");
+    let into = "COPY item (id) FROM STDIN WHERE set_config('work_mem', '7MB', false) IS NULL";
+    vec![
+        Trace { way: Way::Pipeline, ..trace("a setting by a pipeline", &["SELECT 1", set], probe) },
+        Trace { way: Way::CopyOut, ..trace("a setting by a COPY to the program", &[&out], probe) },
+        Trace { way: Way::CopyIn, ..trace("a setting by a COPY from the program", &[into], probe) },
+    ]
+}
+
 /// Gives what a probe tells: a value, or the kind of its error.
 async fn probe(pool: &Pool, sql: &str) -> String {
     match pool.fetch_value::<Value>(sql, ()).await {
@@ -119,20 +147,40 @@ async fn probe(pool: &Pool, sql: &str) -> String {
 async fn is_seen(pool: &Pool, trace: &Trace) -> Result<bool> {
     let before = probe(pool, trace.probe).await;
     let conn = pool.acquire().await?;
-    let mut lease = conn.lease().await?;
-    for (index, sql) in trace.leave.iter().enumerate() {
-        // The third is there to fail.
-        let ran = run(lease.connection(), sql).await;
-        assert_eq!(ran.is_err(), index == 2, "{}: {sql}: {ran:?}", trace.name);
+    match trace.way {
+        Way::Statements => {
+            let mut lease = conn.lease().await?;
+            for (index, sql) in trace.leave.iter().enumerate() {
+                // The third is there to fail.
+                let ran = run(lease.connection(), sql).await;
+                assert_eq!(ran.is_err(), index == 2, "{}: {sql}: {ran:?}", trace.name);
+            }
+        }
+        Way::Pipeline => {
+            let mut pipeline = conn.pipeline();
+            for sql in &trace.leave {
+                pipeline.add(sql, ());
+            }
+            pipeline.run().await?;
+        }
+        Way::CopyOut => {
+            conn.copy_out(&trace.leave[0]).await?.try_collect::<Vec<_>>().await?;
+        }
+        Way::CopyIn => {
+            let mut copy = conn.copy_in(&trace.leave[0]).await?;
+            copy.send("1\n").await?;
+            copy.finish().await?;
+        }
     }
-    drop((lease, conn));
+    drop(conn);
     Ok(probe(pool, trace.probe).await != before)
 }
 
 async fn nothing_of_a_borrower_is_left_to_the_next(database: Database) -> Verdict {
     let pool = PoolOptions::new().max_size(1).connect(&database.url).await?;
     create_item(&pool).await?;
-    let traces = traces(&database, &oarlock::connect(&database.url).await?);
+    let mut traces = traces(&database, &oarlock::connect(&database.url).await?);
+    traces.extend(traces_by_the_way(database.engine));
     for trace in &traces {
         assert!(!is_seen(&pool, trace).await?, "{} is left to the next borrower", trace.name);
         assert_eq!(pool.status().created, 1, "{}: the connection is kept", trace.name);
