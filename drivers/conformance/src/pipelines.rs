@@ -139,7 +139,7 @@ pub async fn r61_a_pipeline_takes_what_can_be_undone(bench: Bench) -> Verdict {
 
 /// A pipeline whose future is dropped was carried out in full or not at all, and the next statement has its own result.
 pub async fn r61_a_dropped_pipeline_is_all_or_nothing(bench: Bench) -> Verdict {
-    let conn = bench.conn().await?;
+    let mut conn = bench.conn().await?;
     items(&bench, &conn, 0).await?;
     for polls in 0..24_i64 {
         {
@@ -158,6 +158,11 @@ pub async fn r61_a_dropped_pipeline_is_all_or_nothing(bench: Bench) -> Verdict {
                 }
                 tokio::task::yield_now().await;
             }
+        }
+        // Correct or dead: a driver may lose the connection with the call.
+        if let Err(error) = conn.ping().await {
+            assert!(matches!(error.kind(), ErrorKind::ConnectionLost | ErrorKind::Interface), "{error}");
+            conn = bench.conn().await?;
         }
         let nonce: i64 = conn.fetch_value("SELECT CAST(? AS INTEGER) + 0", (polls + 77,)).await?;
         assert_eq!(nonce, polls + 77);
