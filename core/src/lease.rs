@@ -26,7 +26,7 @@ impl Hold for Box<dyn Connection> {
 /// The right to use a connection until it is dropped.
 ///
 /// Where a call was dropped on its way, the lease's end has the server stop it: see
-/// [`Connection::abandon`](crate::Connection::abandon).
+/// [`Connection::abandon`].
 pub struct Lease {
     right: Right,
     timeout: Option<Duration>,

@@ -77,7 +77,8 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Makes a proxy to the server of a URL, whose scheme tells the protocol.
+    /// Makes a proxy to the server of a URL, whose scheme tells the protocol. Where the URL does not speak of encryption there is
+    /// none: a proxy finds no messages in what it cannot read.
     ///
     /// # Panics
     ///
@@ -88,7 +89,7 @@ impl Proxy {
         let port = listener.local_addr().expect("a bound socket has an address").port();
         let shared = Arc::new(Shared::default());
         let task = tokio::spawn(relay::listen(listener, place.server(), place.protocol, Arc::clone(&shared)));
-        Self { url: place.with(port), port, shared, task }
+        Self { url: in_clear(place.with(port)), port, shared, task }
     }
 
     /// Gives the URL that leads through the proxy to where the given one leads.
@@ -283,6 +284,14 @@ struct Place<'u> {
     before: &'u str,
     host: &'u str,
     after: &'u str,
+}
+
+fn in_clear(mut url: String) -> String {
+    if !url.contains("ssl") {
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str("sslmode=disable");
+    }
+    url
 }
 
 impl<'u> Place<'u> {
