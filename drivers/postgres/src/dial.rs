@@ -290,9 +290,11 @@ fn refused(error: tokio_postgres::Error, options: &PostgresOptions, endpoint: &E
     }
 }
 
-/// Tells whether an error is the client's own word about what it has read, and not the network's.
+/// Tells whether an error is the client's own word about what it has read, and not the network's or that of the encryption,
+/// which is an error of ours already.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
+        && !error.get_ref().is_some_and(|inner| inner.is::<Error>())
 }
 
 /// Moves bytes between the client and the server until the session ends.
