@@ -294,7 +294,7 @@ fn refused(error: tokio_postgres::Error, options: &PostgresOptions, endpoint: &E
 /// which is an error of ours already.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
-        && !error.get_ref().is_some_and(|inner| inner.is::<Error>())
+        && error.get_ref().is_none_or(|inner| !inner.is::<Error>())
 }
 
 /// Moves bytes between the client and the server until the session ends.
