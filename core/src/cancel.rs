@@ -16,8 +16,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::Result;
 use crate::connection::BoxFuture;
+use crate::{Error, ErrorKind, Result};
 
 /// How long an abandoned call may go on by itself: most end sooner, and a request to stop costs more than that.
 pub const PATIENCE: Duration = Duration::from_millis(10);
@@ -90,9 +90,36 @@ pub struct CancelGate {
 }
 
 impl CancelGate {
+    /// Makes a request: what [`Cancel::cancel`] gives. It counts as under way from now on.
+    ///
+    /// It runs in a task of its own, for one that is broken off in the middle could land at any time; after [`STOP_LIMIT`] it is
+    /// lost. Dropped before it has begun, it was never made.
+    pub fn send(
+        self: &Arc<Self>,
+        request: impl Future<Output = Result<()>> + Send + 'static,
+    ) -> BoxFuture<'static, ()> {
+        let unbegun = Unbegun(Some(self.depart()));
+        Box::pin(async move {
+            let mut unbegun = unbegun;
+            let Some(under_way) = unbegun.0.take() else { return Ok(()) };
+            let task = tokio::spawn(async move {
+                let Ok(sent) = tokio::time::timeout(STOP_LIMIT, request).await else {
+                    return Err(Error::new(
+                        ErrorKind::ConnectionLost,
+                        "the server did not take the request to stop a statement",
+                    ));
+                };
+                under_way.landed();
+                sent
+            });
+            task.await.unwrap_or_else(|error| {
+                Err(Error::new(ErrorKind::Internal, "the request was ended").with_source(error))
+            })
+        })
+    }
+
     /// Notes a request that begins; it is under way until what this gives is dropped.
-    #[must_use]
-    pub fn depart(self: &Arc<Self>) -> UnderWay {
+    fn depart(self: &Arc<Self>) -> UnderWay {
         self.under_way.fetch_add(1, Ordering::AcqRel);
         self.asked.store(true, Ordering::Release);
         UnderWay { gate: Arc::clone(self), landed: false }
@@ -118,16 +145,27 @@ impl CancelGate {
     }
 }
 
-/// A request on its way: see [`CancelGate::depart`].
+/// A request that was not begun yet.
+struct Unbegun(Option<UnderWay>);
+
+impl Drop for Unbegun {
+    fn drop(&mut self) {
+        if let Some(under_way) = self.0.take() {
+            under_way.landed();
+        }
+    }
+}
+
+/// A request on its way.
 #[derive(Debug)]
-pub struct UnderWay {
+struct UnderWay {
     gate: Arc<CancelGate>,
     landed: bool,
 }
 
 impl UnderWay {
     /// Notes that the server has taken the request, or never will.
-    pub fn landed(mut self) {
+    fn landed(mut self) {
         self.landed = true;
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use oarlock_core::cancel::{Cancel, CancelGate, STOP_LIMIT};
-use oarlock_core::{BoxFuture, Connection, Error, ErrorKind, Result};
+use oarlock_core::cancel::{Cancel, CancelGate};
+use oarlock_core::{BoxFuture, Connection, Result};
 
 use crate::connection::MysqlConnection;
 use crate::options::MysqlOptions;
@@ -29,26 +29,8 @@ impl Canceller {
 
 impl Cancel for Canceller {
     fn cancel(&self) -> BoxFuture<'static, ()> {
-        let under_way = self.gate.depart();
         let (options, id) = (Arc::clone(&self.options), self.id);
-        Box::pin(async move {
-            // A task of its own: a request that is broken off in the middle could land at any time.
-            let task = tokio::spawn(async move {
-                match tokio::time::timeout(STOP_LIMIT, kill(&options, id)).await {
-                    Ok(sent) => {
-                        under_way.landed();
-                        sent
-                    }
-                    Err(_) => Err(Error::new(
-                        ErrorKind::ConnectionLost,
-                        "the server did not take the request to stop a statement",
-                    )),
-                }
-            });
-            task.await.unwrap_or_else(|error| {
-                Err(Error::new(ErrorKind::Internal, "the request was ended").with_source(error))
-            })
-        })
+        self.gate.send(async move { kill(&options, id).await })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use oarlock_core::cancel::{Cancel, CancelGate, STOP_LIMIT};
+use oarlock_core::cancel::{Cancel, CancelGate};
 use oarlock_core::{BoxFuture, Error, ErrorKind, Result};
 use tokio::io::AsyncReadExt;
 use tokio_postgres::CancelToken;
@@ -42,22 +42,8 @@ impl Canceller {
 
 impl Cancel for Canceller {
     fn cancel(&self) -> BoxFuture<'static, ()> {
-        let under_way = self.gate.depart();
         let request = Arc::clone(&self.request);
-        Box::pin(async move {
-            // A task of its own: a request that is broken off in the middle could land at any time.
-            let task = tokio::spawn(async move {
-                let sent = tokio::time::timeout(STOP_LIMIT, request.insist()).await;
-                if let Ok(sent) = sent {
-                    under_way.landed();
-                    return sent;
-                }
-                Err(Error::new(ErrorKind::ConnectionLost, "the server did not take the request to stop a statement"))
-            });
-            task.await.unwrap_or_else(|error| {
-                Err(Error::new(ErrorKind::Internal, "the request was ended").with_source(error))
-            })
-        })
+        self.gate.send(async move { request.insist().await })
     }
 }
 
