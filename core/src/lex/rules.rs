@@ -85,6 +85,8 @@ pub struct Lexing {
     pub spaced_dash_comments: bool,
     /// A carriage return ends a line comment as a line feed does.
     pub carriage_return_ends_line: bool,
+    /// A byte order mark is white space wherever a token begins; otherwise at the very beginning of a text only.
+    pub blank_byte_order_marks: bool,
     /// Which comments are code.
     pub executable_comments: ExecutableComments,
     /// What `@name` stands for.
@@ -108,6 +110,7 @@ impl Lexing {
         hash_comments: false,
         spaced_dash_comments: false,
         carriage_return_ends_line: false,
+        blank_byte_order_marks: true,
         executable_comments: ExecutableComments::Never,
         variables: Variables::Parameters,
         bodies: Bodies::Triggers,
@@ -127,6 +130,7 @@ impl Lexing {
         hash_comments: false,
         spaced_dash_comments: false,
         carriage_return_ends_line: true,
+        blank_byte_order_marks: false,
         executable_comments: ExecutableComments::Never,
         variables: Variables::None,
         bodies: Bodies::Atomic,
@@ -146,6 +150,7 @@ impl Lexing {
         hash_comments: true,
         spaced_dash_comments: true,
         carriage_return_ends_line: false,
+        blank_byte_order_marks: false,
         // Above every release there is, and below the 99999 and 999999 that dumps use for "never".
         executable_comments: ExecutableComments::MySql { version: 99_998 },
         variables: Variables::Session,

@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::position::characters;
 use super::token::{Token, TokenKind};
-use super::tokens::Tokens;
+use super::tokens::{BYTE_ORDER_MARK, Tokens};
 use super::verb::{Head, Verb};
 use crate::dialect::Dialect;
 
@@ -64,7 +64,7 @@ pub fn split<'s>(script: &'s str, dialect: &Dialect) -> Spans<'s> {
         dialect: *dialect,
         tokens: Tokens::new(script, dialect.lexing),
         // A byte order mark takes no column.
-        counted: if script.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 },
+        counted: if script.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 },
         line: 1,
         column: 1,
     }

@@ -4,7 +4,7 @@ use super::body::Body;
 use super::parameters::{Parameters, at};
 use super::position::line_column;
 use super::token::{ParamStyle, Token, TokenKind};
-use super::tokens::{Tokens, is_word_part};
+use super::tokens::{BYTE_ORDER_MARK, Tokens, is_word_part};
 use super::verb::{Head, Verb};
 use crate::dialect::{Dialect, Placeholder};
 use crate::{Error, ErrorKind, Result};
@@ -34,8 +34,8 @@ struct Edit {
 impl Lexed {
     /// Gives the text for the server, its parameters in the dialect's own form.
     ///
-    /// Apart from the parameters and `??`, it is the source byte for byte, without the semicolons before and after the
-    /// statement and the comments outside those. Where a parameter would run into a word beside it, a space parts them.
+    /// Apart from the parameters and `??`, it is the source byte for byte, without a byte order mark at its beginning, the
+    /// semicolons before and after the statement and the comments outside those. Where a parameter would run into a word beside it, a space parts them.
     pub fn native(&self) -> &str {
         &self.native
     }
@@ -134,6 +134,11 @@ pub fn lex(sql: &str, dialect: &Dialect) -> Result<Lexed> {
     let mut end = None;
     for token in Tokens::new(sql, dialect.lexing) {
         match token.kind {
+            // Only SQLite would pass over it.
+            TokenKind::Space if !any && executable.is_none() && token.text(sql).starts_with(BYTE_ORDER_MARK) => {
+                native.skip(token.end);
+                continue;
+            }
             kind if kind.is_blank() => continue,
             TokenKind::Unterminated(what) => {
                 return Err(located(sql, token.start, &format!("a {what} that is not closed")));

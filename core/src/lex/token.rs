@@ -36,7 +36,7 @@ impl Token {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenKind {
-    /// White space, and a byte order mark at the very beginning.
+    /// White space, and a byte order mark where the dialect takes it for nothing.
     Space,
     /// A comment with its delimiters; a line comment without its line break.
     Comment,

@@ -6,6 +6,8 @@ use super::quoted::{
 use super::rules::{DoubleQuote, Lexing, Variables};
 use super::token::{ParamStyle, Token, TokenKind, Unterminated};
 
+pub(super) const BYTE_ORDER_MARK: char = '\u{FEFF}';
+
 /// The tokens of a text, by a dialect's rules.
 ///
 /// It never fails: every byte of any text belongs to exactly one token, in order, and each token begins and ends at a
@@ -51,7 +53,7 @@ impl<'s> Tokens<'s> {
         let next = self.byte(start + 1);
         match first {
             b' ' | b'\t'..=b'\r' => (TokenKind::Space, run(bytes, start, is_space)),
-            0xEF if start == 0 && self.sql.starts_with('\u{FEFF}') => (TokenKind::Space, '\u{FEFF}'.len_utf8()),
+            0xEF if self.is_blank_mark(start) => (TokenKind::Space, start + BYTE_ORDER_MARK.len_utf8()),
             b'-' if next == Some(b'-') && self.dashes_open_comment(start + 2) => self.line_comment(start),
             b'#' if self.rules.hash_comments => self.line_comment(start),
             b'/' if next == Some(b'*') => self.block_comment(start),
@@ -74,6 +76,10 @@ impl<'s> Tokens<'s> {
             _ if is_word_start(first) => self.word(start),
             _ => (TokenKind::Symbol, start + 1),
         }
+    }
+
+    fn is_blank_mark(&self, start: usize) -> bool {
+        (start == 0 || self.rules.blank_byte_order_marks) && self.sql[start..].starts_with(BYTE_ORDER_MARK)
     }
 
     fn dashes_open_comment(&self, after: usize) -> bool {

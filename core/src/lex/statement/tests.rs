@@ -269,6 +269,30 @@ fn one_statement_with_semicolons_and_comments_around_it_is_one() {
 }
 
 #[test]
+fn a_byte_order_mark_is_not_for_the_server() -> Result<()> {
+    for dialect in ALL {
+        let lexed = lex("\u{FEFF}SELECT 'é', nonsense", &dialect)?;
+        assert_eq!((lexed.native(), lexed.verb()), ("SELECT 'é', nonsense", Verb::Select));
+        assert_eq!(lexed.source_offset(0), 3);
+        assert_eq!(refused("\u{FEFF} ", &dialect).kind(), ErrorKind::Syntax);
+    }
+    // Within a text it is a letter like any other that is not ASCII, of which a dollar quote is no part.
+    assert_eq!(native(";\u{FEFF}$$", &POSTGRES), "\u{FEFF}$$");
+    assert_eq!(native(";\u{FEFF}SELECT 1", &SQLITE), "SELECT 1");
+    Ok(())
+}
+
+#[test]
+fn two_dashes_before_the_semicolon_open_no_comment_of_mysql() -> Result<()> {
+    // The server cuts the semicolon off before it reads, and then takes them for a comment that ends with the text.
+    assert_eq!(native("SELECT 1 --;", &MYSQL), "SELECT 1 --");
+    assert_eq!(refused("SELECT 1 --; SELECT 2", &MYSQL).kind(), ErrorKind::Interface);
+    assert_eq!(native("SELECT 1 --; SELECT 2", &SQLITE), "SELECT 1 --; SELECT 2");
+    assert_eq!(lex("--;", &MARIADB)?.verb(), Verb::Other);
+    Ok(())
+}
+
+#[test]
 fn a_text_without_a_statement_is_refused() {
     for dialect in ALL {
         for sql in ["", " \n", ";", "-- c", "/* c */ ; -- d"] {

@@ -62,9 +62,11 @@ fn dashes_and_stars_open_comments_where_the_server_says() {
 }
 
 #[test]
-fn a_byte_order_mark_is_space_at_the_beginning_only() {
+fn a_byte_order_mark_is_space_at_the_beginning_and_on_sqlite_before_any_token() {
     for dialect in ALL {
         assert_eq!(texts("\u{FEFF}a\u{FEFF}", &dialect), ["a\u{FEFF}"]);
+        let within = if dialect == Dialect::SQLITE { vec![";", "a"] } else { vec![";", "\u{FEFF}a"] };
+        assert_eq!(texts(";\u{FEFF}a", &dialect), within, "{}", dialect.name);
     }
 }
 
@@ -178,6 +180,12 @@ proptest! {
                 && !lexed.native().contains('?')
             {
                 prop_assert!(text.contains(lexed.native()));
+                // What stands beside a semicolon is read otherwise without it: behind it, a byte order mark is part of a word;
+                // before it, two dashes open no comment of MySQL's, which cuts the semicolon off before it reads.
+                let dashes = dialect.lexing.spaced_dash_comments && lexed.native().ends_with("--");
+                if lexed.native().starts_with(BYTE_ORDER_MARK) || dashes {
+                    continue;
+                }
                 let again = lex(lexed.native(), &dialect).map(|again| again.native().to_owned()).ok();
                 prop_assert_eq!(again.as_deref(), Some(lexed.native()));
             }
