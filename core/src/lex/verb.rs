@@ -224,6 +224,25 @@ impl Verb {
             )
     }
 
+    /// Tells whether the statement begins, ends or marks a transaction, and does nothing else. XA's statements are not meant.
+    #[must_use]
+    pub fn controls_transaction(self) -> bool {
+        matches!(
+            self,
+            Self::Begin
+                | Self::Commit
+                | Self::CommitAndChain
+                | Self::Rollback
+                | Self::RollbackAndChain
+                | Self::RollbackTo
+                | Self::Savepoint
+                | Self::Release
+                | Self::PrepareTransaction
+                | Self::CommitPrepared
+                | Self::RollbackPrepared
+        )
+    }
+
     /// Tells whether the statement inserts, updates or deletes rows by its own verb.
     #[must_use]
     pub fn changes_rows(self) -> bool {
@@ -300,7 +319,8 @@ impl<'s> Head<'s> {
             Some(Verb::Set) if self.autocommit => Verb::SetAutocommit,
             Some(Verb::Set) if self.is(1, "PASSWORD") => Verb::Administer,
             Some(Verb::Load) if self.is(1, "INDEX") => Verb::Administer,
-            Some(Verb::Prepare) if self.is(1, "TRANSACTION") => Verb::PrepareTransaction,
+            // MySQL may call a statement so: `PREPARE transaction FROM …`.
+            Some(Verb::Prepare) if self.is(1, "TRANSACTION") && !self.is(2, "FROM") => Verb::PrepareTransaction,
             Some(Verb::Create) => self.creating(),
             Some(Verb::Drop) if self.is(1, "TEMPORARY") => Verb::DropTemporary,
             Some(Verb::Analyze)

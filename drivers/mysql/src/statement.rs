@@ -45,7 +45,7 @@ impl Traits {
                 true
             }
             verb if verb.changes_rows() => true,
-            verb => controls_transaction(verb),
+            verb => verb.controls_transaction(),
         };
         let sets = matches!(verb, Verb::Set | Verb::SetAutocommit | Verb::Other)
             && (mentions("sql_mode") || mentions("time_zone"));
@@ -62,7 +62,7 @@ impl Traits {
 
     /// Tells whether the statement goes out as text: what gives no rows as a rule, and some of which cannot be prepared.
     pub(crate) fn goes_as_text(self) -> bool {
-        controls_transaction(self.verb)
+        self.verb.controls_transaction()
             || matches!(
                 self.verb,
                 Verb::Set
@@ -107,20 +107,6 @@ impl Traits {
         let id = done.last_insert_id.filter(|_| inserts).and_then(|id| i64::try_from(id).ok());
         Outcome::rows(count).with_last_insert_id(id).with_warnings(u32::from(done.warnings))
     }
-}
-
-fn controls_transaction(verb: Verb) -> bool {
-    matches!(
-        verb,
-        Verb::Begin
-            | Verb::Commit
-            | Verb::CommitAndChain
-            | Verb::Rollback
-            | Verb::RollbackAndChain
-            | Verb::RollbackTo
-            | Verb::Savepoint
-            | Verb::Release
-    )
 }
 
 #[cfg(test)]

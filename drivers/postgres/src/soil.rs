@@ -216,18 +216,8 @@ const HARMLESS: &[&str] = &[
 /// Tells whether a statement may change the session beyond its transaction.
 pub(crate) fn soils(sql: &str, verb: Verb, dialect: &Dialect) -> bool {
     match verb {
-        Verb::Begin
-        | Verb::Commit
-        | Verb::CommitAndChain
-        | Verb::Rollback
-        | Verb::RollbackAndChain
-        | Verb::RollbackTo
-        | Verb::Savepoint
-        | Verb::Release
-        | Verb::PrepareTransaction
-        | Verb::CommitPrepared
-        | Verb::RollbackPrepared
-        | Verb::Show => false,
+        verb if verb.controls_transaction() => false,
+        Verb::Show => false,
         Verb::Select | Verb::Values | Verb::Table | Verb::Insert | Verb::Update | Verb::Delete | Verb::Merge => {
             calls_the_unknown(sql, dialect)
         }

@@ -144,21 +144,10 @@ impl Origins {
 /// Tells whether a statement is sent as it stands: it gives no rows and takes no parameters, and preparing it would cost
 /// a round trip and a place in the cache.
 pub(crate) fn is_direct(lexed: &Lexed) -> bool {
-    lexed.arity() == 0
-        && matches!(
-            lexed.verb(),
-            Verb::Begin
-                | Verb::Commit
-                | Verb::CommitAndChain
-                | Verb::Rollback
-                | Verb::RollbackAndChain
-                | Verb::RollbackTo
-                | Verb::Savepoint
-                | Verb::Release
-                | Verb::PrepareTransaction
-                | Verb::CommitPrepared
-                | Verb::RollbackPrepared
-                | Verb::Set
+    let gives_no_rows = |verb| {
+        matches!(
+            verb,
+            Verb::Set
                 | Verb::Reset
                 | Verb::Discard
                 | Verb::Do
@@ -182,6 +171,8 @@ pub(crate) fn is_direct(lexed: &Lexed) -> bool {
                 | Verb::Grant
                 | Verb::Revoke
         )
+    };
+    lexed.arity() == 0 && (lexed.verb().controls_transaction() || gives_no_rows(lexed.verb()))
 }
 
 /// Tells whether a statement may change tables or types, or what they mean to statements that were prepared before.

@@ -75,6 +75,7 @@ fn verbs_of_mysql() {
         ("SET PASSWORD = 'x'", Verb::Administer),
         ("SET TRANSACTION READ ONLY", Verb::Set),
         ("START SLAVE", Verb::Administer),
+        ("PREPARE transaction FROM 'SELECT 1'", Verb::Prepare),
         ("XA START 'x'", Verb::Xa),
         ("ANALYZE FORMAT=JSON SELECT 1", Verb::Explain),
         ("ANALYZE TABLE t", Verb::Analyze),
