@@ -11,7 +11,7 @@
 //!   statement than its own.
 //! - **Recover by itself.** Every call on a `Recovering` connection first ends what was left behind; the caller never has to.
 //! - **Refuse a second statement.** `start` while a statement is open (neither finished nor abandoned) is an
-//!   [`ErrorKind::Interface`](crate::ErrorKind::Interface) error, as is any call after `close`.
+//!   [`ErrorKind::Interface`] error, as is any call after `close`.
 //! - **Report late.** An error that the server reports after some rows comes from `poll_fill` or `poll_finish`, never lost.
 //! - **Check before it sends.** Parameters are counted, named and converted before the first byte leaves.
 
@@ -31,7 +31,7 @@ use crate::result::{Column, Description, Notice, Outcome, Reply, RowBatch};
 use crate::tpc::{Branch, Xid};
 use crate::transaction::TxOptions;
 use crate::value::ValueRef;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// A boxed future that can be sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -264,31 +264,39 @@ pub trait Connection: Send {
     /// `ConnectionLost`; the server then rolls back by itself.
     fn rollback(&mut self) -> BoxFuture<'_, ()>;
 
-    /// Sets a savepoint. The name is an identifier of letters, digits and underscores.
+    /// Sets a savepoint. The name is taken as it stands, whatever characters it holds: a driver that writes it into SQL
+    /// does so by [`savepoint_name`].
     ///
     /// # Errors
     ///
-    /// As the server tells.
+    /// `InvalidValue` for a name that is empty or has a NUL, and as the server tells.
     fn savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(async move { run(self, &format!("SAVEPOINT {name}")).await.map(drop) })
+        Box::pin(async move {
+            let name = savepoint_name(&self.info().dialect, name)?;
+            run(self, &format!("SAVEPOINT {name}")).await.map(drop)
+        })
     }
 
     /// Forgets a savepoint and keeps its work.
     ///
     /// # Errors
     ///
-    /// As the server tells.
+    /// As [`savepoint`](Self::savepoint).
     fn release_savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(async move { run(self, &format!("RELEASE SAVEPOINT {name}")).await.map(drop) })
+        Box::pin(async move {
+            let name = savepoint_name(&self.info().dialect, name)?;
+            run(self, &format!("RELEASE SAVEPOINT {name}")).await.map(drop)
+        })
     }
 
     /// Undoes the work since a savepoint, and forgets it.
     ///
     /// # Errors
     ///
-    /// As the server tells.
+    /// As [`savepoint`](Self::savepoint).
     fn rollback_to_savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
+            let name = savepoint_name(&self.info().dialect, name)?;
             run(self, &format!("ROLLBACK TO SAVEPOINT {name}")).await?;
             run(self, &format!("RELEASE SAVEPOINT {name}")).await.map(drop)
         })
@@ -455,6 +463,19 @@ fn admit_in_guard(verb: Verb) -> Result<()> {
             .with_hint("call `begin`, `commit` or `rollback` on the transaction")),
         _ => Ok(()),
     }
+}
+
+/// Writes the name of a savepoint into SQL.
+///
+/// # Errors
+///
+/// `InvalidValue` for a name that is empty or has a NUL character, which no server takes.
+pub fn savepoint_name(dialect: &Dialect, name: &str) -> Result<String> {
+    if name.is_empty() || name.contains('\0') {
+        let message = format!("the savepoint's name {name:?} is empty or has a NUL character");
+        return Err(Error::new(ErrorKind::InvalidValue, message));
+    }
+    Ok(dialect.quote_identifier(name))
 }
 
 /// Makes the error of two-phase commit where there is none.

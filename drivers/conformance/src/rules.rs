@@ -14,6 +14,7 @@ macro_rules! __rules {
             session::r05_reset_makes_the_session_new,
             transactions::r06_a_dropped_transaction_is_rolled_back,
             transactions::r06_without_autocommit_the_first_statement_begins,
+            transactions::r07_a_savepoints_name_is_taken_as_it_stands,
             transactions::r07_a_dropped_inner_transaction_undoes_its_savepoint_only,
             transactions::r08_commit_of_a_failed_transaction_is_an_error,
             transactions::r08_text_cannot_end_a_guarded_transaction,

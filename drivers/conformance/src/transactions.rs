@@ -67,6 +67,37 @@ pub async fn r06_without_autocommit_the_first_statement_begins(bench: Bench) -> 
     Ok(())
 }
 
+/// A savepoint is called as its name says, whatever characters that holds: no part of it becomes SQL.
+pub async fn r07_a_savepoints_name_is_taken_as_it_stands(bench: Bench) -> Verdict {
+    if !bench.capabilities().savepoints {
+        return Ok(());
+    }
+    let conn = bench.conn().await?;
+    items(&bench, &conn, 0).await?;
+    for name in ["Plain", "a b", "it's", "a\"b`c", "back\\slash", "a; ROLLBACK; --", "\u{2032}"] {
+        let tx = conn.begin().await?;
+        insert(&tx, 1).await?;
+        let mut lease = tx.lease().await?;
+        lease.connection().savepoint(name).await.map_err(|error| error.context(name))?;
+        drop(lease);
+        insert(&tx, 2).await?;
+        let mut lease = tx.lease().await?;
+        lease.connection().rollback_to_savepoint(name).await.map_err(|error| error.context(name))?;
+        lease.connection().savepoint(name).await?;
+        lease.connection().release_savepoint(name).await?;
+        drop(lease);
+        assert_eq!(ids(&tx).await?, [1], "{name}");
+        tx.rollback().await?;
+    }
+    let tx = conn.begin().await?;
+    for name in ["", "a\0b"] {
+        let named = tx.lease().await?.connection().savepoint(name).await;
+        refused(named, ErrorKind::InvalidValue, "a name that no server takes");
+    }
+    assert_eq!(tx_state(&tx).await?, TxState::Open, "the server has seen nothing of it");
+    Ok(())
+}
+
 /// A dropped inner transaction undoes only its savepoint.
 pub async fn r07_a_dropped_inner_transaction_undoes_its_savepoint_only(bench: Bench) -> Verdict {
     let conn = bench.conn().await?;

@@ -44,6 +44,7 @@ enum Fault {
     MissingParametersAreNull,
     NumbersAreRounded,
     OnePhaseForTwo,
+    PastesNames,
     PingAlwaysSucceeds,
     RefusesNoOption,
     ResetDoesNothing,
@@ -273,6 +274,15 @@ impl Connection for Faulty {
         self.inner_mut().rollback()
     }
 
+    fn savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if self.is(Fault::PastesNames) {
+                return run_statement(self.inner_mut(), &format!("SAVEPOINT {name}")).await.map(drop);
+            }
+            self.inner_mut().savepoint(name).await
+        })
+    }
+
     fn tpc_begin<'a>(&'a mut self, _: &'a Xid) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             if self.is(Fault::OnePhaseForTwo) {
@@ -416,6 +426,7 @@ faults! {
     a_driver_that_fills_in_parameters: MissingParametersAreNull
         by parameters::r33_wrong_arity_is_an_error_before_anything_runs;
     a_driver_that_rounds: NumbersAreRounded by values::r42_doubles_are_exact;
+    a_driver_that_pastes_names: PastesNames by transactions::r07_a_savepoints_name_is_taken_as_it_stands;
     a_driver_whose_ping_always_succeeds: PingAlwaysSucceeds by session::r04_ping_tells_whether_the_session_lives;
     a_driver_that_refuses_no_option: RefusesNoOption by transactions::r13_read_only_holds_for_that_transaction_only;
     a_driver_whose_reset_does_nothing: ResetDoesNothing by session::r05_reset_makes_the_session_new;

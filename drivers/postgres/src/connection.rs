@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::Stream;
 use oarlock_core::cancel::Cancel;
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
-use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Many, Query, busy};
+use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Many, Query, busy, savepoint_name};
 use oarlock_core::lex::Verb;
 use oarlock_core::result::{Description, Notice, Reply};
 use oarlock_core::tpc::Branch;
@@ -390,6 +390,7 @@ impl Connection for PostgresConnection {
 
     fn savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
+            let name = savepoint_name(&self.info.dialect, name)?;
             self.ready().await?;
             self.link.control(&format!("SAVEPOINT {name}"), Undo::Nothing).await
         })
@@ -397,6 +398,7 @@ impl Connection for PostgresConnection {
 
     fn release_savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
+            let name = savepoint_name(&self.info.dialect, name)?;
             self.ready().await?;
             self.link.control(&format!("RELEASE SAVEPOINT {name}"), Undo::Nothing).await
         })
@@ -404,6 +406,7 @@ impl Connection for PostgresConnection {
 
     fn rollback_to_savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
+            let name = savepoint_name(&self.info.dialect, name)?;
             self.ready().await?;
             let sql = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
             self.link.control(&sql, Undo::Nothing).await

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use oarlock_core::cancel::Cancel;
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
-use oarlock_core::connection::{DriverInfo, Many, Query, busy, closed, run};
+use oarlock_core::connection::{DriverInfo, Many, Query, busy, closed, run, savepoint_name};
 use oarlock_core::lex::{Verb, split};
 use oarlock_core::params::Parameters;
 use oarlock_core::result::{Description, Notice};
@@ -423,6 +423,7 @@ impl Connection for SqliteConnection {
 
     fn savepoint<'a>(&'a mut self, name: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
+            let name = savepoint_name(&self.info.dialect, name)?;
             // SQLite would begin a transaction with it.
             if self.recover().await?.tx_state() == TxState::Auto {
                 return Err(gone());
