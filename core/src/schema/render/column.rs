@@ -1,7 +1,7 @@
 //! The definition of a column inside CREATE TABLE and ALTER TABLE.
 
 use super::engine::{Engine, Place};
-use super::{literal, types};
+use super::{literal, types, validate};
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::schema::guard::guard;
@@ -49,6 +49,7 @@ fn numbered_type(place: Place<'_>, dialect: &Dialect, ty: &Type, auto: Auto) -> 
 pub fn column_definition(table: &Table, column: &Column, dialect: &Dialect) -> Result<String> {
     let engine = Engine::of(dialect);
     let place = Place::column(engine, table, &column.name);
+    validate::name(place, &column.name)?;
     if column.auto.is_some() && (column.default.is_some() || column.generated.is_some()) {
         return Err(place.wrong("a numbered column has no default and is not generated"));
     }
@@ -57,7 +58,11 @@ pub fn column_definition(table: &Table, column: &Column, dialect: &Dialect) -> R
     }
     let mut sql = format!("{} {}", dialect.quote_identifier(&column.name), column_type(table, column, dialect)?);
     if let Some(collation) = &column.collation {
-        let name = if engine.is_mysql() { collation.clone() } else { dialect.quote_identifier(collation) };
+        let name = if engine.is_mysql() {
+            validate::word(place, "collation", collation)?.to_owned()
+        } else {
+            dialect.quote_identifier(collation)
+        };
         sql += &format!(" COLLATE {name}");
     }
     if engine == Engine::Postgres {

@@ -63,13 +63,13 @@ fn tail(place: Place<'_>) -> Result<String> {
     Ok(match place.engine {
         Engine::Sqlite if options.layout == Layout::WithoutRowid => " WITHOUT ROWID".to_owned(),
         Engine::MySql | Engine::MariaDb => {
-            let engine = options.engine.as_deref().unwrap_or("InnoDB");
-            let charset = options.charset.as_deref().unwrap_or("utf8mb4");
+            let engine = validate::word(place, "storage engine", options.engine.as_deref().unwrap_or("InnoDB"))?;
+            let charset = validate::word(place, "character set", options.charset.as_deref().unwrap_or("utf8mb4"))?;
             let mut sql = format!(" ENGINE={engine} DEFAULT CHARSET={charset}");
             // Another character set has other collations, and one of its own by default.
             let by_default = place.engine.text_collation().filter(|_| charset == "utf8mb4");
             if let Some(collation) = options.collation.as_deref().or(by_default) {
-                sql += &format!(" COLLATE={collation}");
+                sql += &format!(" COLLATE={}", validate::word(place, "collation", collation)?);
             }
             if let Some(comment) = &place.table.comment {
                 sql += &format!(" COMMENT={}", mysql_comment(place, comment)?);
@@ -246,6 +246,16 @@ mod tests {
             let kind = create_table(&table, &Dialect::POSTGRES).map_err(|error| error.kind());
             assert_eq!(kind, Err(ErrorKind::Interface), "{table:?}");
         }
+        let plain = || one(Column::new("c", Type::Text));
+        for table in [
+            plain().options(TableOptions::new().engine("InnoDB COMMENT='x'")),
+            plain().options(TableOptions::new().charset("utf8mb4; DROP TABLE t")),
+            plain().options(TableOptions::new().collation("")),
+            one(Column::new("c", Type::Text).collation("utf8mb4_bin, d int")),
+        ] {
+            let kind = create_table(&table, &Dialect::MYSQL).map_err(|error| error.kind());
+            assert_eq!(kind, Err(ErrorKind::Interface), "{table:?}");
+        }
     }
 
     #[test]
@@ -260,6 +270,9 @@ mod tests {
         );
         let sqlite = add_column(&table, &mood, &Dialect::SQLITE)?;
         assert!(sqlite[0].ends_with(r#" CONSTRAINT "t_mood_check" CHECK ("mood" IN ('sad'))"#), "{}", sqlite[0]);
+        let long = Column::new("d".repeat(64), Type::Int8).nullable();
+        let kind = add_column(&table, &long, &Dialect::POSTGRES).map_err(|error| error.kind());
+        assert_eq!(kind, Err(ErrorKind::NotSupported));
         let without = Column::new("d", Type::Int8).default(Literal::Null);
         let kind = add_column(&table, &without, &Dialect::SQLITE).map_err(|error| error.kind());
         assert_eq!(kind, Err(ErrorKind::NotSupported));

@@ -24,7 +24,6 @@ pub(super) fn table(place: Place<'_>, dialect: &Dialect) -> Result<()> {
     let mut seen = HashSet::new();
     for column in &table.columns {
         let place = Place::column(place.engine, table, &column.name);
-        name(place, &column.name)?;
         let folded = if place.engine == Engine::Postgres { column.name.clone() } else { column.name.to_lowercase() };
         if !seen.insert(folded) {
             return Err(place.wrong("another column has this name"));
@@ -129,8 +128,16 @@ fn numbered(place: Place<'_>) -> Result<()> {
     ))
 }
 
+/// Checks what is written as it stands, because MySQL takes no quotes there: an engine, a character set, a collation.
+pub(super) fn word<'w>(place: Place<'_>, what: &str, word: &'w str) -> Result<&'w str> {
+    if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Ok(word);
+    }
+    Err(place.wrong(format_args!("the {what} {word:?} is not made of letters, digits and underscores")))
+}
+
 /// Checks the length of a name: PostgreSQL cuts a long one in silence.
-fn name(place: Place<'_>, name: &str) -> Result<()> {
+pub(super) fn name(place: Place<'_>, name: &str) -> Result<()> {
     let (length, limit, unit) = match place.engine {
         Engine::Postgres => (name.len(), 63, "bytes"),
         Engine::MySql | Engine::MariaDb => (name.chars().count(), 64, "characters"),
