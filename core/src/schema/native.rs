@@ -244,9 +244,16 @@ fn between<'s>(sql: &'s str, open: &str, close: &str) -> Option<&'s str> {
 /// Gives the text of a string literal in normal form.
 fn unquoted(literal: &str) -> Option<String> {
     let inner = literal.strip_prefix('\'')?.strip_suffix('\'')?;
-    let text = inner.replace("''", "\0");
-    // A quote that is left means that this was more than one literal.
-    (!text.contains('\'')).then(|| text.replace('\0', "'"))
+    let mut text = String::with_capacity(inner.len());
+    let mut characters = inner.chars();
+    while let Some(character) = characters.next() {
+        // A quote by itself means that this was more than one literal.
+        if character == '\'' && characters.next() != Some('\'') {
+            return None;
+        }
+        text.push(character);
+    }
+    Some(text)
 }
 
 fn bytes(digits: &str) -> Option<Vec<u8>> {
@@ -358,6 +365,8 @@ mod tests {
             (&Dialect::MARIADB, "NULL", Type::Text, None),
             (&Dialect::MARIADB, "0", Type::Bool, Some(false.into())),
             (&Dialect::MARIADB, r"'it\'s \\'", Type::Text, Some(r"it's \".into())),
+            (&Dialect::MARIADB, r"'a\nb\r\0\Z\%'", Type::Text, Some("a\nb\r\0\u{1a}\\%".into())),
+            (&Dialect::MARIADB, r"'a' 'b'", Type::Text, Some(Default::expression(r"'a' 'b'"))),
             (&Dialect::MARIADB, "current_timestamp(6)", Type::Timestamp, Some(Default::Now)),
             (&Dialect::MARIADB, "unhex(replace(uuid(),'-',''))", Type::Uuid, Some(Default::Uuid)),
             (&Dialect::SQLITE, "'00000000000000000007'", Type::UInt8, Some(7.into())),

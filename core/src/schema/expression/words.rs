@@ -78,8 +78,8 @@ const RESERVED: [&str; 16] = [
 /// Writes a string literal as plain text between quotes, and bytes as `x'…'` in lower case.
 fn string(literal: &str, dialect: &Dialect) -> String {
     match (dialect.flavor, literal.as_bytes().first()) {
-        (Flavor::Postgres, Some(b'e' | b'E')) => unescaped(&literal[1..]),
-        (Flavor::MySql, Some(b'\'')) if dialect.lexing.backslash_escapes => unescaped(literal),
+        (Flavor::Postgres, Some(b'e' | b'E')) => unescaped(&literal[1..], dialect.flavor),
+        (Flavor::MySql, Some(b'\'')) if dialect.lexing.backslash_escapes => unescaped(literal, dialect.flavor),
         // In an expression MariaDB writes them as the text that they are.
         (Flavor::MySql, Some(b'x' | b'X')) => hex_text(literal.to_lowercase()),
         (_, Some(b'x' | b'X')) => literal.to_lowercase(),
@@ -87,16 +87,23 @@ fn string(literal: &str, dialect: &Dialect) -> String {
     }
 }
 
-/// Takes the backslashes off quotes and backslashes; other escapes stay as they are.
-fn unescaped(literal: &str) -> String {
+/// Writes what stands for one character as that character; PostgreSQL's numbers of characters stay as they are.
+fn unescaped(literal: &str, flavor: Flavor) -> String {
     let mut out = String::with_capacity(literal.len());
     let mut rest = literal;
     while let Some((before, after)) = rest.split_once('\\') {
         out.push_str(before);
         rest = after;
-        match after.chars().next() {
-            Some('\'') => out.push_str("''"),
-            Some('\\') => out.push('\\'),
+        match (after.chars().next(), flavor) {
+            (Some('\''), _) => out.push_str("''"),
+            (Some('\\'), _) => out.push('\\'),
+            (Some('n'), _) => out.push('\n'),
+            (Some('r'), _) => out.push('\r'),
+            (Some('t'), _) => out.push('\t'),
+            (Some('b'), _) => out.push('\u{8}'),
+            (Some('f'), Flavor::Postgres) => out.push('\u{c}'),
+            (Some('0'), Flavor::MySql) => out.push('\0'),
+            (Some('Z'), Flavor::MySql) => out.push('\u{1a}'),
             _ => {
                 out.push('\\');
                 continue;
