@@ -76,7 +76,8 @@ pub enum ErrorKind {
     AlreadyExists,
     /// The user lacks the right to do this.
     PermissionDenied,
-    /// A number, date or text is out of the column's or the operation's range, or a division by zero.
+    /// A number, date or text is out of the column's or the operation's range, a value is longer than the server takes, or a
+    /// division by zero.
     OutOfRange,
     /// A value is malformed for the type that the server expects.
     InvalidValue,

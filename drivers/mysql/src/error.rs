@@ -48,9 +48,10 @@ pub(crate) fn kind(code: u16, state: &str) -> ErrorKind {
         1054 => K::UnknownColumn,
         1049 | 1091 | 1176 | 1305 | 1360 | 1397 | 1543 | 1630 | 4091 => K::ObjectNotFound,
         1007 | 1050 | 1060 | 1061 | 1304 | 1359 | 1440 | 1537 | 1826 | 3822 => K::AlreadyExists,
-        1264 | 1365 | 1406 | 1425 | 1426 | 1441 | 1690 => K::OutOfRange,
-        1265 | 1292 | 1366 | 1367 | 1411 | 3140 | 3141 | 3143 | 4037 | 4038 => K::InvalidValue,
-        1021 | 1037 | 1038 | 1041 | 1114 | 1153 | 1206 | 1301 | 1461 | 3170 => K::ResourcesExhausted,
+        // 1153 and 1301: more than max_allowed_packet, which other databases call a value's limit.
+        1153 | 1264 | 1301 | 1365 | 1406 | 1425 | 1426 | 1441 | 1690 => K::OutOfRange,
+        1265 | 1292 | 1300 | 1366 | 1367 | 1411 | 3140 | 3141 | 3143 | 4037 | 4038 => K::InvalidValue,
+        1021 | 1037 | 1038 | 1041 | 1114 | 1206 | 1461 | 3170 => K::ResourcesExhausted,
         1053 | 1077 | 1079 | 1080 | 1152 | 1158..=1161 | 1184 | 1927 | 2006 | 2013 | 3169 | 4031 => K::ConnectionLost,
         1235 | 1295 | 1178 | 1286 => K::NotSupported,
         1005 | 1016 | 1017 | 1023..=1026 | 1030 => K::Io,
@@ -125,7 +126,7 @@ fn driver(error: DriverError) -> Error {
             "the server asks for a way to log in that this driver refuses or lacks",
         )
         .with_source(error),
-        DriverError::PacketTooLarge => Error::new(ErrorKind::ResourcesExhausted, "a packet is larger than 1 GiB"),
+        DriverError::PacketTooLarge => Error::new(ErrorKind::OutOfRange, "a packet is larger than 1 GiB"),
         // The packet may hold anything, so it is not kept.
         DriverError::UnexpectedPacket { .. } => lost("the server sent a packet out of turn"),
         other => lost("the protocol with the server broke down").with_source(other),

@@ -18,21 +18,21 @@ impl PacketLimit {
     ///
     /// # Errors
     ///
-    /// `ResourcesExhausted`.
+    /// `OutOfRange`.
     pub(crate) fn check(self, bytes: usize) -> Result<()> {
         let Self(max) = self;
         if bytes.saturating_add(OVERHEAD) <= max {
             return Ok(());
         }
         let message = format!("{bytes} bytes are more than the server takes at a time ({max})");
-        Err(Error::new(ErrorKind::ResourcesExhausted, message).with_hint("raise its max_allowed_packet"))
+        Err(Error::new(ErrorKind::OutOfRange, message).with_hint("raise its max_allowed_packet"))
     }
 
     /// Refuses the parameters of an execution.
     ///
     /// # Errors
     ///
-    /// `ResourcesExhausted`.
+    /// `OutOfRange`.
     pub(crate) fn check_values(self, values: &[Value]) -> Result<()> {
         // The common case, without a look at the values: even dates and numbers take less.
         let total = size(values);
@@ -77,10 +77,7 @@ mod tests {
             (64 * mebi, vec![20 * mebi, 40 * mebi], true),
         ] {
             let result = PacketLimit(max).check_values(&blobs(&sizes));
-            assert_eq!(
-                result.map_err(|error| error.kind()),
-                if fits { Ok(()) } else { Err(ErrorKind::ResourcesExhausted) }
-            );
+            assert_eq!(result.map_err(|error| error.kind()), if fits { Ok(()) } else { Err(ErrorKind::OutOfRange) });
         }
     }
 }
