@@ -1,6 +1,7 @@
 //! How a program finds a driver: by the scheme of the URL, among those that are registered.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::connection::{BoxFuture, Connection};
 use crate::url::Url;
@@ -37,6 +38,23 @@ pub trait Connector: Send + Sync {
     ///
     /// `ConnectionRefused`, `Authentication`, `TooManyConnections`, `ObjectNotFound` (no such database) and the like.
     fn connect(&self) -> BoxFuture<'_, Box<dyn Connection>>;
+}
+
+/// How long one server may take to let a connection in, its login included, where neither the URL nor the environment says
+/// otherwise.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes a connection to one server within a limit of time, where there is one. Past it the attempt is dropped.
+///
+/// # Errors
+///
+/// `ConnectionRefused` when the limit has passed, and the attempt's own.
+pub async fn connect_within<T>(limit: Option<Duration>, attempt: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(limit) = limit else { return attempt.await };
+    tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::ConnectionRefused, format!("the server let nobody in within {limit:?}"))
+            .with_hint("see the option connect_timeout"))
+    })
 }
 
 static DRIVERS: RwLock<Vec<&'static dyn DriverFactory>> = RwLock::new(Vec::new());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use oarlock_core::connection::{BoxFuture, Connection, DriverInfo};
-use oarlock_core::factory::{Connector, DriverFactory, Purpose};
+use oarlock_core::factory::{Connector, DriverFactory, Purpose, connect_within};
 use oarlock_core::{Error, ErrorKind, Result, Url};
 use oarlock_tls::SslMode;
 
@@ -66,22 +66,15 @@ impl MysqlConnection {
         };
         let mut refused = None;
         for (index, place) in places.into_iter().enumerate() {
-            match tokio::time::timeout(options.connect_timeout, place.connect(options)).await {
-                Ok(Err(error)) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Tls) => {
+            match connect_within(options.connect_timeout, place.connect(options)).await {
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Tls) => {
                     refused = Some(error.context(place));
                 }
-                Ok(result) => {
+                result => {
                     return result.map(|mut connection| {
                         connection.stop_at(options.only(index));
                         connection
                     });
-                }
-                Err(_) => {
-                    refused = Some(
-                        Error::new(ErrorKind::ConnectionRefused, "the server did not answer in time")
-                            .with_hint("see the option connect_timeout")
-                            .context(place),
-                    );
                 }
             }
         }

@@ -6,7 +6,7 @@
 //! | Option | Takes | Default |
 //! |-|-|-|
 //! | `socket` | the path of a Unix socket, instead of a host | none |
-//! | `connect_timeout` | how long making a connection may take, per host | `10s` |
+//! | `connect_timeout` | how long one host may take, its login included; 0 is for ever | `10s` |
 //! | `statement_cache` | how many prepared statements are kept; `0` for none | `256` |
 //! | `zero_dates` | what `0000-00-00` is read as: `error` or `null` | `error` |
 //! | `tinyint1` | what `TINYINT(1)` is read as: `int`, or `bool` where it is 0 or 1 | `int` |

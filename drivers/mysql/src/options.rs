@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mysql_async::{Compression, OptsBuilder};
 use oarlock_core::cache::StatementCache;
+use oarlock_core::factory::CONNECT_TIMEOUT;
 use oarlock_core::{Error, ErrorKind, Result, Url};
 use oarlock_tls::{Identity, Roots, SslMode, TlsOptions, Words};
 
@@ -90,8 +91,8 @@ pub struct MysqlOptions {
     pub password: Option<String>,
     /// The database; without one, none is selected.
     pub database: Option<String>,
-    /// How long making a connection may take, per host.
-    pub connect_timeout: Duration,
+    /// How long one host may take to let us in, its login included; `None` is for ever.
+    pub connect_timeout: Option<Duration>,
     /// How many prepared statements are kept.
     pub statement_cache: usize,
     /// What a date of zero is read as.
@@ -136,7 +137,9 @@ impl MysqlOptions {
             user: url.user().map(str::to_owned),
             password: url.password().map(str::to_owned),
             database: url.database().map(str::to_owned),
-            connect_timeout: url.duration_option("connect_timeout")?.unwrap_or(Duration::from_secs(10)),
+            connect_timeout: url
+                .duration_option("connect_timeout")?
+                .map_or(Some(CONNECT_TIMEOUT), |limit| Some(limit).filter(|limit| !limit.is_zero())),
             statement_cache: url
                 .parse_option("statement_cache", "a number of statements")?
                 .unwrap_or(StatementCache::<()>::DEFAULT_CAPACITY),
@@ -279,10 +282,11 @@ mod tests {
 
     #[test]
     fn a_plain_url_has_defaults() -> Result<()> {
+        assert_eq!(options("mysql://h?connect_timeout=0")?.connect_timeout, None);
         let options = options("mysql://ada@db1,db2:3307/shop")?;
         assert_eq!(options.hosts, [("db1".to_owned(), 3306), ("db2".to_owned(), 3307)]);
         assert_eq!((options.user.as_deref(), options.database.as_deref()), (Some("ada"), Some("shop")));
-        assert_eq!((options.statement_cache, options.connect_timeout), (256, Duration::from_secs(10)));
+        assert_eq!((options.statement_cache, options.connect_timeout), (256, Some(CONNECT_TIMEOUT)));
         assert_eq!((options.zero_dates, options.tinyint1), (ZeroDates::Error, TinyInt1::Int));
         Ok(())
     }

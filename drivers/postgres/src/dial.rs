@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 
+use oarlock_core::factory::connect_within;
 use oarlock_core::{Error, ErrorKind, Result};
 use oarlock_tls::SslMode;
 use socket2::{SockRef, TcpKeepalive};
@@ -47,12 +48,7 @@ pub(crate) async fn dial(options: &PostgresOptions) -> Result<Dialed> {
 async fn dial_any(options: &PostgresOptions, target: Target) -> Result<Dialed> {
     let mut last = None;
     for endpoint in &options.endpoints {
-        let attempt = dial_one(options, endpoint, target);
-        let result = match options.connect_timeout {
-            Some(limit) => tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| Err(no_answer(limit))),
-            None => attempt.await,
-        };
-        match result {
+        match connect_within(options.connect_timeout, dial_one(options, endpoint, target)).await {
             Ok(dialed) => return Ok(dialed),
             // As in libpq: a server that was reached and refused the login has the last word.
             Err(error) if !is_next_worth_trying(&error) => return Err(error),
@@ -67,10 +63,6 @@ fn is_next_worth_trying(error: &Error) -> bool {
         error.kind(),
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionLost | ErrorKind::TooManyConnections | ErrorKind::Tls
     )
-}
-
-fn no_answer(limit: std::time::Duration) -> Error {
-    Error::new(ErrorKind::ConnectionRefused, format!("the server let nobody in within {limit:?}"))
 }
 
 async fn dial_one(options: &PostgresOptions, endpoint: &Endpoint, target: Target) -> Result<Dialed> {

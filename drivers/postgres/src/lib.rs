@@ -25,7 +25,7 @@
 //! | `application_name`, `fallback_application_name` | What `pg_stat_activity` shows | |
 //! | `options` | Settings of the session: `-c search_path=shop` | |
 //! | `target_session_attrs` | `any`, `read-write`, `read-only`, `primary`, `standby`, `prefer-standby` | `any` |
-//! | `connect_timeout` | How long one host may take, its login included | for ever |
+//! | `connect_timeout` | How long one host may take, its login included; 0 is for ever | 10 s, or `PGCONNECT_TIMEOUT` |
 //! | `keepalives`, `keepalives_idle`, `keepalives_interval`, `keepalives_count` | Probes of TCP on an idle connection | on |
 //! | `tcp_user_timeout` | How long sent data may stay unacknowledged (Linux) | the system's |
 //! | `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout` | The session's limits | the server's |

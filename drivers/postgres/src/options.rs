@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use oarlock_core::cache::StatementCache;
+use oarlock_core::factory::CONNECT_TIMEOUT;
 use oarlock_core::{Error, ErrorKind, Result, Url};
 use oarlock_tls::TlsOptions;
 
@@ -286,7 +287,7 @@ fn connect_timeout(url: &Url, env: &dyn Fn(&str) -> Option<String>) -> Result<Op
             let seconds = seconds.parse().map_err(|_| invalid("PGCONNECT_TIMEOUT", "a number of seconds"))?;
             Some(Duration::from_secs(seconds))
         }
-        (None, None) => None,
+        (None, None) => Some(CONNECT_TIMEOUT),
     };
     Ok(limit.filter(|limit| !limit.is_zero()))
 }
@@ -384,6 +385,8 @@ mod tests {
         assert_eq!(options.endpoints[0].password.as_deref(), Some("s3cret"));
         assert_eq!((options.application_name.as_deref(), options.target), (Some("till"), Target::Primary));
         assert_eq!(options.connect_timeout, Some(Duration::from_secs(3)));
+        assert_eq!(parse("postgres://h", &[])?.connect_timeout, Some(CONNECT_TIMEOUT));
+        assert_eq!(parse("postgres://h?connect_timeout=0", &env)?.connect_timeout, None);
         let options = parse("postgres://bob:pw@other/x?application_name=me", &env)?;
         assert_eq!((options.user.as_deref(), options.application_name.as_deref()), (Some("bob"), Some("me")));
         Ok(())

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use oarlock_core::factory::CONNECT_TIMEOUT;
 use oarlock_core::{Dialect, Error, ErrorKind, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -20,9 +21,6 @@ use crate::options::PostgresOptions;
 /// The pauses between attempts to connect again double from the first on, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// How long one attempt to connect again may take where the URL does not say.
-const ATTEMPT: Duration = Duration::from_secs(10);
 
 /// A channel to listen to, or no longer.
 pub(super) struct Request {
@@ -108,7 +106,9 @@ impl Keeper {
     /// Connects again until it is done, and then tells the reader that something may have been missed.
     async fn come_back(&mut self) -> Result<()> {
         tracing::warn!(channels = self.channels.len(), "a listener has lost its connection and makes it anew");
-        let limit = self.options.connect_timeout.unwrap_or(ATTEMPT);
+        // Each of the servers may take so long, and so may the channels.
+        let steps = u32::try_from(self.options.endpoints.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let limit = self.options.connect_timeout.unwrap_or(CONNECT_TIMEOUT).saturating_mul(steps);
         let mut pause = FIRST_PAUSE;
         loop {
             let opened = timeout(limit, Line::open(&self.options, &self.channels, &self.inbox)).await;
