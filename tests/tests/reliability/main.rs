@@ -6,6 +6,7 @@ mod commit;
 mod drops;
 mod lengths;
 mod mutant;
+mod names;
 mod once;
 
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! A connection that breaks a promise: every proof must find it out.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -192,7 +193,7 @@ impl Connection for Lying {
 }
 
 /// Requires a proof to fail as it must on a connection that lies, and to say so in some of these words.
-pub(crate) async fn caught(lie: Lie, words: &[&str], proof: impl Future<Output = Verdict>) {
+pub(crate) async fn caught(lie: impl fmt::Debug, words: &[&str], proof: impl Future<Output = Verdict>) {
     let told = match AssertUnwindSafe(proof).catch_unwind().await {
         Ok(Ok(())) => panic!("{lie:?} passes"),
         Ok(Err(failure)) => format!("{failure:?}"),
