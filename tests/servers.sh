@@ -14,6 +14,8 @@
 #   4. the binaries from the system's package manager, when this user may install them without being asked for a
 #      password; then as 2. No service of the system is enabled or left running by that.
 #
+# `run` also sees to pgbouncer, which tests start by themselves: where it is missing it is installed as in 4.
+#
 # Runs on the bash 3.2 of macOS.
 
 _oarlock_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -300,6 +302,19 @@ _oarlock_find_mysql() {
     return 1
 }
 
+_oarlock_find_pgbouncer() {
+    local directory
+    if command -v pgbouncer >/dev/null; then
+        return 0
+    fi
+    for directory in /usr/sbin /usr/bin /usr/local/bin /opt/homebrew/bin; do
+        if [[ -x $directory/pgbouncer ]]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
 # Fills a data directory with the system tables. The programs differ, and MariaDB's had another name before.
 _oarlock_initialize_mysql() {
     local installer name
@@ -387,11 +402,25 @@ _oarlock_docker() {
 
 # Installs an engine's server without a question, and starts a private one.
 _oarlock_install() {
-    local manager log
     # A server that is installed and does not start is nothing that a package would help.
     if "_oarlock_find_$1"; then
         return 1
     fi
+    _oarlock_fetch "$1" && _oarlock_private "$1"
+}
+
+# Sees to a program that tests start by themselves. Those that need it tell of its absence.
+_oarlock_provide() {
+    _oarlock_attempts=''
+    if ! "_oarlock_find_$1" && ! { _oarlock_fetch "$1" && "_oarlock_find_$1"; }; then
+        _oarlock_say "$1: not installed, and it cannot be; tests that need it will fail:"
+        printf '%s' "$_oarlock_attempts" >&2
+    fi
+}
+
+# Installs the package of a server without a question.
+_oarlock_fetch() {
+    local manager log
     for manager in apt-get dnf apk brew; do
         if ! command -v "$manager" >/dev/null; then
             continue
@@ -408,8 +437,7 @@ _oarlock_install() {
         log=$(mktemp) || return 1
         if "_oarlock_install_with_$manager" "$1" </dev/null >"$log" 2>&1; then
             rm -f "$log"
-            _oarlock_private "$1"
-            return
+            return 0
         fi
         tail -n 15 "$log" >&2
         rm -f "$log"
@@ -432,6 +460,7 @@ _oarlock_install_with_apt-get() {
     postgres) _oarlock_apt postgresql || status=1 ;;
     # The core packages hold the programs alone, without a service; before Debian 12 their names bore versions.
     mysql) _oarlock_apt mariadb-server-core mariadb-client-core || _oarlock_apt mariadb-server || status=1 ;;
+    pgbouncer) _oarlock_apt pgbouncer || status=1 ;;
     esac
     _oarlock_allow_services
     # Not started now; neither shall it be at the next boot.
@@ -439,6 +468,7 @@ _oarlock_install_with_apt-get() {
         case $1 in
         postgres) _oarlock_as_root systemctl disable --quiet postgresql 2>/dev/null ;;
         mysql) _oarlock_as_root systemctl disable --quiet mariadb 2>/dev/null ;;
+        pgbouncer) _oarlock_as_root systemctl disable --quiet pgbouncer 2>/dev/null ;;
         esac
     fi
     return "$status"
@@ -468,6 +498,7 @@ _oarlock_install_with_dnf() {
     case $1 in
     postgres) _oarlock_as_root dnf install -y -q postgresql-server ;;
     mysql) _oarlock_as_root dnf install -y -q mariadb-server ;;
+    pgbouncer) _oarlock_as_root dnf install -y -q pgbouncer ;;
     esac
 }
 
@@ -476,6 +507,7 @@ _oarlock_install_with_apk() {
     case $1 in
     postgres) _oarlock_as_root apk add -q postgresql setpriv ;;
     mysql) _oarlock_as_root apk add -q mariadb setpriv ;;
+    pgbouncer) _oarlock_as_root apk add -q pgbouncer ;;
     esac
 }
 
@@ -483,6 +515,7 @@ _oarlock_install_with_brew() {
     case $1 in
     postgres) brew install --quiet postgresql@17 ;;
     mysql) brew install --quiet mariadb ;;
+    pgbouncer) brew install --quiet pgbouncer ;;
     esac
 }
 
@@ -509,6 +542,7 @@ _oarlock_run() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     oarlock_servers_start || return 1
+    _oarlock_provide pgbouncer
     if (($# == 0)); then
         printf 'export OARLOCK_TEST_POSTGRES_URL=%s\nexport OARLOCK_TEST_MYSQL_URL=%s\n' \
             "$OARLOCK_TEST_POSTGRES_URL" "$OARLOCK_TEST_MYSQL_URL"

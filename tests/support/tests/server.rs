@@ -44,6 +44,12 @@ async fn a_server_of_mysql_lives_and_dies() {
 }
 
 #[tokio::test]
+async fn a_pgbouncer_lives_and_dies() {
+    let Some(server) = Server::postgres().start().await else { return };
+    lives_and_dies(Server::pgbouncer(&server).setting("default_pool_size", "2")).await;
+}
+
+#[tokio::test]
 async fn a_frozen_server_answers_when_it_thaws() {
     let Some(server) = Server::mysql().start().await else { return };
     server.freeze().await;

@@ -1,6 +1,7 @@
 //! A private server that belongs to one test.
 
 mod mysql;
+mod pgbouncer;
 mod postgres;
 
 use std::collections::HashMap;
@@ -25,9 +26,10 @@ const ATTEMPTS: u32 = 3;
 enum Kind {
     Postgres,
     MySql,
+    PgBouncer,
 }
 
-/// What a server is to be like. [`Server::postgres`] and [`Server::mysql`] make it.
+/// What a server is to be like. [`Server::postgres`], [`Server::mysql`] and [`Server::pgbouncer`] make it.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ServerOptions {
@@ -109,11 +111,19 @@ impl Server {
         ServerOptions::new(Kind::MySql)
     }
 
+    /// Describes a pgbouncer before a PostgreSQL server, for every database and user of that one's; neither asks for passwords.
+    /// It lends sessions for a transaction, unless `pool_mode` is set otherwise.
+    pub fn pgbouncer(server: &Self) -> ServerOptions {
+        pgbouncer::before(server.port)
+            .into_iter()
+            .fold(ServerOptions::new(Kind::PgBouncer), |options, (name, value)| options.setting(name, value))
+    }
+
     /// Gives the URL of its superuser, and of a database to test in.
     #[must_use]
     pub fn url(&self) -> String {
         match self.kind {
-            Kind::Postgres => format!("postgres://postgres@127.0.0.1:{}/postgres", self.port),
+            Kind::Postgres | Kind::PgBouncer => format!("postgres://postgres@127.0.0.1:{}/postgres", self.port),
             Kind::MySql => format!("mysql://root@127.0.0.1:{}/test", self.port),
         }
     }
@@ -236,7 +246,7 @@ impl Server {
         // A log of its own for each start: readiness is read from it.
         let log = File::create(log)?;
         let mut command = Home::get().command(&self.program);
-        self.kind.arguments(&mut command, &self.directory, self.port, &self.settings);
+        self.kind.arguments(&mut command, &self.directory, self.port, &self.settings)?;
         let child = command.stdout(log.try_clone()?).stderr(log).spawn()?;
         fs::write(self.directory.join("pid"), child.id().to_string())?;
         Ok(child)
@@ -266,6 +276,7 @@ impl Kind {
         match self {
             Self::Postgres => "PostgreSQL",
             Self::MySql => "MySQL or MariaDB",
+            Self::PgBouncer => "pgbouncer",
         }
     }
 
@@ -273,6 +284,7 @@ impl Kind {
         match self {
             Self::Postgres => postgres::find(),
             Self::MySql => mysql::find(),
+            Self::PgBouncer => pgbouncer::find(),
         }
     }
 
@@ -281,20 +293,30 @@ impl Kind {
         match self {
             Self::Postgres => postgres::initialize(program, directory),
             Self::MySql => mysql::initialize(program, directory),
+            Self::PgBouncer => fs::create_dir(directory.join("data")),
         }
     }
 
-    fn arguments(self, command: &mut Command, directory: &Path, port: u16, settings: &[(String, String)]) {
+    fn arguments(
+        self,
+        command: &mut Command,
+        directory: &Path,
+        port: u16,
+        settings: &[(String, String)],
+    ) -> io::Result<()> {
         match self {
             Self::Postgres => postgres::arguments(command, directory, port, settings),
             Self::MySql => mysql::arguments(command, directory, port, settings),
+            Self::PgBouncer => return pgbouncer::arguments(command, directory, port, settings),
         }
+        Ok(())
     }
 
     fn is_ready(self, directory: &Path, pid: u32) -> bool {
         match self {
             Self::Postgres => postgres::is_ready(directory, pid),
             Self::MySql => mysql::is_ready(directory),
+            Self::PgBouncer => pgbouncer::is_ready(directory),
         }
     }
 
@@ -303,6 +325,8 @@ impl Kind {
         match self {
             Self::Postgres => Signal::INT,
             Self::MySql => Signal::TERM,
+            // Other signals wait for its clients, which of them depends on its version.
+            Self::PgBouncer => Signal::QUIT,
         }
     }
 
@@ -310,7 +334,7 @@ impl Kind {
     fn abort(self) -> Signal {
         match self {
             Self::Postgres => Signal::QUIT,
-            Self::MySql => Signal::KILL,
+            Self::MySql | Self::PgBouncer => Signal::KILL,
         }
     }
 }
