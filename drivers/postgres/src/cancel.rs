@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 use tokio_postgres::CancelToken;
 
 use crate::dial;
-use crate::line::{AsItIs, Line};
+use crate::line::{AsItIs, ForRequest, Line};
 use crate::options::{Endpoint, PostgresOptions};
 use crate::wire::Wire;
 
@@ -76,7 +76,7 @@ impl Request {
         let failed = |error: &dyn std::fmt::Display| {
             Error::new(ErrorKind::ConnectionLost, format!("the request to stop a statement was not sent: {error}"))
         };
-        self.token.cancel_query_raw(&mut line, AsItIs).await.map_err(|error| failed(&error))?;
+        self.token.cancel_query_raw(ForRequest(&mut line), AsItIs).await.map_err(|error| failed(&error))?;
         // An error is as good an end as any: the server has closed the line.
         let _ = line.read_u8().await;
         Ok(())

@@ -132,8 +132,33 @@ impl tls::TlsStream for Line {
     }
 }
 
-/// For a request about a session: it is no session of its own, with nothing to bind.
-impl tls::TlsStream for &mut Line {
+/// A line for a request about a session: it is no session of its own, with nothing to bind.
+///
+/// tokio-postgres shuts the line down behind the request. pgbouncer takes that for a client who has gone, and before 1.19.1 it
+/// falls over when it has forwarded the request (its #801). So the line stays open until the other side closes it.
+pub(crate) struct ForRequest<'l>(pub(crate) &'l mut Line);
+
+impl AsyncRead for ForRequest<'_> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.get_mut().0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for ForRequest<'_> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.get_mut().0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.get_mut().0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+impl tls::TlsStream for ForRequest<'_> {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }
