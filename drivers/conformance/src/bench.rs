@@ -132,6 +132,9 @@ pub fn run<F>(setup: impl Setup, way: Way, rule: &str, body: fn(Bench) -> F)
 where
     F: Future<Output = Verdict> + Send + 'static,
 {
+    if let Some(reason) = setup.exception(rule) {
+        return tell(&format!("left out: {rule}: {reason}"));
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts");
     runtime.block_on(async {
@@ -226,11 +229,16 @@ pub fn require_server(variable: &str) -> Option<String> {
 ///
 /// When `CI` is `true`: there, a test that does not run must not pass.
 pub fn skipped(why: &str) {
-    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
-    if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(why.to_owned()) {
+    tell(&format!("skipped, all tests that need it: {why}"));
+}
+
+/// Says something past the harness, once.
+fn tell(what: &str) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned()) {
         // Where nobody listens, nobody is to be told.
-        let _ = writeln!(std::io::stderr(), "skipped, all tests that need it: {why}");
+        let _ = writeln!(std::io::stderr(), "{what}");
     }
 }
 

@@ -55,6 +55,13 @@ pub trait Setup: Send + Sync + 'static {
         Fragments::of(&info.dialect)
     }
 
+    /// Gives the reason why a rule cannot hold here, where something between driver and database keeps it from holding. The
+    /// rule is not run then, and that is said. What the driver itself cannot do is no reason, but an undeclared capability.
+    fn exception(&self, rule: &str) -> Option<&'static str> {
+        let _ = rule;
+        None
+    }
+
     /// Makes a user without any rights but to connect to the test's database, where the database has users.
     fn stranger(&self, place: &Place) -> Option<Stranger> {
         let _ = place;

@@ -1,6 +1,7 @@
 //! The connection: the contract's calls on one session of the server.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Waiting, Poll, Waker, ready};
@@ -21,7 +22,7 @@ use crate::capabilities::CAPABILITIES;
 use crate::dial::dial;
 use crate::error::{self, Context};
 use crate::link::{Link, Undo};
-use crate::options::{PostgresOptions, ResetPolicy};
+use crate::options::{PostgresOptions, ResetPolicy, StatementNames};
 use crate::run::told;
 use crate::statement::{Prepared, Statements};
 use crate::wire::Tag;
@@ -49,7 +50,10 @@ pub struct PostgresConnection {
     pub(crate) no_columns: Arc<[Column]>,
     pub(crate) statement_timeout: Option<Duration>,
     pub(crate) branch: Branch,
+    pub(crate) names: StatementNames,
     reset: ResetPolicy,
+    /// What makes the session new.
+    renewal: Cow<'static, str>,
     /// The session may differ from a new one by more than a transaction.
     pub(crate) soiled: bool,
     /// What there is to give where the session is closed and has no client.
@@ -60,6 +64,8 @@ pub struct PostgresConnection {
 pub(crate) struct Open {
     /// `None` where it was sent as it stands, and is over at the server.
     prepared: Option<Arc<Prepared>>,
+    /// How its rows are read: mostly as it was prepared.
+    plan: Option<Arc<Plan>>,
     /// When it was sent, where a time limit holds.
     started: Option<Instant>,
     /// All of its reply was read.
@@ -100,7 +106,9 @@ impl PostgresConnection {
             no_columns,
             statement_timeout: options.statement_timeout,
             branch: Branch::None,
+            names: options.statements,
             reset: options.reset,
+            renewal: session::renewal(options),
             soiled: false,
             nothing: (),
         })
@@ -156,7 +164,7 @@ impl PostgresConnection {
 
     /// Takes rows that have come.
     fn take_batch(&mut self, max: usize) -> Result<Option<Arc<dyn RowBatch>>> {
-        let Some(plan) = self.open.as_ref().and_then(Open::plan) else {
+        let Some(plan) = self.open.as_ref().and_then(|open| open.plan.clone()) else {
             return Ok(None);
         };
         let Some(mut piece) = self.link.wire.rows.take() else {
@@ -216,18 +224,15 @@ impl PostgresConnection {
 
 impl Open {
     /// A statement whose reply is coming in.
-    pub(crate) fn coming(prepared: Arc<Prepared>, started: Option<Instant>) -> Self {
-        Self { prepared: Some(prepared), started, done: false, ..Self::over() }
-    }
-
-    fn plan(&self) -> Option<Arc<Plan>> {
-        self.prepared.as_ref().map(|prepared| Arc::clone(&prepared.plan))
+    pub(crate) fn coming(prepared: Arc<Prepared>, plan: Arc<Plan>, started: Option<Instant>) -> Self {
+        Self { prepared: Some(prepared), plan: Some(plan), started, done: false, ..Self::over() }
     }
 
     /// A statement without rows that has been carried out.
     pub(crate) fn over() -> Self {
         Self {
             prepared: None,
+            plan: None,
             started: None,
             done: true,
             flows: false,
@@ -424,7 +429,7 @@ impl Connection for PostgresConnection {
                     _ => self.link.control("ROLLBACK", Undo::Nothing).await,
                 };
             }
-            session::reset(&mut self.link).await?;
+            session::reset(&mut self.link, &self.renewal).await?;
             self.soiled = false;
             Ok(())
         })

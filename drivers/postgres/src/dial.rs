@@ -21,8 +21,9 @@ use crate::encryption::{ChannelBinding, SslNegotiation};
 use crate::error::{self, Context};
 use crate::line::{AsItIs, Line, encrypted, offers_encryption};
 use crate::login::Gate;
-use crate::options::{Endpoint, PostgresOptions, Target};
+use crate::options::{Endpoint, PostgresOptions, StatementNames, Target};
 use crate::tap::Tap;
+use crate::unnamed::Unnamed;
 use crate::wire::Wire;
 
 /// A session that has just begun.
@@ -215,7 +216,9 @@ fn unreachable(error: io::Error) -> Error {
 /// What tokio-postgres is told of encryption is that there is none to negotiate: the line either has it already, or not.
 async fn enter(line: Line, options: &PostgresOptions, endpoint: &Endpoint) -> Result<Dialed> {
     let mut config = Config::new();
-    config.options(options.startup_options());
+    if !options.names_settings() {
+        config.options(options.startup_options());
+    }
     if line.is_encrypted() {
         config.ssl_mode(NativeSslMode::Require).ssl_negotiation(NativeNegotiation::Direct);
         config.channel_binding(match options.channel_binding {
@@ -246,7 +249,11 @@ async fn enter(line: Line, options: &PostgresOptions, endpoint: &Endpoint) -> Re
     let wire = Arc::new(Wire::default());
     let encrypted = line.is_encrypted();
     let gate = Gate::new(options.require_auth, line.is_open());
-    let tap = Tap::new(line, Arc::clone(&wire), gate);
+    let mut tap = Tap::new(line, Arc::clone(&wire), gate);
+    if options.statements == StatementNames::Unnamed {
+        let settings = if options.names_settings() { options.startup_settings() } else { Vec::new() };
+        tap = tap.unnamed(Unnamed::new(settings));
+    }
     let (client, connection) =
         config.connect_raw(tap, AsItIs).await.map_err(|error| refused(error, options, endpoint, &wire))?;
     let task = tokio::spawn(drive(connection, Arc::clone(&wire)));

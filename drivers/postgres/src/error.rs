@@ -73,12 +73,13 @@ pub(crate) fn is_ending(error: &DbError) -> bool {
 
 /// Tells whether a prepared statement has to be prepared anew: the tables under it were changed, or the server forgot it.
 ///
-/// The first has no SQLSTATE of its own, but it comes from one place, whose name is not translated as messages are.
-pub(crate) fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
+/// The first has no SQLSTATE of its own, but it comes from one place, whose name is not translated as messages are. Where
+/// statements have no names it is any objection to what was right when it was prepared (class 42).
+pub(crate) fn is_stale_plan(error: &tokio_postgres::Error, wire: &Wire) -> bool {
     error.as_db_error().is_some_and(|db| match db.code().code() {
         "26000" => true,
         "0A000" => db.routine() == Some("RevalidateCachedQuery"),
-        _ => false,
+        code => wire.is_text_refused() && code.starts_with("42"),
     })
 }
 
@@ -149,12 +150,13 @@ fn pooler_hint(state: &str, message: &str) -> Option<&'static str> {
     };
     match state {
         "26000" | "42P05" if names_ours() => Some(
-            "where a pooler shares sessions between transactions, set statement_cache=0 in the URL and work in transactions; or \
-             let the pooler keep track of statements (pgbouncer 1.21: max_prepared_statements) or pool whole sessions",
+            "where a pooler shares sessions between transactions, set statements=unnamed in the URL; or let the pooler keep track \
+             of statements (pgbouncer 1.21: max_prepared_statements) or pool whole sessions",
         ),
-        "08P01" if message.contains("unsupported startup parameter") => {
-            Some("let the pooler ignore it (pgbouncer: ignore_startup_parameters = options)")
-        }
+        "08P01" if message.contains("unsupported startup parameter") => Some(
+            "let the pooler ignore it (pgbouncer: ignore_startup_parameters); options are not sent with statements=unnamed in the \
+             URL, where it has none itself",
+        ),
         _ => None,
     }
 }

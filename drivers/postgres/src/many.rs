@@ -338,7 +338,7 @@ async fn one_by_one(
         }
         if let Err((row, error)) = result.and(sent) {
             let misfit = error.as_db_error().is_none();
-            let stale = error::is_stale_plan(&error) && undo == Undo::Transaction;
+            let stale = error::is_stale_plan(&error, &connection.link.wire) && undo == Undo::Transaction;
             let fatal = connection.link.notes_fatal(&error);
             let error = error::convert(error, &connection.link.wire, Context::of(&prepared.lexed));
             let stale = !fatal && (misfit || stale);

@@ -42,6 +42,8 @@ pub struct PostgresOptions {
     pub keepalive: Option<Keepalive>,
     /// How long sent data may stay without an answer of the network; `None` is the system's default.
     pub tcp_user_timeout: Option<Duration>,
+    /// Whether statements have names, which a pooler of transactions does not know.
+    pub statements: StatementNames,
     /// How many prepared statements a connection keeps.
     pub statement_cache: usize,
     /// The session's `statement_timeout`.
@@ -100,6 +102,19 @@ pub enum Target {
     PreferStandby,
 }
 
+/// Whether statements have names on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum StatementNames {
+    /// A statement is prepared once in its session, and runs by its name from then on.
+    #[default]
+    Named,
+    /// A statement's text goes along whenever it runs, so that every session of the server can run it: for poolers that share
+    /// sessions between transactions. Nothing stays prepared on the server; what is kept are the types of a statement's
+    /// parameters and columns.
+    Unnamed,
+}
+
 /// When a session is reset that goes back to a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -113,7 +128,7 @@ pub enum ResetPolicy {
     Always,
 }
 
-const KNOWN: [&str; 30] = [
+const KNOWN: [&str; 31] = [
     "host",
     "port",
     "user",
@@ -136,6 +151,7 @@ const KNOWN: [&str; 30] = [
     "keepalives_interval",
     "keepalives_count",
     "tcp_user_timeout",
+    "statements",
     "statement_cache",
     "statement_timeout",
     "lock_timeout",
@@ -207,6 +223,7 @@ impl PostgresOptions {
             connect_timeout: connect_timeout(url, env)?,
             keepalive: url.switch_option("keepalives")?.unwrap_or(true).then_some(keepalive),
             tcp_user_timeout: url.duration_option("tcp_user_timeout")?,
+            statements: read_statements(url.option("statements"))?,
             statement_cache: url
                 .parse_option("statement_cache", "a number of statements")?
                 .unwrap_or(StatementCache::<()>::DEFAULT_CAPACITY),
@@ -220,22 +237,26 @@ impl PostgresOptions {
 
     /// Gives the settings that the session begins with. As they come with the connection's first message, they are also
     /// what `RESET ALL` goes back to.
-    pub(crate) fn startup_options(&self) -> String {
-        let mut all = "-c TimeZone=UTC".to_owned();
-        for (name, limit) in [
+    pub(crate) fn startup_settings(&self) -> Vec<(&'static str, String)> {
+        let limits = [
             ("statement_timeout", self.statement_timeout),
             ("lock_timeout", self.lock_timeout),
             ("idle_in_transaction_session_timeout", self.idle_in_transaction_timeout),
-        ] {
-            if let Some(limit) = limit {
-                all.extend([" -c ", name, "=", &limit.as_millis().to_string()]);
-            }
-        }
-        if let Some(options) = &self.options {
-            all.push(' ');
-            all.push_str(options);
-        }
-        all
+        ];
+        let limits = limits.into_iter().filter_map(|(name, limit)| Some((name, limit?.as_millis().to_string())));
+        std::iter::once(("TimeZone", "UTC".to_owned())).chain(limits).collect()
+    }
+
+    /// Gives the same in the form of the server's command line, with what the URL's `options` say behind it.
+    pub(crate) fn startup_options(&self) -> String {
+        let settings = self.startup_settings().into_iter().map(|(name, value)| format!("-c {name}={value}"));
+        settings.chain(self.options.clone()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Tells whether the session begins with settings by their own names. A pooler knows some of those, which it then keeps
+    /// for each client; the command line it may refuse. Where the URL has `options`, it has to take them anyway.
+    pub(crate) fn names_settings(&self) -> bool {
+        self.statements == StatementNames::Unnamed && self.options.is_none()
     }
 }
 
@@ -305,6 +326,14 @@ fn read_target(target: &str) -> Result<Target> {
             return Err(invalid("target_session_attrs", takes));
         }
     })
+}
+
+fn read_statements(names: Option<&str>) -> Result<StatementNames> {
+    match names {
+        None | Some("named") => Ok(StatementNames::Named),
+        Some("unnamed") => Ok(StatementNames::Unnamed),
+        Some(_) => Err(invalid("statements", "named or unnamed")),
+    }
 }
 
 fn read_reset(policy: Option<&str>) -> Result<ResetPolicy> {

@@ -164,11 +164,14 @@ async fn run(
             break;
         }
         let reply = match sent(statement).await {
-            Ok(stream) => read(stream, &prepared[index].plan).await,
+            Ok(stream) => read(stream).await,
             Err(error) => Err(error),
         };
         match reply {
-            Ok(reply) => replies.push(reply),
+            Ok((rows, count)) => {
+                let (statements, wire) = (&mut connection.statements, &connection.link.wire);
+                replies.push(reply_of(statements.plan(&prepared[index], queries[index].sql, wire), rows, count));
+            }
             Err(error) => failed = Some((error, Some(index))),
         }
     }
@@ -195,7 +198,7 @@ fn convert(
     statement: Option<(usize, &Prepared)>,
 ) -> Failure {
     let misfit = error.as_db_error().is_none();
-    let stale = error::is_stale_plan(&error) && around.undo == Undo::Transaction;
+    let stale = error::is_stale_plan(&error, &connection.link.wire) && around.undo == Undo::Transaction;
     let fatal = connection.link.notes_fatal(&error);
     let context = statement.map_or_else(Context::default, |(_, prepared)| Context::of(&prepared.lexed));
     // The transaction's end was sent along: the server may have got that far.
@@ -239,15 +242,19 @@ async fn sent<T, F: Future<Output = Result<T, tokio_postgres::Error>>>(
 }
 
 /// Reads a statement's rows to their end.
-async fn read(stream: RowStream, plan: &Arc<Plan>) -> Result<Reply, tokio_postgres::Error> {
+async fn read(stream: RowStream) -> Result<(Vec<Row>, Option<u64>), tokio_postgres::Error> {
     let mut stream = pin!(stream);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await? {
         rows.push(row);
     }
-    let batches =
-        if rows.is_empty() { Vec::new() } else { vec![Arc::new(Passed { plan: Arc::clone(plan), rows }) as _] };
-    Ok(Reply { columns: Arc::clone(&plan.columns), batches, outcome: Outcome::rows(stream.rows_affected()) })
+    Ok((rows, stream.rows_affected()))
+}
+
+fn reply_of(plan: Arc<Plan>, rows: Vec<Row>, count: Option<u64>) -> Reply {
+    let columns = Arc::clone(&plan.columns);
+    let batches = if rows.is_empty() { Vec::new() } else { vec![Arc::new(Passed { plan, rows }) as _] };
+    Reply { columns, batches, outcome: Outcome::rows(count) }
 }
 
 /// Rows that came by way of tokio-postgres.

@@ -15,6 +15,7 @@ use crate::connection::{Open, PostgresConnection};
 use crate::encode::Encoder;
 use crate::error::{self, Context};
 use crate::link::Undo;
+use crate::options::StatementNames;
 use crate::soil::soils;
 use crate::statement::{Prepared, changes_tables, is_direct, refuse_copy};
 use crate::wire::Tag;
@@ -48,7 +49,7 @@ impl PostgresConnection {
             let Err(error) = self.send(&prepared, &query).await? else {
                 return Ok(());
             };
-            let outdated = error::is_stale_plan(&error);
+            let outdated = error::is_stale_plan(&error, &self.link.wire);
             // Nothing was sent when a value did not fit; the type may have been changed since it was inferred.
             let misfit = error.as_db_error().is_none();
             let context = self.context(&prepared.lexed, None);
@@ -118,8 +119,9 @@ impl PostgresConnection {
         };
         self.link.landed();
         self.stream.as_mut().set(Some(stream));
-        self.columns = Arc::clone(&prepared.plan.columns);
-        self.open = Some(Open::coming(Arc::clone(prepared), started));
+        let plan = self.statements.plan(prepared, query.sql, &self.link.wire);
+        self.columns = Arc::clone(&plan.columns);
+        self.open = Some(Open::coming(Arc::clone(prepared), plan, started));
         Ok(Ok(()))
     }
 
@@ -133,6 +135,9 @@ impl PostgresConnection {
 
     /// Sends one statement as it stands, and looks after what its verb changes.
     pub(crate) async fn run_text(&mut self, native: &str, verb: Verb, context: Context<'_>) -> Result<()> {
+        if verb == Verb::Listen {
+            listens(self.names)?;
+        }
         let before = self.link.tx_state();
         self.soiled |= soils(native, verb, &self.info.dialect);
         let limit = self.statement_timeout.map(|limit| (limit, Duration::ZERO));
@@ -239,6 +244,17 @@ pub(crate) fn begin(options: TxOptions) -> String {
         sql.push_str(" DEFERRABLE");
     }
     sql
+}
+
+/// Refuses to listen in a session that may be another's the moment after.
+pub(crate) fn listens(names: StatementNames) -> Result<()> {
+    match names {
+        StatementNames::Named => Ok(()),
+        StatementNames::Unnamed => {
+            Err(Error::not_supported("LISTEN needs a session of its own, and statements=unnamed does without")
+                .with_hint("listen on a connection that leads past the pooler, without statements=unnamed in its URL"))
+        }
+    }
 }
 
 /// Marks the error of a connection that was lost while a transaction of the driver's own may have been committed.

@@ -7,11 +7,12 @@ use oarlock_core::cache::StatementCache;
 use oarlock_core::lex::{Lexed, TokenKind, Tokens, Verb};
 use oarlock_core::result::Origin;
 use oarlock_core::{Column, Dialect, Error, Result};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{Kind, ToSql, Type};
 use tokio_postgres::{Client, Statement};
 
 use crate::batch::Plan;
 use crate::decode::CellType;
+use crate::wire::Wire;
 
 /// A statement as the server prepared it.
 #[derive(Debug)]
@@ -26,6 +27,22 @@ pub(crate) struct Prepared {
     pub(crate) soils: bool,
     /// How often tables had been changed by this connection when it was prepared.
     epoch: u64,
+}
+
+impl Prepared {
+    /// Gives the way to read rows of other columns, which a statement without a name may turn out to have. What they come from
+    /// is not asked; a type of the database's own that the statement had before is known.
+    #[cold]
+    fn replan(&self, columns: &[(String, u32)]) -> Arc<Plan> {
+        let before = || self.statement.columns().iter().map(tokio_postgres::Column::type_);
+        let find = |oid: u32| {
+            let known = Type::from_oid(oid).or_else(|| before().find(|of| of.oid() == oid).cloned());
+            known.unwrap_or_else(|| Type::new(format!("type {oid}"), oid, Kind::Simple, String::new()))
+        };
+        let cells: Box<[CellType]> = columns.iter().map(|(_, oid)| CellType::new(&find(*oid))).collect();
+        let columns = columns.iter().zip(&cells).map(|((name, _), cell)| Column::new(&**name, cell.native.clone()));
+        Arc::new(Plan { columns: columns.collect(), cells })
+    }
 }
 
 /// The statements that a connection has prepared.
@@ -65,6 +82,18 @@ impl Statements {
         self.epoch += 1;
         if let Some(origins) = &mut self.origins {
             origins.tables.clear();
+        }
+    }
+
+    /// Gives the way to read the rows of a statement that was sent. Where it has no name, its columns may be others than when
+    /// it was prepared; it is prepared anew the next time then.
+    pub(crate) fn plan(&mut self, prepared: &Prepared, sql: &str, wire: &Wire) -> Arc<Plan> {
+        match wire.redescribed(prepared.lexed.native()) {
+            None => Arc::clone(&prepared.plan),
+            Some(columns) => {
+                self.forget(sql);
+                prepared.replan(&columns)
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::login::Gate;
+use crate::unnamed::{BIND_COMPLETE, Unnamed, Verdict};
 use crate::wire::{Wire, keeps};
 
 /// A stream to the server that reads along.
@@ -21,13 +22,21 @@ pub(crate) struct Tap<S> {
     inbox: Inbox,
     wire: Arc<Wire>,
     gate: Gate,
+    /// Takes the names of statements out, where they must have none.
+    unnamed: Option<Box<Unnamed>>,
 }
 
 impl<S> Tap<S> {
     /// Listens on a stream whose next byte from the server begins a message. A login that the gate refuses is an
     /// [`io::Error`] around the gate's, and tokio-postgres never hears of what the server asked for.
     pub(crate) fn new(stream: S, wire: Arc<Wire>, gate: Gate) -> Self {
-        Self { stream, inbox: Inbox::default(), wire, gate }
+        Self { stream, inbox: Inbox::default(), wire, gate, unnamed: None }
+    }
+
+    /// Has statements pass without their names, from the session's first message on.
+    pub(crate) fn unnamed(mut self, unnamed: Unnamed) -> Self {
+        self.unnamed = Some(Box::new(unnamed));
+        self
     }
 
     pub(crate) fn stream(&self) -> &S {
@@ -40,7 +49,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         loop {
-            this.inbox.hand_on(buf, &this.wire, &mut this.gate)?;
+            this.inbox.hand_on(buf, &this.wire, &mut this.gate, this.unnamed.as_deref_mut())?;
             if buf.filled().len() > before || buf.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
@@ -60,28 +69,44 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let Self { stream, unnamed, .. } = self.get_mut();
+        match unnamed {
+            None => Pin::new(stream).poll_write(cx, buf),
+            Some(unnamed) => unnamed.poll_write(stream, cx, buf),
+        }
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, unnamed, .. } = self.get_mut();
+        match unnamed {
+            None => Pin::new(stream).poll_flush(cx),
+            Some(unnamed) => unnamed.poll_flush(stream, cx),
+        }
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, unnamed, .. } = self.get_mut();
+        if let Some(unnamed) = unnamed {
+            ready!(unnamed.poll_flush(stream, cx))?;
+        }
+        Pin::new(stream).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let Self { stream, unnamed, .. } = self.get_mut();
+        match unnamed {
+            None => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Some(unnamed) => unnamed.poll_write(stream, cx, bufs.first().map_or(&[], |buf| buf)),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.unnamed.is_none() && self.stream.is_write_vectored()
     }
 }
 
@@ -101,6 +126,8 @@ struct Inbox {
     passing: usize,
     /// How much must be there at once to go on: a header, or a message that is looked at as a whole.
     wanted: usize,
+    /// What is still to be handed on in the place of a message.
+    instead: &'static [u8],
 }
 
 impl Inbox {
@@ -128,8 +155,22 @@ impl Inbox {
     }
 
     /// Hands messages on as far as they have come and there is room, and takes the rows out that are ours.
-    fn hand_on(&mut self, buf: &mut ReadBuf<'_>, wire: &Wire, gate: &mut Gate) -> io::Result<()> {
+    fn hand_on(
+        &mut self,
+        buf: &mut ReadBuf<'_>,
+        wire: &Wire,
+        gate: &mut Gate,
+        mut unnamed: Option<&mut Unnamed>,
+    ) -> io::Result<()> {
         loop {
+            if !self.instead.is_empty() {
+                let (now, rest) = self.instead.split_at(self.instead.len().min(buf.remaining()));
+                buf.put_slice(now);
+                self.instead = rest;
+                if !rest.is_empty() {
+                    return Ok(());
+                }
+            }
             let here = &self.data[self.start..self.end];
             if self.passing > 0 {
                 let length = self.passing.min(here.len()).min(buf.remaining());
@@ -169,6 +210,23 @@ impl Inbox {
                     return Ok(());
                 };
                 wire.take(*kind, body);
+            }
+            if let Some(unnamed) = &mut unnamed
+                && unnamed.heeds(*kind)
+            {
+                let Some(body) = body.get(..length) else {
+                    self.wanted = HEADER + length;
+                    return Ok(());
+                };
+                let verdict = unnamed.read(*kind, body, wire);
+                if verdict != Verdict::Pass {
+                    self.start += HEADER + length;
+                    if verdict == Verdict::Bound {
+                        wire.rows.note(b'2');
+                        self.instead = BIND_COMPLETE;
+                    }
+                    continue;
+                }
             }
             wire.rows.note(*kind);
             self.passing = HEADER + length;
@@ -221,7 +279,7 @@ mod tests {
                 inbox.end += length;
                 loop {
                     let mut buf = ReadBuf::new(&mut out);
-                    inbox.hand_on(&mut buf, wire, &mut gate).expect("no login is refused");
+                    inbox.hand_on(&mut buf, wire, &mut gate, None).expect("no login is refused");
                     if buf.filled().is_empty() {
                         break;
                     }
@@ -276,7 +334,7 @@ mod tests {
             for byte in [b'2', 0, 0, 0, 4].into_iter().chain(header).chain(std::iter::repeat_n(7, 100_000)) {
                 inbox.room()[0] = byte;
                 inbox.end += 1;
-                inbox.hand_on(&mut ReadBuf::new(&mut [0; 7]), &wire, &mut gate).expect("no login is refused");
+                inbox.hand_on(&mut ReadBuf::new(&mut [0; 7]), &wire, &mut gate, None).expect("no login is refused");
             }
             assert!(inbox.data.len() <= 4 * 100_000, "{} bytes for 100000", inbox.data.len());
         }

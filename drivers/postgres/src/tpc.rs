@@ -35,7 +35,7 @@ impl PostgresConnection {
     pub(crate) async fn prepare_branch(&mut self) -> Result<()> {
         self.ready().await?;
         let xid = self.branch.check_prepare()?.clone();
-        let sql = format!("PREPARE TRANSACTION {}", literal(&xid));
+        let sql = format!("PREPARE TRANSACTION {}", literal(&write(&xid)));
         self.branch = Branch::Prepared(xid);
         let prepared = self.run_text(&sql, Verb::PrepareTransaction, Context::default()).await;
         if prepared.is_err() {
@@ -69,7 +69,7 @@ impl PostgresConnection {
     /// nothing is left to be done on this connection.
     async fn end_prepared(&mut self, how: &str, verb: Verb, xid: Xid) -> Result<()> {
         let ours = std::mem::take(&mut self.branch);
-        let ended = self.run_text(&format!("{how} {}", literal(&xid)), verb, Context::default()).await;
+        let ended = self.run_text(&format!("{how} {}", literal(&write(&xid))), verb, Context::default()).await;
         if ended.as_ref().is_err_and(|error| error.kind() != ErrorKind::ObjectNotFound) {
             self.branch = ours;
         }
@@ -117,9 +117,9 @@ fn read(name: &str) -> Option<Xid> {
     Xid::new(format_id, global, branch).ok().filter(|xid| write(xid) == name)
 }
 
-/// Writes a name into SQL, whatever the session's rules for backslashes.
-fn literal(xid: &Xid) -> String {
-    format!("E'{}'", write(xid).replace('\\', r"\\").replace('\'', "''"))
+/// Writes a text into SQL, whatever the session's rules for backslashes.
+pub(crate) fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', r"\\").replace('\'', "''"))
 }
 
 #[cfg(test)]
@@ -146,6 +146,6 @@ mod tests {
 
     #[test]
     fn no_name_ends_its_literal() {
-        assert_eq!(literal(&Xid::foreign(r"a'b\'; --")), r"E'a''b\\''; --'");
+        assert_eq!(literal(r"a'b\'; --"), r"E'a''b\\''; --'");
     }
 }

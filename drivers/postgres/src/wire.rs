@@ -24,6 +24,10 @@ pub(crate) struct Wire {
     tag: AtomicU8,
     copying: AtomicBool,
     escapes: AtomicBool,
+    /// The last statement's text was refused before it ran; only known where statements have no names.
+    refused: AtomicBool,
+    /// There is something in the list of the same name.
+    redescribed: AtomicBool,
     /// The rest is rarely written.
     told: Mutex<Told>,
     noticed: AtomicU64,
@@ -34,6 +38,8 @@ struct Told {
     server_version: String,
     notices: Vec<Notice>,
     ending: Option<DbError>,
+    /// Statements by their text, with the names and types of the columns that they turned out to have.
+    redescribed: Vec<(String, Vec<(String, u32)>)>,
     /// Who hears notifications, on a listener's connection.
     ears: Option<Arc<Ears>>,
 }
@@ -110,9 +116,37 @@ impl Wire {
     /// Forgets what belonged to the last statement.
     pub(crate) fn clear(&self) {
         self.tag.store(Tag::Plain as u8, Ordering::Release);
+        self.refused.store(false, Ordering::Release);
+        if self.redescribed.swap(false, Ordering::AcqRel) {
+            self.told().redescribed.clear();
+        }
         if self.noticed.load(Ordering::Acquire) > 0 {
             self.take_notices();
         }
+    }
+
+    /// Notes that the server has refused the text of a statement, which therefore has not run.
+    pub(crate) fn refuse_text(&self) {
+        self.refused.store(true, Ordering::Release);
+    }
+
+    /// Tells whether the server has refused the text of a statement.
+    pub(crate) fn is_text_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire)
+    }
+
+    /// Notes that a statement has other columns than when it was prepared.
+    pub(crate) fn redescribe(&self, text: &str, columns: Vec<(String, u32)>) {
+        self.told().redescribed.push((text.to_owned(), columns));
+        self.redescribed.store(true, Ordering::Release);
+    }
+
+    /// Gives the columns of a statement where they are others than when it was prepared.
+    pub(crate) fn redescribed(&self, text: &str) -> Option<Vec<(String, u32)>> {
+        if !self.redescribed.load(Ordering::Acquire) {
+            return None;
+        }
+        self.told().redescribed.iter().rev().find(|(known, _)| known == text).map(|(_, columns)| columns.clone())
     }
 
     /// Tells whether the server waits for COPY data, which nobody will send.

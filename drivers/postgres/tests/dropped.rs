@@ -14,7 +14,7 @@ use oarlock_core::catalog::CatalogQuery;
 use oarlock_core::connection::{Many, Query, run};
 use oarlock_core::params::Parameters;
 use oarlock_core::{Connection, Health, TxOptions, TxState, ValueRef};
-use oarlock_postgres::{PostgresConnection, PostgresOptions};
+use oarlock_postgres::{PostgresConnection, PostgresOptions, StatementNames};
 use support::{Place, place};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,8 +51,9 @@ struct Slow {
 }
 
 impl Slow {
-    async fn new(place: &Place) -> Self {
+    async fn new(place: &Place, names: StatementNames) -> Self {
         let mut options = PostgresOptions::parse(&place.url()).unwrap();
+        options.statements = names;
         let server = format!("{}:{}", options.endpoints[0].host, options.endpoints[0].port);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -151,9 +152,9 @@ async fn call(connection: &mut PostgresConnection, call: Call, round: usize) {
     }
 }
 
-async fn every_poll_of(which: Call) {
+async fn every_poll_of(which: Call, names: StatementNames) {
     let Some(place) = place().await else { return };
-    let slow = Slow::new(&place).await;
+    let slow = Slow::new(&place, names).await;
     let mut connection = slow.connect().await;
     run(&mut connection, "CREATE TABLE kept (a int)").await.unwrap();
     let inside = which == Call::BatchInside;
@@ -230,7 +231,9 @@ macro_rules! calls {
         fn $name() {
             // The sockets are looked at after every step, so that a byte is all that comes between two polls.
             let runtime = tokio::runtime::Builder::new_current_thread().event_interval(1).enable_all().build().unwrap();
-            runtime.block_on(every_poll_of(Call::$call));
+            for names in [StatementNames::Named, StatementNames::Unnamed] {
+                runtime.block_on(every_poll_of(Call::$call, names));
+            }
         }
     )+};
 }

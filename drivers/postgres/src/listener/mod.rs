@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use self::inbox::Inbox;
 use self::keeper::{Keeper, Request};
 use crate::options::PostgresOptions;
+use crate::run::listens;
 
 pub(crate) use self::inbox::Inbox as Ears;
 
@@ -97,7 +98,8 @@ impl ListenerOptions {
 /// that is refused, a database that is gone.
 ///
 /// A background task reads from the server at all times, so that the server need not keep notifications for a reader who is
-/// slow. It ends when the listener is dropped. Through pgbouncer, listening works in its session mode only.
+/// slow. It ends when the listener is dropped. Through pgbouncer, listening works in its session mode only, and
+/// `statements=unnamed` is refused.
 ///
 /// # Examples
 ///
@@ -131,7 +133,8 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// As [`PostgresConnection::connect`](crate::PostgresConnection::connect).
+    /// As [`PostgresConnection::connect`](crate::PostgresConnection::connect); `NotSupported` for `statements=unnamed`, which is
+    /// for poolers that share sessions.
     pub async fn connect(options: &PostgresOptions) -> Result<Self> {
         Self::connect_with(options, ListenerOptions::default()).await
     }
@@ -142,6 +145,7 @@ impl Listener {
     ///
     /// As [`connect`](Self::connect).
     pub async fn connect_with(options: &PostgresOptions, listener: ListenerOptions) -> Result<Self> {
+        listens(options.statements)?;
         let inbox = Arc::new(Inbox::new(listener.most_bytes));
         let (requests, asked) = mpsc::unbounded_channel();
         let keeper = Keeper::connect(options.clone(), listener.heartbeat, Arc::clone(&inbox)).await?;
