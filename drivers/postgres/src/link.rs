@@ -67,7 +67,7 @@ impl Link {
     /// Gives the client for a request of the session's own.
     pub(crate) fn client(&self) -> Result<&Client> {
         match &self.client {
-            Some(client) if !self.dead => Ok(client),
+            Some(client) if !self.is_dead() => Ok(client),
             Some(_) => Err(self.wire.lost()),
             None => Err(closed()),
         }
