@@ -101,6 +101,9 @@ fn by_message(message: &str) -> ErrorKind {
     if begins(&["function ", "unwinding panic"]) {
         // The program's own function has failed.
         K::Database
+    } else if begins(&["not authorized"]) {
+        // Loading an extension by SQL.
+        K::PermissionDenied
     } else if begins(&["no such table: "]) {
         K::TableNotFound
     } else if begins(&["no such column: ", "unknown column "]) || message.contains(" has no column named ") {
