@@ -40,7 +40,8 @@ pub enum ErrorKind {
     SerializationFailure,
     /// The server ended this transaction to break a deadlock; run it again.
     Deadlock,
-    /// A lock was not had in time.
+    /// A lock was not had in time. In a transaction, MySQL undoes the statement alone and PostgreSQL fails the transaction; what
+    /// holds for the open one, its next statement tells. It is not run again by itself: the wait may have been long.
     LockTimeout,
     /// The statement ran past its time limit.
     StatementTimeout,
@@ -48,7 +49,8 @@ pub enum ErrorKind {
     Cancelled,
     /// The transaction has failed; only a rollback is possible.
     TransactionFailed,
-    /// A write was tried in a read-only transaction or on a read-only database.
+    /// A write was tried in a read-only transaction or on a read-only database, such as a primary that has become a standby. The
+    /// connection is good for reading, and a pool keeps it.
     ReadOnly,
     /// The connection was lost.
     ConnectionLost,
