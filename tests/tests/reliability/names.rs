@@ -3,9 +3,10 @@
 //! else happens. Names are made of what means something in SQL, under every setting that changes how text is read.
 
 use futures_util::stream;
+use oarlock::dialect::Flavor;
 use oarlock::mysql::MysqlExt;
 use oarlock::postgres::{ListenEvent, Listener, NotifyExt, PostgresExt, PostgresOptions};
-use oarlock::schema::{Column, EnumType, Index, Table, Type, canonical, render};
+use oarlock::schema::{Column, EnumType, Index, Table, Type, View, canonical, render};
 use oarlock::{Conn, Db, DbExt, Dialect, Error, ErrorKind, Result, Row, Url};
 use oarlock_tests::{Database, Engine, Verdict};
 
@@ -233,9 +234,30 @@ async fn names_of_schemas_come_back_or_are_refused(database: Database) -> Verdic
             let wrong = conn.execute(&format!("INSERT INTO {quoted} (id, mood) VALUES (2, 'x')"), ()).await;
             assert_eq!(wrong.map_err(|error| error.kind()), Err(ErrorKind::CheckViolation), "{name:?}");
             conn.execute(&render::drop_table(name.as_str(), &dialect), ()).await?;
+            beside_tables(&conn, &name, &dialect).await?;
             is_alone(&conn, &name).await?;
         }
         conn.close().await?;
+    }
+    Ok(())
+}
+
+/// Makes a view whose column is called so, and an enum of that name and word where there are enums with names.
+async fn beside_tables(conn: &Conn, name: &str, dialect: &Dialect) -> Result<()> {
+    let quoted = dialect.quote_identifier(name);
+    let view = View::new(name, "SELECT id FROM witness").columns([name]);
+    for statement in render::create_view(&view, dialect)? {
+        conn.execute(&statement, ()).await?;
+    }
+    assert_eq!(conn.views(None).await?.into_iter().map(|view| view.name).collect::<Vec<_>>(), [name]);
+    assert_eq!(conn.fetch_value::<i64>(&format!("SELECT {quoted} FROM {quoted}"), ()).await?, 7);
+    conn.execute(&render::drop_view(&view, dialect), ()).await?;
+    if dialect.flavor == Flavor::Postgres {
+        let word = EnumType::new(name, [name]).native();
+        conn.execute(&render::create_enum(&word, dialect)?, ()).await?;
+        let text: String = conn.fetch_value(&format!("SELECT CAST(CAST(? AS {quoted}) AS text)"), (name,)).await?;
+        assert_eq!(text, name);
+        conn.execute(&render::drop_enum(&word, dialect)?, ()).await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::engine::{Engine, Place};
 use crate::dialect::Dialect;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::canonical::{checks, foreign_key_name, index_name, primary_key_name, unique_name};
 use crate::schema::{EnumStorage, Index, IndexKey, Layout, Type};
 
@@ -136,21 +136,46 @@ pub(super) fn word<'w>(place: Place<'_>, what: &str, word: &'w str) -> Result<&'
     Err(place.wrong(format_args!("the {what} {word:?} is not made of letters, digits and underscores")))
 }
 
-/// Checks the length of a name: PostgreSQL cuts a long one in silence.
+/// Checks a name in a table.
 pub(super) fn name(place: Place<'_>, name: &str) -> Result<()> {
-    let (length, limit, unit) = match place.engine {
+    match flaw(place.engine, name) {
+        None => Ok(()),
+        Some(Flaw::Unusable) => Err(place.wrong(format_args!("the name {name:?} is empty or has a NUL character"))),
+        Some(Flaw::TooLong { what, remedy }) => Err(place.unsupported(what, &remedy)),
+    }
+}
+
+/// Checks the name of what stands beside tables: a view, an enum, a sequence.
+pub(super) fn object(engine: Engine, what: &str, name: &str) -> Result<()> {
+    match flaw(engine, name) {
+        None => Ok(()),
+        Some(Flaw::Unusable) => {
+            Err(Error::interface(format!("the {what}'s name {name:?} is empty or has a NUL character")))
+        }
+        Some(Flaw::TooLong { what: long, remedy }) => {
+            Err(Error::not_supported(format!("{what} {name:?}: {engine} has no {long}; {remedy}")))
+        }
+    }
+}
+
+/// What keeps an engine from holding a name.
+enum Flaw {
+    Unusable,
+    TooLong { what: String, remedy: String },
+}
+
+/// Finds what is wrong with a name. PostgreSQL would cut a long one in silence.
+fn flaw(engine: Engine, name: &str) -> Option<Flaw> {
+    let (length, limit, unit) = match engine {
         Engine::Postgres => (name.len(), 63, "bytes"),
         Engine::MySql | Engine::MariaDb => (name.chars().count(), 64, "characters"),
         Engine::Sqlite => (name.len(), usize::MAX, "bytes"),
     };
     if name.is_empty() || name.contains('\0') {
-        return Err(place.wrong(format_args!("the name {name:?} is empty or has a NUL character")));
+        return Some(Flaw::Unusable);
     }
-    if length > limit {
-        return Err(place.unsupported(
-            format_args!("names as long as {name:?} ({length} {unit})"),
-            &format!("choose one of {limit} {unit} at most"),
-        ));
-    }
-    Ok(())
+    (length > limit).then(|| Flaw::TooLong {
+        what: format!("names as long as {name:?} ({length} {unit})"),
+        remedy: format!("choose one of {limit} {unit} at most"),
+    })
 }

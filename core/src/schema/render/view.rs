@@ -2,6 +2,7 @@
 
 use super::engine::{Engine, list, qualified};
 use super::literal::text;
+use super::validate;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::schema::{EnumType, QualifiedName, Sequence, View};
@@ -10,7 +11,8 @@ use crate::schema::{EnumType, QualifiedName, Sequence, View};
 ///
 /// # Errors
 ///
-/// `NotSupported` for a materialized view anywhere but on PostgreSQL.
+/// `NotSupported` for a materialized view anywhere but on PostgreSQL, and for a name that is too long; `Interface` for one that
+/// is empty or has a NUL.
 pub fn create_view(view: &View, dialect: &Dialect) -> Result<Vec<String>> {
     let engine = Engine::of(dialect);
     let name = view.qualified_name();
@@ -24,6 +26,8 @@ pub fn create_view(view: &View, dialect: &Dialect) -> Result<Vec<String>> {
             )));
         }
     };
+    validate::object(engine, "view", &view.name)?;
+    view.columns.iter().try_for_each(|column| validate::object(engine, "view's column", column))?;
     let shown = qualified(dialect, &name);
     let columns = if view.columns.is_empty() { String::new() } else { format!(" ({})", list(dialect, &view.columns)) };
     let mut statements = vec![format!("CREATE {materialized}VIEW {shown}{columns} AS {}", view.definition)];
@@ -43,9 +47,10 @@ pub fn drop_view(view: &View, dialect: &Dialect) -> String {
 ///
 /// # Errors
 ///
-/// `NotSupported` anywhere but on PostgreSQL: elsewhere an enum has no name of its own.
+/// `NotSupported` anywhere but on PostgreSQL: elsewhere an enum has no name of its own; for the name, as [`create_view`].
 pub fn create_enum(enumeration: &EnumType, dialect: &Dialect) -> Result<String> {
     let engine = named_enums(enumeration, dialect)?;
+    validate::object(engine, "enum", &enumeration.name)?;
     let words = enumeration.values.iter().map(|value| text(engine, value)).collect::<Result<Vec<_>>>()?;
     Ok(format!("CREATE TYPE {} AS ENUM ({})", qualified(dialect, &enum_name(enumeration)), words.join(", ")))
 }
@@ -78,9 +83,10 @@ fn named_enums(enumeration: &EnumType, dialect: &Dialect) -> Result<Engine> {
 ///
 /// # Errors
 ///
-/// `NotSupported` on MySQL and SQLite.
+/// `NotSupported` on MySQL and SQLite; for the name, as [`create_view`].
 pub fn create_sequence(sequence: &Sequence, dialect: &Dialect) -> Result<String> {
     let name = sequence_name(sequence, dialect)?;
+    validate::object(Engine::of(dialect), "sequence", &sequence.name)?;
     let mut sql = format!("CREATE SEQUENCE {name} INCREMENT BY {}", sequence.increment);
     if let Some(min) = sequence.min {
         sql += &format!(" MINVALUE {min}");
@@ -112,5 +118,30 @@ fn sequence_name(sequence: &Sequence, dialect: &Dialect) -> Result<String> {
             "sequence {:?}: {engine} has no sequences; number a column instead",
             name.to_string()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn names_that_a_server_would_cut_or_refuse_are_refused() {
+        let dialect = Dialect::POSTGRES;
+        for (name, kind) in [
+            ("x".repeat(64), ErrorKind::NotSupported),
+            (String::new(), ErrorKind::Interface),
+            ("a\0".to_owned(), ErrorKind::Interface),
+        ] {
+            let kinds = [
+                create_view(&View::new(name.as_str(), "SELECT 1"), &dialect).map(drop),
+                create_view(&View::new("v", "SELECT 1").columns([name.as_str()]), &dialect).map(drop),
+                create_enum(&EnumType::new(name.as_str(), ["a"]), &dialect).map(drop),
+                create_sequence(&Sequence::new(name.as_str()), &dialect).map(drop),
+            ]
+            .map(|result| result.map_err(|error| error.kind()));
+            assert_eq!(kinds, [Err(kind); 4], "{name:?}");
+        }
     }
 }
