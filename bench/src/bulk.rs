@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::{Failure, runner, setup};
+use crate::{Failure, setup, worker};
 
 /// How often each way runs.
 const PASSES: usize = 11;
@@ -49,7 +49,7 @@ pub fn bulk(out: &str) -> Result<(), Failure> {
     let is_wanted = |engine: Engine| wanted.is_empty() || wanted.split(',').any(|name| name == engine.name());
     let mut table = Vec::new();
     if is_wanted(Engine::Sqlite) {
-        let directory = runner::memory()?;
+        let directory = worker::memory()?;
         let file = directory.path().join("bench.db");
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         table.extend(runtime.block_on(async {

@@ -8,6 +8,7 @@ mod raw_postgres;
 mod raw_sqlite;
 mod runner;
 mod setup;
+mod worker;
 
 use oarlock_bench_protocol::{Engine, serve, serve_pool};
 

@@ -1,13 +1,10 @@
 //! Measures the pool: 5,000 tasks at once on ten connections, and what it adds to one statement after the other.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-
 use oarlock::{Conn, DbExt, FromRow, Pool, PoolOptions};
 use oarlock_bench_protocol::{Engine, POOL, Pooled, User};
 use serde::Serialize;
 
+use crate::worker::{Worker, chosen, median, memory, url};
 use crate::{Failure, setup};
 
 const POINT: &str = "SELECT id, name, hair_color FROM bench_users WHERE id = ?";
@@ -91,41 +88,10 @@ struct Pass {
     sum: u64,
 }
 
-struct Worker {
-    name: &'static str,
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Worker {
-    fn start(name: &'static str, program: &str, words: &[&str]) -> Result<Self, Failure> {
-        let mut child = Command::new(program).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let input = child.stdin.take().ok_or("no standard input")?;
-        let output = BufReader::new(child.stdout.take().ok_or("no standard output")?);
-        let mut worker = Self { name, child, input, output };
-        match worker.line()?.as_str() {
-            "ready" => Ok(worker),
-            other => Err(format!("{name} said {other:?} instead of ready").into()),
-        }
-    }
-
-    fn line(&mut self) -> Result<String, Failure> {
-        let mut line = String::new();
-        if self.output.read_line(&mut line)? == 0 {
-            return Err(format!("{} ended: {}", self.name, self.child.wait()?).into());
-        }
-        Ok(line.trim_end().to_owned())
-    }
-
-    fn run(&mut self, shape: &str, count: u64) -> Result<Pass, Failure> {
-        writeln!(self.input, "{shape} {count}")?;
-        let line = self.line()?;
-        let words: Vec<&str> = line.split(' ').collect();
-        let [nanos, p50, p99, opened, sum] = words[..] else {
-            return Err(format!("{} said {line:?}", self.name).into());
-        };
-        Ok(Pass {
+impl Pass {
+    fn of(peer: &mut Worker, shape: &str, count: u64) -> Result<Self, Failure> {
+        let [nanos, p50, p99, opened, sum] = peer.ask(shape, count)?;
+        Ok(Self {
             nanos: nanos.parse::<f64>()? / count as f64,
             p50: p50.parse()?,
             p99: p99.parse()?,
@@ -135,33 +101,21 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Measures the pool beside sqlx's, and beside a connection without one.
 pub fn pool(sqlx: &str, out: &str) -> Result<(), Failure> {
     let own = std::env::current_exe()?;
     let own = own.to_str().ok_or("the program's path is not UTF-8")?;
-    let memory = Path::new("/dev/shm");
-    let directory = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+    let directory = memory()?;
     let file = directory.path().join("bench.db");
-    let wanted = std::env::var("OARLOCK_BENCH_ENGINES").unwrap_or_default();
+    let engines = std::env::var("OARLOCK_BENCH_ENGINES").unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut table = Vec::new();
     println!(
         "{:10} {:12} {:14} {:>12} {:>12} {:>12} {:>10} {:>7} {:>7}",
         "engine", "shape", "peer", "per select", "p50", "p99", "selects/s", "opened", "ratio"
     );
-    for engine in Engine::ALL.into_iter().filter(|e| wanted.is_empty() || wanted.split(',').any(|w| w == e.name())) {
-        let url = match engine {
-            Engine::Sqlite => format!("sqlite:{}", file.display()),
-            Engine::Postgres => std::env::var("OARLOCK_TEST_POSTGRES_URL")?,
-            Engine::Mysql => std::env::var("OARLOCK_TEST_MYSQL_URL")?,
-        };
+    for engine in Engine::ALL.into_iter().filter(|engine| chosen(&engines, engine.name())) {
+        let url = url(engine, &file)?;
         runtime.block_on(setup::fill(engine, &url))?;
         let name = engine.name();
         let mut peers = [
@@ -207,7 +161,7 @@ fn measure(engine: Engine, shape: &'static str, count: u64, peers: &mut [Worker]
     // The first is to warm up and to compare.
     let mut sums = Vec::new();
     for peer in peers.iter_mut() {
-        sums.push(peer.run(shape, count)?.sum);
+        sums.push(Pass::of(peer, shape, count)?.sum);
     }
     if sums.iter().any(|sum| *sum != sums[0]) {
         return Err(format!("{} {shape}: the peers read different rows: {sums:?}", engine.name()).into());
@@ -215,7 +169,7 @@ fn measure(engine: Engine, shape: &'static str, count: u64, peers: &mut [Worker]
     for pass in 0..PASSES {
         for turn in 0..peers.len() {
             let index = (pass + turn) % peers.len();
-            passes[index].push(peers[index].run(shape, count)?);
+            passes[index].push(Pass::of(&mut peers[index], shape, count)?);
         }
     }
     let of = |index: usize, what: fn(&Pass) -> f64| median(passes[index].iter().map(what).collect());
@@ -238,9 +192,4 @@ fn measure(engine: Engine, shape: &'static str, count: u64, peers: &mut [Worker]
             }
         })
         .collect())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
