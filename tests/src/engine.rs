@@ -11,7 +11,7 @@ use oarlock_conformance::{Verdict, require_server};
 use tempfile::TempDir;
 
 /// How long a test may take: more is a hang.
-const LIMIT: Duration = Duration::from_mins(2);
+pub const LIMIT: Duration = Duration::from_mins(2);
 
 /// What the tests run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +170,25 @@ macro_rules! on_every_engine {
             }
         }
     )+};
+}
+
+/// Makes a test on each of the engines named: `test on Postgres MySql;`, under a limit of their own after `within limit;`.
+#[macro_export]
+macro_rules! on_engines {
+    (within $limit:expr; $($test:ident on $($engine:ident)+;)+) => {$(
+        mod $test {
+            $(
+                #[test]
+                #[allow(non_snake_case, reason = "the engine is named as the type names it")]
+                fn $engine() {
+                    $crate::run_within($limit, $crate::Engine::$engine, super::$test);
+                }
+            )+
+        }
+    )+};
+    ($($test:ident on $($engine:ident)+;)+) => {
+        $crate::on_engines! { within $crate::LIMIT; $($test on $($engine)+;)+ }
+    };
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod engine;
 mod http;
 mod tampered;
 
-pub use engine::{Database, Engine, run, run_within};
+pub use engine::{Database, Engine, LIMIT, run, run_within};
 pub use http::{Answer, Client};
 pub use oarlock_conformance::{Failure, Verdict, until};
 pub use tampered::{Lie, tampered};

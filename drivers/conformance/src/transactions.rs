@@ -69,11 +69,12 @@ pub async fn r06_without_autocommit_the_first_statement_begins(bench: Bench) -> 
 
 /// A savepoint is called as its name says, whatever characters that holds: no part of it becomes SQL.
 pub async fn r07_a_savepoints_name_is_taken_as_it_stands(bench: Bench) -> Verdict {
-    if !bench.capabilities().savepoints {
-        return Ok(());
-    }
     let conn = bench.conn().await?;
     items(&bench, &conn, 0).await?;
+    if !bench.capabilities().savepoints {
+        refused(conn.begin().await?.begin().await, ErrorKind::NotSupported, "an inner transaction");
+        return Ok(());
+    }
     for name in ["Plain", "a b", "it's", "a\"b`c", "back\\slash", "a; ROLLBACK; --", "\u{2032}"] {
         let tx = conn.begin().await?;
         insert(&tx, 1).await?;

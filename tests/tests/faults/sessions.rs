@@ -4,30 +4,31 @@ use std::time::{Duration, Instant};
 
 use oarlock::{DbExt, Error, ErrorKind, PoolOptions, Result};
 use oarlock_test_support::{Proxy, Server, ServerOptions};
-use oarlock_tests::{Database, Engine, Verdict, on_every_engine, until};
+use oarlock_tests::{Database, Engine, Verdict, on_engines, until};
 use tokio::net::TcpListener;
 
 use crate::{create_item, ids, insert, refused};
 
-on_every_engine!(
-    a_transaction_that_idles_too_long_is_lost_as_a_whole,
-    an_idle_connection_that_went_mute_is_replaced_within_its_bound,
-);
+on_engines! {
+    a_transaction_that_idles_too_long_is_lost_as_a_whole on Postgres MySql;
+    an_idle_connection_that_went_mute_is_replaced_within_its_bound on Postgres MySql;
+}
 
 /// The server ends a session whose transaction does nothing.
 async fn a_transaction_that_idles_too_long_is_lost_as_a_whole(database: Database) -> Verdict {
-    let (limit, alive) = match database.engine {
-        // Nobody is there to end it.
-        Engine::Sqlite => return Ok(()),
-        Engine::Postgres => (
+    let (limit, me, alive) = if database.engine == Engine::Postgres {
+        (
             "SET idle_in_transaction_session_timeout = '50ms'",
+            "SELECT pg_backend_pid()",
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid = ?",
-        ),
-        Engine::MySql => {
-            ("SET SESSION wait_timeout = 1", "SELECT count(*) FROM information_schema.processlist WHERE id = ?")
-        }
+        )
+    } else {
+        (
+            "SET SESSION wait_timeout = 1",
+            "SELECT connection_id()",
+            "SELECT count(*) FROM information_schema.processlist WHERE id = ?",
+        )
     };
-    let me = if database.engine == Engine::Postgres { "SELECT pg_backend_pid()" } else { "SELECT connection_id()" };
     let admin = oarlock::connect(&database.url).await?;
     create_item(&admin).await?;
     let options = PoolOptions::new().max_size(1);
@@ -53,9 +54,6 @@ async fn a_transaction_that_idles_too_long_is_lost_as_a_whole(database: Database
 
 /// The line of an idle connection is dead, and nobody has said so: what is sent is lost.
 async fn an_idle_connection_that_went_mute_is_replaced_within_its_bound(database: Database) -> Verdict {
-    if database.engine == Engine::Sqlite {
-        return Ok(());
-    }
     let proxy = Proxy::to(&database.url).await;
     let pool = PoolOptions::new().max_size(1).validate_after(Duration::ZERO).connect(proxy.url()).await?;
     assert_eq!(pool.fetch_value::<i64>("SELECT 1", ()).await?, 1);

@@ -6,16 +6,16 @@ use oarlock::params::Parameters;
 use oarlock::postgres::PostgresExt;
 use oarlock::{Conn, Db, DbExt, Error, ErrorKind, Result, Value, ValueRef, connection::Query};
 use oarlock_test_support::{At, Direction, Fault, Proxy};
-use oarlock_tests::{Database, Engine, Verdict, on_every_engine};
+use oarlock_tests::{Database, Engine, Verdict, on_engines};
 
 use crate::refused;
 
-on_every_engine!(
-    text_that_is_not_utf8_is_an_error_that_names_its_column,
-    a_nul_in_text_is_kept_or_refused_before_the_first_byte,
-    dates_beyond_the_calendar_are_exact_or_refused,
-    moments_that_are_none_are_errors_that_name_their_column,
-);
+on_engines! {
+    text_that_is_not_utf8_is_an_error_that_names_its_column on Sqlite Postgres MySql;
+    a_nul_in_text_is_kept_or_refused_before_the_first_byte on Sqlite Postgres MySql;
+    dates_beyond_the_calendar_are_exact_or_refused on Sqlite Postgres MySql;
+    moments_that_are_none_are_errors_that_name_their_column on Sqlite Postgres MySql;
+}
 
 /// Requires that a cell cannot be read as text, and that bytes and the rest of the connection are as they were.
 async fn is_no_text(conn: &Conn, sql: &str) -> Result<()> {

@@ -30,17 +30,9 @@ fn limit() -> Duration {
 
 /// Makes a test on each of the engines named.
 macro_rules! proofs {
-    ($($test:ident on $($engine:ident)+;)+) => {$(
-        mod $test {
-            $(
-                #[test]
-                #[allow(non_snake_case, reason = "the engine is named as the type names it")]
-                fn $engine() {
-                    oarlock_tests::run_within(crate::limit(), oarlock_tests::Engine::$engine, super::$test);
-                }
-            )+
-        }
-    )+};
+    ($($proof:tt)+) => {
+        oarlock_tests::on_engines! { within crate::limit(); $($proof)+ }
+    };
 }
 use proofs;
 
