@@ -34,7 +34,7 @@ pub async fn connect(url: &str) -> Result<Conn> {
     let mut url = Url::parse(url)?;
     // One URL serves a pool and its tools: the pool's options are checked, and have no meaning here.
     PoolOptions::default().with_url(&mut url)?;
-    let connection = connector(&url, Purpose::Single)?.connect().await?;
+    let connection = factory::open(&*connector(&url, Purpose::Single)?).await?;
     Ok(Conn::new(connection))
 }
 

@@ -102,6 +102,7 @@ impl CancelGate {
         Box::pin(async move {
             let mut unbegun = unbegun;
             let Some(under_way) = unbegun.0.take() else { return Ok(()) };
+            tracing::debug!(target: "oarlock::cancel", "the server is asked to stop a statement");
             let task = tokio::spawn(async move {
                 let Ok(sent) = tokio::time::timeout(STOP_LIMIT, request).await else {
                     return Err(Error::new(
@@ -232,6 +233,6 @@ pub async fn end_or_stop<F: Future>(end: F, canceller: &dyn Cancel) -> Option<F:
 /// A request that failed is no error of the caller's: the connection is given up if the statement goes on.
 pub(crate) fn note(sent: Result<()>) {
     if let Err(error) = sent {
-        tracing::debug!(%error, "a statement could not be stopped");
+        tracing::warn!(target: "oarlock::cancel", kind = %error.kind(), "a statement could not be stopped");
     }
 }

@@ -9,7 +9,9 @@ use crate::cancel::{Cancel, Canceller};
 use crate::connection::{BoxFuture, Connection, DriverInfo, TxState, no_two_phase};
 use crate::db::Db;
 use crate::lease::{Hold, Lease, Session};
+use crate::limits::Limits;
 use crate::tpc::{Branch, Xid};
+use crate::trace::noted;
 use crate::transaction::TxOptions;
 use crate::tx::Tx;
 use crate::{Error, Result};
@@ -26,14 +28,11 @@ pub struct Conn {
     session: Session,
     info: DriverInfo,
     autocommit: AtomicBool,
-    /// How long a statement may run, in nanoseconds.
-    timeout: AtomicU64,
+    /// How long calls may take, as [`Limits`] has it in numbers.
+    limits: [AtomicU64; 2],
     cancel: Option<Arc<dyn Cancel>>,
     canceller: OnceLock<Canceller>,
 }
-
-/// No limit.
-const FOREVER: u64 = u64::MAX;
 
 impl Conn {
     /// Makes a connection for users of a driver's.
@@ -51,7 +50,7 @@ impl Conn {
             session: Session::new(holder),
             info,
             autocommit: AtomicBool::new(true),
-            timeout: AtomicU64::new(FOREVER),
+            limits: Limits::DEFAULT.to_numbers().map(AtomicU64::new),
             cancel,
             canceller: OnceLock::new(),
         }
@@ -84,17 +83,40 @@ impl Conn {
 
     /// Gives how long a statement may run; `None`, the default, is for as long as it takes.
     pub fn timeout(&self) -> Option<Duration> {
-        match self.timeout.load(Ordering::Acquire) {
-            FOREVER => None,
-            nanos => Some(Duration::from_nanos(nanos)),
-        }
+        self.limits().timeout()
     }
 
     /// Sets how long a statement may run, for those that begin after this: see
     /// [`DbExt::with_timeout`](crate::DbExt::with_timeout).
     pub fn set_timeout(&self, limit: impl Into<Option<Duration>>) {
-        let nanos = limit.into().map_or(FOREVER, |limit| u64::try_from(limit.as_nanos()).unwrap_or(FOREVER));
-        self.timeout.store(nanos, Ordering::Release);
+        let [timeout, _] = Limits::DEFAULT.with_timeout(limit).to_numbers();
+        self.limits[0].store(timeout, Ordering::Release);
+    }
+
+    /// Gives how long a call may take before it is told as slow.
+    pub fn slow_statement(&self) -> Option<Duration> {
+        self.limits().slow()
+    }
+
+    /// Sets how long a call may take before a warning of `tracing` tells of it, with its text, but without any value: from the
+    /// next call on. The default is one second; `None` tells of none.
+    ///
+    /// What counts is the time for which the database was waited for: see [`Call`](crate::trace::Call).
+    pub fn set_slow_statement(&self, limit: impl Into<Option<Duration>>) {
+        let [_, slow] = Limits::DEFAULT.with_slow(limit).to_numbers();
+        self.limits[1].store(slow, Ordering::Release);
+    }
+
+    /// Gives how long calls may take.
+    pub fn limits(&self) -> Limits {
+        Limits::from_numbers(self.limits.each_ref().map(|number| number.load(Ordering::Acquire)))
+    }
+
+    /// Sets how long calls may take, for those that begin after this.
+    pub fn set_limits(&self, limits: Limits) {
+        for (number, set) in self.limits.iter().zip(limits.to_numbers()) {
+            number.store(set, Ordering::Release);
+        }
     }
 
     /// Gives what stops this connection's statement from another task.
@@ -120,7 +142,7 @@ impl Conn {
         connection.tpc_branch().check_plain_end()?;
         match connection.tx_state() {
             TxState::Auto => Ok(()),
-            _ => connection.commit().await,
+            _ => noted(self.limits(), "COMMIT", connection, |connection| connection.commit()).await,
         }
     }
 
@@ -130,7 +152,8 @@ impl Conn {
     ///
     /// As [`Connection::rollback`].
     pub async fn rollback(&self) -> Result<()> {
-        self.session.lease(0).await?.connection().rollback().await
+        let mut lease = self.session.lease(0).await?;
+        noted(self.limits(), "ROLLBACK", lease.connection(), |connection| connection.rollback()).await
     }
 
     /// Names a branch of a global transaction: see [`Xid::new`].
@@ -181,7 +204,8 @@ impl Conn {
     /// # }
     /// ```
     pub async fn tpc_begin(&self, xid: &Xid) -> Result<()> {
-        self.session.lease(0).await?.connection().tpc_begin(xid).await
+        let mut lease = self.session.lease(0).await?;
+        noted(self.limits(), "BEGIN", lease.connection(), |connection| connection.tpc_begin(xid)).await
     }
 
     /// Prepares the open branch: see [`Connection::tpc_prepare`]. No statement can run then until the branch is ended.
@@ -190,7 +214,8 @@ impl Conn {
     ///
     /// As [`Connection::tpc_prepare`].
     pub async fn tpc_prepare(&self) -> Result<()> {
-        self.session.lease(0).await?.connection().tpc_prepare().await
+        let mut lease = self.session.lease(0).await?;
+        noted(self.limits(), "PREPARE TRANSACTION", lease.connection(), |connection| connection.tpc_prepare()).await
     }
 
     /// Commits the open branch, in one phase where it is not prepared; with a name, one that is pending, whoever prepared it.
@@ -199,7 +224,8 @@ impl Conn {
     ///
     /// As [`Connection::tpc_commit`].
     pub async fn tpc_commit(&self, recovered: Option<&Xid>) -> Result<()> {
-        self.session.lease(0).await?.connection().tpc_commit(recovered).await
+        let mut lease = self.session.lease(0).await?;
+        noted(self.limits(), "COMMIT", lease.connection(), |connection| connection.tpc_commit(recovered)).await
     }
 
     /// Rolls the open branch back; with a name, one that is pending, whoever prepared it.
@@ -208,7 +234,8 @@ impl Conn {
     ///
     /// As [`Connection::tpc_rollback`].
     pub async fn tpc_rollback(&self, recovered: Option<&Xid>) -> Result<()> {
-        self.session.lease(0).await?.connection().tpc_rollback(recovered).await
+        let mut lease = self.session.lease(0).await?;
+        noted(self.limits(), "ROLLBACK", lease.connection(), |connection| connection.tpc_rollback(recovered)).await
     }
 
     /// Lists the branches that are prepared and not ended: see [`Connection::tpc_recover`].
@@ -261,9 +288,11 @@ impl Db for Conn {
     fn lease(&self) -> BoxFuture<'_, Lease> {
         Box::pin(async move {
             let mut lease = self.session.lease(0).await?;
-            lease.set_timeout(self.timeout());
+            let limits = self.limits();
+            lease.set_limits(limits);
             if !self.autocommit() && lease.connection().tx_state() == TxState::Auto {
-                lease.connection().begin(&TxOptions::default()).await?;
+                let options = TxOptions::default();
+                noted(limits, "BEGIN", lease.connection(), |connection| connection.begin(&options)).await?;
             }
             Ok(lease)
         })
@@ -271,7 +300,7 @@ impl Db for Conn {
 
     fn lease_now(&self, _: &'static Location<'static>) -> Option<Lease> {
         let mut lease = if self.autocommit() { self.session.lease_now(0)? } else { return None };
-        lease.set_timeout(self.timeout());
+        lease.set_limits(self.limits());
         Some(lease)
     }
 
@@ -281,9 +310,7 @@ impl Db for Conn {
                 return Err(Error::interface("autocommit is off: transactions begin by themselves")
                     .with_hint("end them by the connection's commit or rollback"));
             }
-            let mut tx = Tx::begin(&self.session, 0, options).await?;
-            tx.set_timeout(self.timeout());
-            Ok(tx)
+            Tx::begin(&self.session, 0, options, self.limits()).await
         })
     }
 }

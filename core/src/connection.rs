@@ -71,6 +71,44 @@ pub struct DriverInfo {
     pub dialect: Dialect,
     /// What the driver can do on this server.
     pub capabilities: Capabilities,
+    /// Where the connection leads.
+    pub endpoint: Arc<Endpoint>,
+}
+
+/// Where a connection leads, in the words of OpenTelemetry's conventions: its [spans](crate::trace) tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Endpoint {
+    /// The database's product: `postgresql`, `mysql`, `mariadb`, `sqlite`, or a name of its own.
+    pub system: &'static str,
+    /// The server's host as it was asked for, or its socket; `None` where there is no server.
+    pub address: Option<Box<str>>,
+    /// The server's port.
+    pub port: Option<u16>,
+    /// The database that was named when the connection was opened, for what a session changes to later is not followed.
+    pub namespace: Option<Box<str>>,
+}
+
+impl Endpoint {
+    /// Makes the endpoint of a product of which no more is known.
+    #[must_use]
+    pub fn new(system: &'static str) -> Self {
+        Self { system, address: None, port: None, namespace: None }
+    }
+
+    /// Sets the server.
+    #[must_use]
+    pub fn at(mut self, address: impl Into<Box<str>>, port: Option<u16>) -> Self {
+        (self.address, self.port) = (Some(address.into()), port);
+        self
+    }
+
+    /// Sets the database.
+    #[must_use]
+    pub fn namespace(mut self, database: Option<&str>) -> Self {
+        self.namespace = database.map(Into::into);
+        self
+    }
 }
 
 /// One statement with its parameters.

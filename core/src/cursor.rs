@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::buffered::BufferedCursor;
-use crate::connection::Query;
-use crate::deadline::Deadline;
+use crate::connection::{Connection, Query};
 use crate::lease::Lease;
 use crate::params::{Bindings, Parameters, Params};
 use crate::result::{Column, Notice, Outcome, RowBatch};
 use crate::row::{FromRow, Row, RowRef};
+use crate::trace::{Call, Work};
+use crate::vigil::Vigil;
 use crate::{Error, Result};
 
 /// A cursor in PEP 249's sense: it runs statements on one connection and fetches their rows in order, as they arrive.
@@ -25,8 +26,8 @@ use crate::{Error, Result};
 /// statement.
 pub struct Cursor {
     lease: Lease,
-    /// The open statement's limit of time, if it has one.
-    deadline: Option<Box<Deadline>>,
+    /// The open statement's, where it has a limit of time or somebody listens.
+    vigil: Option<Box<Vigil>>,
     state: State,
     columns: Arc<[Column]>,
     batch: Option<Arc<dyn RowBatch>>,
@@ -57,7 +58,7 @@ impl Cursor {
     pub fn new(lease: Lease) -> Self {
         Self {
             lease,
-            deadline: None,
+            vigil: None,
             state: State::New,
             columns: Arc::default(),
             batch: None,
@@ -74,7 +75,7 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// As [`Connection::start`](crate::Connection::start).
+    /// As [`Connection::start`].
     pub async fn execute<P: Params>(&mut self, sql: &str, params: P) -> Result<()> {
         let mut bindings = Bindings::default();
         params.bind(&mut bindings)?;
@@ -85,17 +86,24 @@ impl Cursor {
     pub(crate) async fn execute_bound(&mut self, sql: &str, params: Parameters<'_>) -> Result<()> {
         self.close_statement();
         let query = Query { sql, params, guarded: self.lease.is_guarded() };
-        self.deadline = self.lease.deadline().map(Box::new);
+        self.vigil = self.lease.watch(|| Work::statement(sql));
         let start = StopOnDrop(&mut self.lease);
-        match &mut self.deadline {
-            Some(deadline) => Box::pin(deadline.hold(start.0.connection().start(query))).await?,
-            None => start.0.connection().start(query).await?,
-        }
+        let begun = start.0.connection().start(query);
+        let begun = match &mut self.vigil {
+            None => begun.await,
+            Some(vigil) => vigil.hold(begun).await,
+        };
         drop(start);
+        if let Err(error) = begun {
+            self.vigil = None;
+            return Err(error);
+        }
         self.state = State::Open;
         self.columns = Arc::clone(self.lease.connection().columns());
         if self.columns.is_empty() {
             self.finish().await?;
+        } else if let Some(call) = self.call() {
+            call.returned(0);
         }
         Ok(())
     }
@@ -230,7 +238,7 @@ impl Cursor {
         }
         self.batch = None;
         self.row_number = 0;
-        let found = poll_fn(|cx| self.poll_next_set(cx)).await.inspect_err(|_| self.state = State::Over)?;
+        let found = poll_fn(|cx| self.poll_next_set(cx)).await.inspect_err(|_| self.end())?;
         if !found {
             self.finish().await?;
             return Ok(false);
@@ -277,7 +285,7 @@ impl Cursor {
     /// As the server tells, where it has to be asked.
     pub async fn warnings(&mut self) -> Result<Vec<Notice>> {
         self.finish().await?;
-        self.lease.call(|connection| connection.warnings()).await
+        self.lease.call(|| Work::control("WARNINGS"), |connection| connection.warnings()).await
     }
 
     fn check_rows(&self) -> Result<()> {
@@ -300,16 +308,19 @@ impl Cursor {
             if self.state != State::Open {
                 return Poll::Ready(Ok(false));
             }
-            let polled = self.lease.connection().poll_fill(cx, self.array_size);
-            match ready!(self.within_limit(cx, polled)) {
+            let most = self.array_size;
+            match ready!(self.poll_connection(cx, |connection, cx| connection.poll_fill(cx, most))) {
                 Ok(Some(batch)) => {
+                    if let Some(call) = self.call() {
+                        call.returned(batch.len());
+                    }
                     self.batch = Some(batch);
                     self.next = 0;
                 }
                 Ok(None) if self.lease.connection().more_sets() => self.state = State::SetOver,
                 Ok(None) => ready!(self.poll_finish(cx))?,
                 Err(error) => {
-                    self.state = State::Over;
+                    self.end();
                     return Poll::Ready(Err(error));
                 }
             }
@@ -317,26 +328,46 @@ impl Cursor {
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let polled = self.lease.connection().poll_finish(cx);
-        let result = ready!(self.within_limit(cx, polled));
-        self.state = State::Over;
-        Poll::Ready(result.map(|outcome| self.outcome = outcome))
+        let result = ready!(self.poll_connection(cx, |connection, cx| connection.poll_finish(cx)));
+        if let Ok(outcome) = result {
+            self.outcome = outcome;
+            if let Some(call) = self.call() {
+                call.did(&outcome);
+            }
+        }
+        self.end();
+        Poll::Ready(result.map(drop))
     }
 
     fn poll_next_set(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
-        let polled = self.lease.connection().poll_next_set(cx);
-        self.within_limit(cx, polled)
+        self.poll_connection(cx, |connection, cx| connection.poll_next_set(cx))
     }
 
-    /// Holds what was polled of the open statement to the statement's limit of time.
+    /// Polls something of the open statement: within its limit of time where it has one, and noted where somebody listens.
     #[inline]
-    fn within_limit<T>(&mut self, cx: &mut Context<'_>, polled: Poll<Result<T>>) -> Poll<Result<T>> {
-        let Some(deadline) = &mut self.deadline else { return polled };
-        let checked = deadline.check(cx, polled);
-        if deadline.gave_up() {
+    fn poll_connection<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut dyn Connection, &mut Context<'_>) -> Poll<Result<T>>,
+    ) -> Poll<Result<T>> {
+        let connection = self.lease.connection();
+        let Some(vigil) = &mut self.vigil else { return poll(connection, cx) };
+        let polled = vigil.poll(cx, |cx| poll(connection, cx));
+        if vigil.gave_up() {
             self.lease.connection().abandon();
         }
-        checked
+        polled
+    }
+
+    /// Gives what is noted of the open statement, where somebody listens.
+    fn call(&mut self) -> Option<&mut Call> {
+        self.vigil.as_mut()?.call.as_mut()
+    }
+
+    /// The statement is over.
+    fn end(&mut self) {
+        self.state = State::Over;
+        self.vigil = None;
     }
 
     fn take_row<T: FromRow>(&mut self, plan: &T::Plan) -> Result<Option<T>> {
@@ -362,6 +393,7 @@ impl Cursor {
             self.lease.connection().abandon();
         }
         self.state = State::New;
+        self.vigil = None;
         self.columns = Arc::default();
         self.batch = None;
         self.row_number = 0;

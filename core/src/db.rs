@@ -4,7 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::catalog::CatalogQuery;
+use crate::catalog::{CatalogQuery, CatalogReply};
 use crate::connection::{BoxFuture, Many, admit_script};
 use crate::cursor::Cursor;
 use crate::lease::Lease;
@@ -14,6 +14,7 @@ use crate::result::{Description, Outcome};
 use crate::row::FromRow;
 use crate::schema::{Table, View};
 use crate::timeout::WithTimeout;
+use crate::trace::Work;
 use crate::transaction::{Retry, TxOptions};
 use crate::tx::Tx;
 use crate::value::FromValue;
@@ -213,7 +214,7 @@ pub trait DbExt: Db {
             let guarded = lease.is_guarded();
             let many =
                 Many { sql, names: bound.names(), width: bound.width(), rows: bound.rows(), values: &values, guarded };
-            lease.call(|connection| connection.execute_many(many)).await
+            lease.call(|| Work::batch(sql, bound.rows()), |connection| connection.execute_many(many)).await
         }
     }
 
@@ -278,7 +279,7 @@ pub trait DbExt: Db {
             if lease.is_guarded() {
                 admit_script(text, &lease.info().dialect)?;
             }
-            lease.call(|connection| connection.script(text)).await
+            lease.call(|| Work::script(text), |connection| connection.script(text)).await
         }
     }
 
@@ -286,7 +287,10 @@ pub trait DbExt: Db {
     #[track_caller]
     fn describe<'a>(&'a self, sql: &'a str) -> impl Future<Output = Result<Description>> + Send + 'a {
         let site = Location::caller();
-        async move { self.lease_at(site).await?.call(|connection| connection.describe(sql)).await }
+        async move {
+            let work = || Work::control("PREPARE").with_text(sql);
+            self.lease_at(site).await?.call(work, |connection| connection.describe(sql)).await
+        }
     }
 
     /// Calls a stored procedure, and gives the cursor that stands before its first result set.
@@ -406,35 +410,21 @@ pub trait DbExt: Db {
     #[track_caller]
     fn schemas(&self) -> impl Future<Output = Result<Vec<String>>> + Send {
         let site = Location::caller();
-        async move {
-            self.lease_at(site).await?.call(|connection| connection.catalog(CatalogQuery::Schemas)).await?.into_names()
-        }
+        async move { catalog_at(self, site, CatalogQuery::Schemas).await?.into_names() }
     }
 
     /// Gives the names of a schema's tables, of the current one for `None`, sorted.
     #[track_caller]
     fn table_names<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<String>>> + Send + 'a {
         let site = Location::caller();
-        async move {
-            self.lease_at(site)
-                .await?
-                .call(|connection| connection.catalog(CatalogQuery::TableNames { schema }))
-                .await?
-                .into_names()
-        }
+        async move { catalog_at(self, site, CatalogQuery::TableNames { schema }).await?.into_names() }
     }
 
     /// Gives a schema's tables in full, of the current one for `None`, sorted by name.
     #[track_caller]
     fn tables<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<Table>>> + Send + 'a {
         let site = Location::caller();
-        async move {
-            self.lease_at(site)
-                .await?
-                .call(|connection| connection.catalog(CatalogQuery::Tables { schema }))
-                .await?
-                .into_tables()
-        }
+        async move { catalog_at(self, site, CatalogQuery::Tables { schema }).await?.into_tables() }
     }
 
     /// Gives one table in full. A table that does not exist is a `TableNotFound` error.
@@ -442,11 +432,7 @@ pub trait DbExt: Db {
     fn table<'a>(&'a self, schema: Option<&'a str>, name: &'a str) -> impl Future<Output = Result<Table>> + Send + 'a {
         let site = Location::caller();
         async move {
-            let reply = self
-                .lease_at(site)
-                .await?
-                .call(|connection| connection.catalog(CatalogQuery::Table { schema, name }))
-                .await?;
+            let reply = catalog_at(self, site, CatalogQuery::Table { schema, name }).await?;
             reply.into_tables()?.pop().ok_or_else(|| {
                 Error::new(ErrorKind::TableNotFound, format!("there is no table {name}")).with_table(name)
             })
@@ -457,13 +443,7 @@ pub trait DbExt: Db {
     #[track_caller]
     fn views<'a>(&'a self, schema: Option<&'a str>) -> impl Future<Output = Result<Vec<View>>> + Send + 'a {
         let site = Location::caller();
-        async move {
-            self.lease_at(site)
-                .await?
-                .call(|connection| connection.catalog(CatalogQuery::Views { schema }))
-                .await?
-                .into_views()
-        }
+        async move { catalog_at(self, site, CatalogQuery::Views { schema }).await?.into_views() }
     }
 }
 
@@ -487,6 +467,16 @@ async fn query_at<D: Db + ?Sized, P: Params>(
     let mut cursor = cursor_at(db, site).await?;
     cursor.execute(sql, params).await?;
     Ok(cursor)
+}
+
+/// Reads the catalog for a call at a place in the program.
+async fn catalog_at<D: Db + ?Sized>(
+    db: &D,
+    site: &'static Location<'static>,
+    query: CatalogQuery<'_>,
+) -> Result<CatalogReply> {
+    let mut lease = db.lease_at(site).await?;
+    lease.call(|| Work::control("CATALOG"), |connection| connection.catalog(query)).await
 }
 
 #[cold]

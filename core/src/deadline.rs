@@ -1,7 +1,6 @@
 //! Limits of time on calls: what runs past its limit is stopped on the server.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -46,15 +45,6 @@ impl Deadline {
     /// Tells whether the call was given up before it had ended.
     pub(crate) fn gave_up(&self) -> bool {
         self.gave_up
-    }
-
-    /// Polls a call to its end, or to its limit's.
-    pub(crate) async fn hold<T>(&mut self, mut call: BoxFuture<'_, T>) -> Result<T> {
-        poll_fn(|cx| {
-            let polled = call.as_mut().poll(cx);
-            self.check(cx, polled)
-        })
-        .await
     }
 
     /// Takes what polling the call gave, and looks at the clock if that is nothing yet.

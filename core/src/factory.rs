@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::connection::{BoxFuture, Connection};
+use crate::trace::connecting;
 use crate::url::Url;
 use crate::{Error, ErrorKind, Result};
 
@@ -28,6 +29,15 @@ pub trait DriverFactory: Send + Sync {
     ///
     /// `Configuration` for an unknown option or a part that is missing or malformed.
     fn connector(&self, url: &Url, purpose: Purpose) -> Result<Arc<dyn Connector>>;
+}
+
+/// Opens a connection, and tells of it in a span: the way of whoever uses a [`Connector`].
+///
+/// # Errors
+///
+/// As [`Connector::connect`].
+pub async fn open(connector: &dyn Connector) -> Result<Box<dyn Connection>> {
+    connecting(connector.connect()).await
 }
 
 /// Opens connections to one database.

@@ -8,7 +8,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::connection::{BoxFuture, Connection, DriverInfo, Health, TxState, busy};
 use crate::deadline::Deadline;
+use crate::limits::Limits;
+use crate::trace::{Call, Work, is_heard, noted};
 use crate::transaction::TxOptions;
+use crate::vigil::Vigil;
 use crate::{Error, Result};
 
 /// Whoever owns a connection: its user alone, or a pool that wants it back.
@@ -29,7 +32,7 @@ impl Hold for Box<dyn Connection> {
 /// [`Connection::abandon`].
 pub struct Lease {
     right: Right,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 enum Right {
@@ -45,33 +48,63 @@ impl Lease {
     }
 
     fn of(right: Right) -> Self {
-        Self { right, timeout: None }
+        Self { right, limits: Limits::default() }
+    }
+
+    /// Gives how long calls may take.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Sets how long calls may take.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// Gives how long a statement may run.
     pub fn timeout(&self) -> Option<Duration> {
-        self.timeout
+        self.limits.timeout()
     }
 
     /// Sets how long a statement may run; `None` is for as long as it takes.
     pub fn set_timeout(&mut self, limit: Option<Duration>) {
-        self.timeout = limit;
+        self.limits = self.limits.with_timeout(limit);
     }
 
-    /// Makes a call of the contract's within the time that it may take.
-    pub(crate) async fn call<'a, T>(
+    /// Makes a call of the contract's within the time that it may take, and notes it.
+    pub(crate) async fn call<'a, 's, T>(
         &'a mut self,
+        work: impl FnOnce() -> Work<'s>,
         make: impl FnOnce(&'a mut dyn Connection) -> BoxFuture<'a, T>,
     ) -> Result<T> {
-        match self.deadline() {
-            Some(mut deadline) => deadline.hold(make(self.connection())).await,
+        match self.watch(work) {
+            Some(mut vigil) => vigil.hold(make(self.connection())).await,
             None => make(self.connection()).await,
         }
     }
 
-    /// Starts the clock of a statement that may not take as long as it likes.
-    pub(crate) fn deadline(&mut self) -> Option<Deadline> {
-        self.timeout.map(|limit| Deadline::start(limit, self.connection()))
+    /// Begins to note what the connection is used for, until what this gives is dropped; `None` where nobody listens, as mostly.
+    ///
+    /// Cursors and the methods of [`DbExt`](crate::DbExt) do it by themselves; it is for what a driver adds to the contract.
+    pub fn note<'s>(&mut self, work: impl FnOnce() -> Work<'s>) -> Option<Box<Call>> {
+        if is_heard() { self.begin_call(work).map(Box::new) } else { None }
+    }
+
+    /// Begins a call that has a limit of time, or to which somebody listens; mostly it is neither.
+    #[inline]
+    pub(crate) fn watch<'s>(&mut self, work: impl FnOnce() -> Work<'s>) -> Option<Box<Vigil>> {
+        let limit = self.limits.timeout();
+        if limit.is_none() && !is_heard() {
+            return None;
+        }
+        let call = if is_heard() { self.begin_call(work) } else { None };
+        let deadline = limit.map(|limit| Deadline::start(limit, self.connection()));
+        (call.is_some() || deadline.is_some()).then(|| Box::new(Vigil { call, deadline }))
+    }
+
+    fn begin_call<'s>(&mut self, work: impl FnOnce() -> Work<'s>) -> Option<Call> {
+        let limits = self.limits;
+        Call::begin(limits, self.info(), work)
     }
 
     /// Has the server stop a call that was dropped on its way.
@@ -174,16 +207,18 @@ impl Session {
     }
 
     /// Opens a transaction or, inside one, a savepoint, and gives its depth.
-    pub(crate) async fn begin(&self, depth: u32, options: &TxOptions) -> Result<u32> {
+    pub(crate) async fn begin(&self, depth: u32, options: &TxOptions, limits: Limits) -> Result<u32> {
         let mut slot = self.enter(depth).await?;
         let inner = depth + 1;
         // If this future is dropped on its way, the mark makes the next user undo what may have begun.
         let mark = Mark { abandoned: &self.abandoned, depth };
         slot.depth = inner;
+        let connection = slot.holder.connection();
         let begun = if depth == 0 {
-            slot.holder.connection().begin(options).await
+            noted(limits, "BEGIN", connection, |connection| connection.begin(options)).await
         } else if *options == TxOptions::default() {
-            slot.holder.connection().savepoint(&savepoint_name(inner)).await
+            let name = savepoint_name(inner);
+            noted(limits, "SAVEPOINT", connection, |connection| connection.savepoint(&name)).await
         } else {
             Err(Error::interface("an inner transaction takes no options: it is a savepoint of the outer one"))
         };
@@ -195,17 +230,18 @@ impl Session {
     }
 
     /// Keeps a transaction's work; whatever the result, the transaction is over.
-    pub(crate) async fn commit(&self, depth: u32) -> Result<()> {
+    pub(crate) async fn commit(&self, depth: u32, limits: Limits) -> Result<()> {
         let mut slot = self.enter(depth).await?;
         let mark = Mark { abandoned: &self.abandoned, depth: depth - 1 };
         let connection = slot.holder.connection();
         let result = if depth == 1 {
-            connection.commit().await
+            noted(limits, "COMMIT", connection, |connection| connection.commit()).await
         } else {
-            connection.release_savepoint(&savepoint_name(depth)).await
+            let name = savepoint_name(depth);
+            noted(limits, "RELEASE SAVEPOINT", connection, |connection| connection.release_savepoint(&name)).await
         };
-        if result.is_err() && connection.tx_state() != TxState::Auto {
-            slot.undo(depth - 1).await?;
+        if result.is_err() && slot.holder.connection().tx_state() != TxState::Auto {
+            slot.undo(depth - 1, limits).await?;
         }
         mark.erase();
         slot.depth = depth - 1;
@@ -213,10 +249,10 @@ impl Session {
     }
 
     /// Undoes a transaction's work.
-    pub(crate) async fn rollback(&self, depth: u32) -> Result<()> {
+    pub(crate) async fn rollback(&self, depth: u32, limits: Limits) -> Result<()> {
         let mut slot = self.enter(depth).await?;
         let mark = Mark { abandoned: &self.abandoned, depth: depth - 1 };
-        slot.undo(depth - 1).await?;
+        slot.undo(depth - 1, limits).await?;
         mark.erase();
         Ok(())
     }
@@ -233,7 +269,7 @@ impl Slot {
         loop {
             let target = self.abandoned.load(Ordering::Acquire);
             if target < self.depth {
-                self.undo(target).await?;
+                self.undo(target, Limits::default()).await?;
             }
             if target == NONE
                 || self.abandoned.compare_exchange(target, NONE, Ordering::AcqRel, Ordering::Acquire).is_ok()
@@ -244,12 +280,14 @@ impl Slot {
     }
 
     /// Rolls back down to a depth. Where the server has ended the transaction by itself, nothing is left to do.
-    async fn undo(&mut self, depth: u32) -> Result<()> {
+    async fn undo(&mut self, depth: u32, limits: Limits) -> Result<()> {
         let connection = self.holder.connection();
         if depth == 0 {
-            connection.rollback().await?;
+            noted(limits, "ROLLBACK", connection, |connection| connection.rollback()).await?;
         } else if connection.tx_state() != TxState::Auto {
-            connection.rollback_to_savepoint(&savepoint_name(depth + 1)).await?;
+            let name = savepoint_name(depth + 1);
+            let undo = |connection| Connection::rollback_to_savepoint(connection, &name);
+            noted(limits, "ROLLBACK TO SAVEPOINT", connection, undo).await?;
         }
         self.depth = depth;
         Ok(())

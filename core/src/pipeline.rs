@@ -8,6 +8,7 @@ use crate::cursor::Cursor;
 use crate::db::Db;
 use crate::lex::{Verb, lex};
 use crate::params::{Bindings, Parameters, Params};
+use crate::trace::Work;
 use crate::transaction::TxOptions;
 use crate::tx::Tx;
 use crate::value::ValueRef;
@@ -114,7 +115,8 @@ impl<'p, D: Db + ?Sized> Pipeline<'p, D> {
         }
         let travels = travels_together(queries, &lease.info().dialect)?;
         if travels && lease.info().capabilities.pipelining {
-            let replies = lease.call(|connection| connection.pipeline(&self.options, queries)).await?;
+            let work = || Work::pipeline(queries);
+            let replies = lease.call(work, |connection| connection.pipeline(&self.options, queries)).await?;
             return Ok(replies.into_iter().map(BufferedCursor::from).collect());
         }
         drop(lease);

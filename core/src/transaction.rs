@@ -96,10 +96,20 @@ impl Retry {
     pub fn pause<T>(&mut self, result: &Result<T>) -> Option<Duration> {
         match result {
             Err(error) if error.is_retryable() && self.left > 0 => {
+                let failed = Self::ATTEMPTS - self.left;
                 self.left -= 1;
                 let micros = u64::try_from(self.span.as_micros()).unwrap_or(u64::MAX);
                 self.span *= 2;
-                Some(Duration::from_micros(RandomState::new().build_hasher().finish() % micros))
+                let pause = Duration::from_micros(RandomState::new().build_hasher().finish() % micros);
+                tracing::info!(
+                    target: "oarlock::transaction",
+                    failed,
+                    of = Self::ATTEMPTS,
+                    kind = %error.kind(),
+                    ?pause,
+                    "a transaction is run again"
+                );
+                Some(pause)
             }
             _ => None,
         }

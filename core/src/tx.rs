@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::connection::BoxFuture;
 use crate::db::Db;
 use crate::lease::{Hold, Lease, Session};
+use crate::limits::Limits;
 use crate::transaction::TxOptions;
 use crate::{Error, Result};
 
@@ -19,7 +20,7 @@ use crate::{Error, Result};
 #[derive(Clone)]
 pub struct Tx {
     inner: Arc<Inner>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 struct Inner {
@@ -37,19 +38,19 @@ impl Drop for Inner {
 }
 
 impl Tx {
-    /// Begins a transaction on a connection that nothing else uses: the way of a pool.
+    /// Begins a transaction on a connection that nothing else uses, whose calls have limits: the way of a pool.
     ///
     /// # Errors
     ///
     /// As [`Connection::begin`](crate::Connection::begin).
-    pub async fn on(holder: Box<dyn Hold>, options: TxOptions) -> Result<Self> {
-        Self::begin(&Session::new(holder), 0, options).await
+    pub async fn on(holder: Box<dyn Hold>, options: TxOptions, limits: Limits) -> Result<Self> {
+        Self::begin(&Session::new(holder), 0, options, limits).await
     }
 
-    pub(crate) async fn begin(session: &Session, depth: u32, options: TxOptions) -> Result<Self> {
-        let depth = session.begin(depth, &options).await?;
+    pub(crate) async fn begin(session: &Session, depth: u32, options: TxOptions, limits: Limits) -> Result<Self> {
+        let depth = session.begin(depth, &options, limits).await?;
         let inner = Inner { session: session.clone(), depth, over: AtomicBool::new(false) };
-        Ok(Self { inner: Arc::new(inner), timeout: None })
+        Ok(Self { inner: Arc::new(inner), limits })
     }
 
     fn open(&self) -> Result<&Inner> {
@@ -62,7 +63,13 @@ impl Tx {
     /// Sets how long a statement of the transaction may run, for this handle and clones made of it later: see
     /// [`DbExt::with_timeout`](crate::DbExt::with_timeout).
     pub fn set_timeout(&mut self, limit: impl Into<Option<Duration>>) {
-        self.timeout = limit.into();
+        self.limits = self.limits.with_timeout(limit);
+    }
+
+    /// Sets how long a call of the transaction may take before it is told as slow, for this handle and clones made of it later:
+    /// see [`Conn::set_slow_statement`](crate::Conn::set_slow_statement).
+    pub fn set_slow_statement(&mut self, limit: impl Into<Option<Duration>>) {
+        self.limits = self.limits.with_slow(limit);
     }
 
     /// Keeps the transaction's work. Whatever the result, the transaction is over.
@@ -87,8 +94,9 @@ impl Tx {
 
     pub(crate) async fn finish(&self, keep: bool) -> Result<()> {
         let inner = self.open()?;
+        let Inner { session, depth, .. } = inner;
         let result =
-            if keep { inner.session.commit(inner.depth).await } else { inner.session.rollback(inner.depth).await };
+            if keep { session.commit(*depth, self.limits).await } else { session.rollback(*depth, self.limits).await };
         // A refusal for being used out of turn leaves the transaction as it is, for its drop to end.
         if !matches!(&result, Err(error) if error.kind() == crate::ErrorKind::Interface) {
             inner.over.store(true, Ordering::Release);
@@ -102,7 +110,7 @@ impl Db for Tx {
         Box::pin(async move {
             let inner = self.open()?;
             let mut lease = inner.session.lease(inner.depth).await?;
-            lease.set_timeout(self.timeout);
+            lease.set_limits(self.limits);
             Ok(lease)
         })
     }
@@ -110,16 +118,14 @@ impl Db for Tx {
     fn lease_now(&self, _: &'static Location<'static>) -> Option<Lease> {
         let inner = self.open().ok()?;
         let mut lease = inner.session.lease_now(inner.depth)?;
-        lease.set_timeout(self.timeout);
+        lease.set_limits(self.limits);
         Some(lease)
     }
 
     fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
         Box::pin(async move {
             let inner = self.open()?;
-            let mut tx = Self::begin(&inner.session, inner.depth, options).await?;
-            tx.timeout = self.timeout;
-            Ok(tx)
+            Self::begin(&inner.session, inner.depth, options, self.limits).await
         })
     }
 

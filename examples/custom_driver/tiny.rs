@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 use oarlock::capabilities::DdlInTransaction;
 use oarlock::catalog::{CatalogQuery, CatalogReply};
-use oarlock::connection::{DriverInfo, Many, Query, admit, busy, closed};
+use oarlock::connection::{DriverInfo, Endpoint, Many, Query, admit, busy, closed};
 use oarlock::lex::{Lexed, lex};
 use oarlock::params::arrange;
 use oarlock::result::{Description, Notice};
@@ -98,7 +98,8 @@ impl TinyConnection {
         let path = file.to_owned();
         let db = on_thread(move || session(&path)).await?;
         let server = format!("SQLite {}", rusqlite::version());
-        let info = DriverInfo { name: "tiny", server, dialect: Dialect::SQLITE, capabilities: CAPABILITIES };
+        let endpoint = Arc::new(Endpoint::new("sqlite").namespace(Some(&file.display().to_string())));
+        let info = DriverInfo { name: "tiny", server, dialect: Dialect::SQLITE, capabilities: CAPABILITIES, endpoint };
         Ok(Self { file: file.to_owned(), db: Some(db), open: None, columns: Arc::default(), info })
     }
 

@@ -17,6 +17,7 @@ pub(super) struct Entry {
     connection: Option<Box<dyn Connection>>,
     /// The runtime on which the connection was opened, where its own tasks live.
     runtime: Handle,
+    opened: Instant,
     expires: Option<Instant>,
     /// When it was opened or came back last.
     pub(super) used: Instant,
@@ -36,7 +37,7 @@ impl Entry {
         // A random part less, so that those which were opened together do not end together.
         let expires = max_lifetime.and_then(|life| now.checked_add(life.saturating_sub(part(life / 10))));
         let runtime = Handle::current();
-        Self { connection: Some(connection), runtime, expires, used: now, era: 0, fresh: true }
+        Self { connection: Some(connection), runtime, opened: now, expires, used: now, era: 0, fresh: true }
     }
 
     fn get(&self) -> &dyn Connection {
@@ -60,7 +61,18 @@ impl Entry {
         self.get().health() == Health::Ready && self.get().tx_state() == TxState::Auto
     }
 
-    pub(super) fn is_expired(&self, now: Instant) -> bool {
+    /// Tells why it ends where it is of no use any more.
+    pub(super) fn spent(&self, now: Instant) -> Option<End> {
+        if !self.is_ready() {
+            Some(End::NotReady)
+        } else if self.is_expired(now) {
+            Some(End::Expired)
+        } else {
+            None
+        }
+    }
+
+    fn is_expired(&self, now: Instant) -> bool {
         self.expires.is_some_and(|end| now >= end)
     }
 
@@ -77,11 +89,38 @@ impl Entry {
 pub(super) struct Held {
     pool: Arc<Shared>,
     placed: Option<Placed>,
+    end: End,
+    /// It was alive when it was told to end.
+    retired: bool,
+}
+
+/// Why a connection ends, if it does.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    /// It was not used for too long.
+    Idle,
+    /// It was too old.
+    Expired,
+    /// The pool is closed.
+    Closed,
+    /// It gave no sign of life, or another one of the pool's gave none.
+    NoAnswer,
+    /// Its session could not be made as good as new.
+    NotReset,
+    /// The program's hook did not want it.
+    Refused,
+    /// It was not ready for its next user.
+    NotReady,
 }
 
 impl Held {
-    pub(super) fn new(pool: &Arc<Shared>, placed: Placed) -> Self {
-        Self { pool: Arc::clone(pool), placed: Some(placed) }
+    pub(super) fn new(pool: &Arc<Shared>, placed: Placed, end: End) -> Self {
+        Self { pool: Arc::clone(pool), placed: Some(placed), end, retired: false }
+    }
+
+    /// Notes that it ends in good order: that it is dead afterwards is no sign that anything is amiss.
+    pub(super) fn retire(&mut self) {
+        self.retired = true;
     }
 
     /// Lets go of it alive.
@@ -107,7 +146,9 @@ impl DerefMut for Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(mut placed) = self.placed.take() {
-            let lost = placed.is_dead();
+            let lost = placed.is_dead() && !self.retired;
+            let (reason, lived_ms) = (self.end, placed.opened.elapsed().as_millis());
+            tracing::debug!(target: "oarlock::pool", ?reason, lost, lived_ms, "a connection of the pool ends");
             drop(placed.connection.take());
             let entry = Object::take(placed);
             self.pool.gone(lost, &entry.runtime);

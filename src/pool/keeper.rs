@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use super::entry::Held;
+use super::entry::{End, Held};
 use super::options::PoolOptions;
 use super::shared::Shared;
 
@@ -38,11 +38,12 @@ fn look(pool: &Arc<Shared>) -> bool {
     for placed in free.into_iter().rev() {
         let idle = now.saturating_duration_since(placed.used);
         let dispensable = options.idle_timeout.is_some_and(|limit| idle >= limit) && kept > options.min_idle;
-        if dispensable || placed.is_expired(now) || !placed.is_ready() {
-            kept -= 1;
-            Shared::retire(Held::new(pool, placed));
-        } else {
-            pool.lay_down(placed);
+        match placed.spent(now).or(dispensable.then_some(End::Idle)) {
+            Some(end) => {
+                kept -= 1;
+                Shared::retire(Held::new(pool, placed, end));
+            }
+            None => pool.lay_down(placed),
         }
     }
     let mut slots = pool.slots();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use oarlock_core::connection::Connection;
 use oarlock_core::lease::Hold;
 
-use super::entry::{Held, Placed};
+use super::entry::{End, Held, Placed};
 use super::loans::Ticket;
 use super::shared::Shared;
 
@@ -33,9 +33,9 @@ impl Lent {
         self.doubtful
     }
 
-    /// Takes the connection out; without one, dropping the loan only ends it.
-    pub(super) fn take(&mut self) -> Option<Held> {
-        self.placed.take().map(|placed| Held::new(&self.pool, placed))
+    /// Takes the connection out, to end for a reason unless it is put back; without one, dropping the loan only ends it.
+    pub(super) fn take(&mut self, end: End) -> Option<Held> {
+        self.placed.take().map(|placed| Held::new(&self.pool, placed, end))
     }
 
     /// Puts the connection back in.

@@ -36,6 +36,7 @@ use oarlock_core::{Conn, Db, Lease, Result, Tx, TxOptions};
 pub use options::PoolOptions;
 pub use status::{Holder, PoolStatus, WaitHistogram};
 
+use lent::Lent;
 use shared::Shared;
 
 /// A pool of connections to one database. Cloning shares it.
@@ -101,7 +102,17 @@ impl Pool {
     #[track_caller]
     pub fn acquire(&self) -> impl Future<Output = Result<Conn>> + Send {
         let site = Location::caller();
-        async move { Ok(Conn::on(Box::new(self.shared.take(site).await?))) }
+        async move {
+            let conn = Conn::on(Box::new(self.shared.take(site).await?));
+            conn.set_limits(self.shared.options.limits());
+            Ok(conn)
+        }
+    }
+
+    fn leased(&self, lent: Lent) -> Lease {
+        let mut lease = Lease::direct(Box::new(lent));
+        lease.set_limits(self.shared.options.limits());
+        lease
     }
 
     /// Tells how full the pool is, and what it has done.
@@ -129,11 +140,11 @@ impl Db for Pool {
     }
 
     fn lease_now(&self, site: &'static Location<'static>) -> Option<Lease> {
-        Some(Lease::direct(Box::new(self.shared.take_now(site)?)))
+        self.shared.take_now(site).map(|lent| self.leased(lent))
     }
 
     fn lease_at(&self, site: &'static Location<'static>) -> BoxFuture<'_, Lease> {
-        Box::pin(async move { Ok(Lease::direct(Box::new(self.shared.take(site).await?))) })
+        Box::pin(async move { self.shared.take(site).await.map(|lent| self.leased(lent)) })
     }
 
     #[track_caller]
@@ -142,7 +153,9 @@ impl Db for Pool {
     }
 
     fn begin_at(&self, options: TxOptions, site: &'static Location<'static>) -> BoxFuture<'_, Tx> {
-        Box::pin(async move { Tx::on(Box::new(self.shared.take(site).await?), options).await })
+        Box::pin(
+            async move { Tx::on(Box::new(self.shared.take(site).await?), options, self.shared.options.limits()).await },
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use oarlock_core::{Error, ErrorKind, Result};
+use oarlock_core::{Error, ErrorKind, Result, factory};
 use tokio::runtime::Handle;
 use tokio::time::{sleep_until, timeout};
 
@@ -60,7 +60,7 @@ impl Opening {
 
     async fn attempt(&self) -> Result<Box<Entry>> {
         let limit = self.pool.options.acquire_timeout.max(SHORTEST_LIMIT);
-        let connection = timeout(limit, self.pool.connector.connect()).await.map_err(|_| {
+        let connection = timeout(limit, factory::open(&*self.pool.connector)).await.map_err(|_| {
             Error::new(ErrorKind::ConnectionRefused, format!("the server has not let us in within {limit:?}"))
         })??;
         let entry = Box::new(Entry::new(connection, self.pool.options.max_lifetime));
@@ -71,6 +71,7 @@ impl Opening {
     }
 
     async fn succeed(mut self, entry: Box<Entry>) {
+        tracing::debug!(target: "oarlock::pool", "a connection of the pool was opened");
         let pool = Arc::clone(&self.pool);
         pool.add(entry).await;
         self.release(&mut pool.slots());
@@ -79,7 +80,7 @@ impl Opening {
 
     /// Notes that an attempt failed, and tells those who wait where that is due. Tells whether to try again.
     fn fail(&mut self, error: Error) -> bool {
-        let now = Instant::now();
+        let (now, kind) = (Instant::now(), error.kind());
         let pool = Arc::clone(&self.pool);
         let mut slots = pool.slots();
         let outage = Outage::note(slots.outage.take(), Arc::new(error), now);
@@ -94,6 +95,7 @@ impl Opening {
             self.release(&mut slots);
         }
         drop(slots);
+        tracing::debug!(target: "oarlock::pool", %kind, again, "a connection of the pool could not be opened");
         if told {
             pool.news.notify_waiters();
         }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use oarlock_core::connection::BoxFuture;
 use oarlock_core::factory::Purpose;
-use oarlock_core::{Conn, Error, ErrorKind, Result, Url};
+use oarlock_core::{Conn, Error, ErrorKind, Limits, Result, Url};
 
 use super::Pool;
 use super::hook::Hook;
 
 /// The pool's options of a URL; all begin alike, so that a driver's own cannot be mistaken for one.
 const PREFIX: &str = "pool_";
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 11] = [
     "pool_max",
     "pool_min_idle",
     "pool_max_opening",
@@ -21,13 +21,15 @@ const KNOWN: [&str; 9] = [
     "pool_validate_after",
     "pool_leak_after",
     "pool_close_timeout",
+    "pool_statement_timeout",
+    "pool_slow_statement",
 ];
 
 /// How a pool behaves.
 ///
 /// A URL's options stand above what the program sets, so that whoever runs it can tune it: `pool_max`, `pool_min_idle`,
 /// `pool_max_opening`, `pool_timeout` (the acquire timeout), `pool_idle_timeout`, `pool_max_lifetime`, `pool_validate_after`,
-/// `pool_leak_after` and `pool_close_timeout`. Durations are written `500ms`, `5s` or `2min`, and `off` where there may be none.
+/// `pool_leak_after`, `pool_close_timeout`, `pool_statement_timeout` and `pool_slow_statement`. Durations are written `500ms`, `5s` or `2min`, and `off` where there may be none.
 ///
 /// # Examples
 ///
@@ -69,6 +71,10 @@ pub struct PoolOptions {
     pub leak_after: Option<Duration>,
     /// How long [`Pool::close`] waits for connections to come back; default 30 s.
     pub close_timeout: Duration,
+    /// How long a statement on the pool's connections may run; default `None`, for as long as it takes.
+    pub statement_timeout: Option<Duration>,
+    /// How long a call may take before it is told as slow; default 1 s.
+    pub slow_statement: Option<Duration>,
     pub(super) after_connect: Option<Hook>,
     pub(super) before_acquire: Option<Hook>,
 }
@@ -85,6 +91,8 @@ impl Default for PoolOptions {
             validate_after: Duration::from_secs(30),
             leak_after: Some(Duration::from_mins(5)),
             close_timeout: Duration::from_secs(30),
+            statement_timeout: Limits::DEFAULT.timeout(),
+            slow_statement: Limits::DEFAULT.slow(),
             after_connect: None,
             before_acquire: None,
         }
@@ -163,6 +171,30 @@ impl PoolOptions {
         self
     }
 
+    /// Sets how long a statement on the pool's connections may run before it is stopped on the server and fails with
+    /// `StatementTimeout`; `None` is for as long as it takes. [`with_timeout`](crate::DbExt::with_timeout), [`Conn::set_timeout`]
+    /// and [`Tx::set_timeout`](crate::Tx::set_timeout) replace it for what is run by them, and the next borrower finds it as it was.
+    ///
+    /// What counts is told at `with_timeout`. Waiting for a connection, and beginning and ending a transaction, are not limited.
+    #[must_use]
+    pub fn statement_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.statement_timeout = limit.into();
+        self
+    }
+
+    /// Sets how long a call may take before a warning of `tracing` tells of it: see [`Conn::set_slow_statement`]. `None` tells of
+    /// none.
+    #[must_use]
+    pub fn slow_statement(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.slow_statement = limit.into();
+        self
+    }
+
+    /// Gives the limits of what runs on the pool's connections.
+    pub(super) fn limits(&self) -> Limits {
+        Limits::DEFAULT.with_timeout(self.statement_timeout).with_slow(self.slow_statement)
+    }
+
     /// Sets work to be done on every new session: on a connection that was opened, and on one that was reset because its
     /// user had changed the session. What it sets is there for every borrower. An error discards the connection, and is
     /// treated as one of connecting.
@@ -217,7 +249,7 @@ impl PoolOptions {
                 .with_hint(format!("it knows {}", KNOWN.join(", "))));
         }
         let whole = "a whole number";
-        let [max, min_idle, opening, timeout, idle, lifetime, validate, leak, close] = KNOWN;
+        let [max, min_idle, opening, timeout, idle, lifetime, validate, leak, close, statement, slow] = KNOWN;
         self.max_size = url.parse_option(max, whole)?.unwrap_or(self.max_size).max(1);
         self.min_idle = url.parse_option(min_idle, whole)?.unwrap_or(self.min_idle);
         self.max_opening = url.parse_option(opening, whole)?.unwrap_or(self.max_opening).max(1);
@@ -227,6 +259,8 @@ impl PoolOptions {
         self.validate_after = url.duration_option(validate)?.unwrap_or(self.validate_after);
         self.leak_after = limit(url, leak, self.leak_after)?;
         self.close_timeout = url.duration_option(close)?.unwrap_or(self.close_timeout);
+        self.statement_timeout = limit(url, statement, self.statement_timeout)?;
+        self.slow_statement = limit(url, slow, self.slow_statement)?;
         for name in KNOWN {
             url.take_option(name);
         }

@@ -60,7 +60,19 @@ pub(super) fn timed_out(pool: &Shared, borrower: Borrower, phase: Phase) -> Erro
             },
         ),
     };
+    let (in_use, opening) = (slots.loans.len(), slots.opening);
     drop(slots);
+    tracing::warn!(
+        target: "oarlock::pool",
+        site = %borrower.site,
+        limit_ms = pool.options.acquire_timeout.as_millis(),
+        size,
+        max,
+        in_use,
+        opening,
+        waiting,
+        "no connection was to be had in time"
+    );
     let error = Error::new(ErrorKind::PoolTimeout, message).with_hint(hint);
     match cause {
         Some(cause) => error.with_source(cause),

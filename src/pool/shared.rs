@@ -13,8 +13,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
-use super::entry::{Entry, Held, Placed};
+use super::entry::{End, Entry, Held, Placed};
 use super::keeper;
 use super::lent::Lent;
 use super::loans::{Borrower, Ticket};
@@ -102,14 +103,27 @@ impl Shared {
     async fn take_in_time(self: &Arc<Self>, borrower: Borrower, first: Option<Lent>) -> Result<Lent> {
         let started = Instant::now();
         let mut phase = Phase::Waiting;
-        match timeout(self.options.acquire_timeout, self.take_checked(borrower, first, &mut phase)).await {
-            Ok(result) => {
-                let lent = result?;
-                self.slots().count_acquired(started.elapsed());
-                Ok(lent)
+        let span = tracing::debug_span!(
+            target: "oarlock::pool",
+            "acquire",
+            "otel.kind" = "internal",
+            "otel.status_code" = tracing::field::Empty,
+            "error.type" = tracing::field::Empty,
+            site = %borrower.site,
+        );
+        let taking = self.take_checked(borrower, first, &mut phase).instrument(span.clone());
+        let taken = match timeout(self.options.acquire_timeout, taking).await {
+            Ok(result) => result,
+            Err(_) => Err(span.in_scope(|| refusal::timed_out(self, borrower, phase))),
+        };
+        match &taken {
+            Ok(_) => self.slots().count_acquired(started.elapsed()),
+            Err(error) => {
+                span.record("otel.status_code", "ERROR");
+                span.record("error.type", tracing::field::debug(error.kind()));
             }
-            Err(_) => Err(refusal::timed_out(self, borrower, phase)),
         }
+        taken
     }
 
     async fn take_checked(
@@ -195,11 +209,11 @@ impl Shared {
     /// Lends a connection that was free, unless it is of no use any more. It is counted where its borrower has it at once.
     fn lend(self: &Arc<Self>, placed: Placed, borrower: Borrower, at_once: bool) -> Option<Lent> {
         let now = Instant::now();
-        let spent = !placed.is_ready() || placed.is_expired(now);
+        let spent = placed.spent(now);
         let mut slots = self.slots();
-        if spent || slots.closed {
+        if let Some(end) = spent.or(slots.closed.then_some(End::Closed)) {
             drop(slots);
-            Self::retire(Held::new(self, placed));
+            Self::retire(Held::new(self, placed, end));
             return None;
         }
         let doubtful = self.is_doubtful(slots.era, &placed, now);
@@ -216,15 +230,15 @@ impl Shared {
         if lent.is_doubtful() {
             let answer = timeout(CHECK, lent.connection().ping()).await;
             if !matches!(answer, Ok(Ok(()))) {
-                drop(lent.take());
+                drop(lent.take(End::NoAnswer));
                 if answer.is_err() {
-                    self.retire_idle();
+                    self.retire_idle(End::NoAnswer);
                 }
                 return Ok(None);
             }
         }
         if let Some(work) = &self.options.before_acquire
-            && let Some(held) = lent.take()
+            && let Some(held) = lent.take(End::Refused)
         {
             let fresh = held.fresh;
             match work.run(held).await {
@@ -238,9 +252,9 @@ impl Shared {
 
     /// Closes the idle connections: at the pool's end, and where one gives no answer. The others will not either then, and to ask
     /// each of them costs its time.
-    fn retire_idle(self: &Arc<Self>) {
+    fn retire_idle(self: &Arc<Self>, end: End) {
         while let Ok(placed) = self.connections.try_get() {
-            Self::retire(Held::new(self, placed));
+            Self::retire(Held::new(self, placed, end));
         }
     }
 
@@ -251,7 +265,7 @@ impl Shared {
         if placed.is_clean() {
             return self.put(placed, Some(ticket));
         }
-        let held = Held::new(self, placed);
+        let held = Held::new(self, placed, End::NotReset);
         let dead = held.is_dead();
         {
             let mut slots = self.slots();
@@ -288,10 +302,9 @@ impl Shared {
             placed.era = slots.era;
         }
         placed.used = now;
-        if placed.is_expired(now) || !placed.is_ready() {
-            Self::retire(Held::new(self, placed));
-        } else {
-            self.lay_down(placed);
+        match placed.spent(now) {
+            Some(end) => Self::retire(Held::new(self, placed, end)),
+            None => self.lay_down(placed),
         }
     }
 
@@ -319,7 +332,7 @@ impl Shared {
     /// Whoever puts something down after [`close`](Self::close) has cleared the pool clears it again.
     fn clear_if_closed(self: &Arc<Self>) {
         if self.slots().closed {
-            self.retire_idle();
+            self.retire_idle(End::Closed);
         }
     }
 
@@ -339,6 +352,7 @@ impl Shared {
     /// more than the pool may have.
     pub(super) fn retire(mut held: Held) {
         if !held.is_dead() {
+            held.retire();
             held.runtime().spawn(async move {
                 drop(timeout(GOODBYE, held.connection().close()).await);
                 drop(held);
@@ -379,7 +393,7 @@ impl Shared {
     pub(super) fn close(self: &Arc<Self>) {
         self.slots().closed = true;
         self.news.notify_waiters();
-        self.retire_idle();
+        self.retire_idle(End::Closed);
     }
 
     /// Waits until all connections have ended.

@@ -18,6 +18,8 @@ pub enum Lie {
     Reset,
     /// That a session lives.
     Alive,
+    /// That values may be told: it writes parameters to the log, and into errors.
+    Tells,
 }
 
 /// Opens connections of a URL's own driver that tell a lie.
@@ -67,7 +69,13 @@ impl Connection for Liar {
     }
 
     fn start<'a>(&'a mut self, query: Query<'a>) -> BoxFuture<'a, ()> {
-        self.inner.start(query)
+        let started = self.inner.start(query);
+        if self.lie != Lie::Tells {
+            return started;
+        }
+        let values = format!("{:?}", query.params.values);
+        tracing::trace!(target: "oarlock::tampered", %values, "a statement with its parameters");
+        Box::pin(async move { started.await.map_err(|error| error.context(values)) })
     }
 
     fn columns(&self) -> &Arc<[Column]> {
@@ -137,7 +145,7 @@ impl Connection for Liar {
     fn reset(&mut self) -> BoxFuture<'_, ()> {
         match self.lie {
             Lie::Reset => Box::pin(async { Ok(()) }),
-            Lie::Alive => self.inner.reset(),
+            Lie::Alive | Lie::Tells => self.inner.reset(),
         }
     }
 
@@ -148,7 +156,7 @@ impl Connection for Liar {
     fn ping(&mut self) -> BoxFuture<'_, ()> {
         match self.lie {
             Lie::Alive => Box::pin(async { Ok(()) }),
-            Lie::Reset => self.inner.ping(),
+            Lie::Reset | Lie::Tells => self.inner.ping(),
         }
     }
 

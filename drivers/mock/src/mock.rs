@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oarlock_core::capabilities::DdlInTransaction;
-use oarlock_core::connection::{BoxFuture, DriverInfo};
+use oarlock_core::connection::{BoxFuture, DriverInfo, Endpoint};
 use oarlock_core::factory::Connector;
 use oarlock_core::schema::Table;
 use oarlock_core::{Capabilities, Conn, Connection, Dialect, Isolation};
@@ -54,7 +54,8 @@ impl Mock {
         capabilities.warnings = true;
         capabilities.schemas = true;
         capabilities.max_parameters = usize::MAX;
-        let info = DriverInfo { name: "mock", server: "mock".to_owned(), dialect: Dialect::POSTGRES, capabilities };
+        let (server, endpoint) = ("mock".to_owned(), Arc::new(Endpoint::new("mock")));
+        let info = DriverInfo { name: "mock", server, dialect: Dialect::POSTGRES, capabilities, endpoint };
         Self { script: Arc::default(), info: Arc::new(info) }
     }
 

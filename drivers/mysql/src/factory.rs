@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use oarlock_core::connection::{BoxFuture, Connection, DriverInfo};
+use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Endpoint};
 use oarlock_core::factory::{Connector, DriverFactory, Purpose, connect_within};
 use oarlock_core::{Error, ErrorKind, Result, Url};
 use oarlock_tls::SslMode;
@@ -73,6 +73,7 @@ impl MysqlConnection {
                 result => {
                     return result.map(|mut connection| {
                         connection.stop_at(options.only(index));
+                        connection.info.endpoint = Arc::new(place.endpoint(connection.server.system(), options));
                         connection
                     });
                 }
@@ -99,6 +100,15 @@ impl fmt::Display for Place<'_> {
 }
 
 impl Place<'_> {
+    /// Tells where a connection leads.
+    fn endpoint(self, system: &'static str, options: &MysqlOptions) -> Endpoint {
+        let endpoint = Endpoint::new(system).namespace(options.database.as_deref());
+        match self {
+            Self::Socket(path) => endpoint.at(path, None),
+            Self::Host(host, port) => endpoint.at(host, Some(port)),
+        }
+    }
+
     /// Logs in with or without encryption, in the order that the mode stands for.
     ///
     /// As in libpq, `preferred` and `allow` make a second attempt of the other sort where the first failed. Where it fails
@@ -175,8 +185,9 @@ async fn begin(mut conn: Conn, options: &Arc<MysqlOptions>, refusal: Refusal) ->
         server: version,
         dialect: server.dialect(&sql_mode),
         capabilities: server.capabilities(),
+        // Whoever knows where the server is adds it.
+        endpoint: Arc::new(Endpoint::new(server.system())),
     };
-    tracing::debug!(server = %info.server, id = conn.id(), "connected");
     Ok(MysqlConnection::new(
         conn,
         info,

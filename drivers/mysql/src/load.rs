@@ -13,6 +13,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, InfileData, Statement};
 use oarlock_core::connection::{TxState, admit};
 use oarlock_core::lex::{TokenKind, Tokens, Verb, lex};
+use oarlock_core::trace::{Work, hold};
 use oarlock_core::{Db, Dialect, Error, ErrorKind, Outcome, Result};
 
 use crate::bulk::{begin, conclude, interrupted};
@@ -60,6 +61,7 @@ pub trait MysqlExt: Db {
         let data = data.boxed();
         async move {
             let mut lease = self.lease().await?;
+            let mut call = lease.note(|| Work::statement(sql));
             let guarded = lease.is_guarded();
             let name = lease.info().name;
             let driver = lease.connection().driver().and_then(|driver| driver.downcast_mut::<MysqlConnection>());
@@ -67,7 +69,11 @@ pub trait MysqlExt: Db {
                 Error::not_supported(format!("LOAD DATA is MySQL's, and this connection is the driver {name}'s"))
                     .with_hint("insert many rows by `execute_many`")
             })?;
-            load(connection, sql, guarded, data).await
+            let outcome = hold(&mut call, load(connection, sql, guarded, data)).await?;
+            if let Some(call) = &mut call {
+                call.did(&outcome);
+            }
+            Ok(outcome)
         }
     }
 }

@@ -37,6 +37,11 @@ impl Server {
         Self { mariadb: version.to_ascii_lowercase().contains("mariadb"), version: version_number }
     }
 
+    /// Gives the product's name in OpenTelemetry's conventions.
+    pub(crate) fn system(self) -> &'static str {
+        if self.mariadb { "mariadb" } else { "mysql" }
+    }
+
     pub(crate) fn dialect(self, sql_mode: &str) -> Dialect {
         let mut dialect = if self.mariadb { Dialect::MARIADB } else { Dialect::MYSQL };
         dialect.lexing.executable_comments = if self.mariadb {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use oarlock_core::cancel::{Cancel, CancelGate};
-use oarlock_core::{BoxFuture, Error, ErrorKind, Result};
+use oarlock_core::{BoxFuture, Error, ErrorKind, Result, connection};
 use tokio::io::AsyncReadExt;
 use tokio_postgres::CancelToken;
 
@@ -32,6 +32,15 @@ pub(crate) struct Request {
 impl Canceller {
     pub(crate) fn new(request: Request) -> Self {
         Self { gate: Arc::default(), request: Arc::new(request) }
+    }
+
+    /// Tells where the session leads.
+    pub(crate) fn place(&self) -> connection::Endpoint {
+        let Request { options, endpoint, .. } = &*self.request;
+        let database = options.database.as_ref().or(options.user.as_ref());
+        connection::Endpoint::new("postgresql")
+            .at(endpoint.host.as_str(), Some(endpoint.port))
+            .namespace(database.map(String::as_str))
     }
 
     /// Gives the requests that are on their way.

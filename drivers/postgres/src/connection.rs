@@ -94,6 +94,7 @@ impl PostgresConnection {
             server: format!("PostgreSQL {}", dialed.wire.server_version()),
             dialect: Dialect::POSTGRES,
             capabilities,
+            endpoint: Arc::new(dialed.canceller.place()),
         };
         let no_columns: Arc<[Column]> = Arc::default();
         Ok(Self {

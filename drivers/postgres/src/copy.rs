@@ -9,7 +9,8 @@ use futures_util::{SinkExt, Stream};
 use oarlock_core::connection::admit;
 use oarlock_core::lex::{TokenKind, Tokens, Verb, lex};
 use oarlock_core::params::{Bindings, Params};
-use oarlock_core::{Db, Dialect, Error, ErrorKind, Lease, Result, TxState};
+use oarlock_core::trace::{Call, Work, hold};
+use oarlock_core::{Db, Dialect, Error, ErrorKind, Lease, Outcome, Result, TxState};
 use tokio_postgres::types::{Format, ToSql, Type};
 use tokio_postgres::{Client, CopyInSink, CopyOutStream};
 
@@ -107,10 +108,17 @@ pub struct CopyIn {
     sink: Pin<Box<CopyInSink<Bytes>>>,
     lease: Lease,
     undo: Undo,
+    call: Option<Box<Call>>,
 }
 
 impl CopyIn {
     async fn start(mut lease: Lease, sql: &str) -> Result<Self> {
+        let mut call = lease.note(|| Work::statement(sql));
+        let begun = hold(&mut call, Self::request(lease, sql)).await?;
+        Ok(Self { call, ..begun })
+    }
+
+    async fn request(mut lease: Lease, sql: &str) -> Result<Self> {
         let guarded = lease.is_guarded();
         let connection = own(&mut lease)?;
         let native = read(sql, "STDIN", guarded, &connection.info.dialect)?;
@@ -126,7 +134,7 @@ impl CopyIn {
         match connection.link.client()?.copy_in(native).await {
             Ok(sink) => {
                 connection.link.wire.expect_copy();
-                Ok(Self { sink: Box::pin(sink), lease, undo })
+                Ok(Self { sink: Box::pin(sink), lease, undo, call: None })
             }
             Err(error) => Err(failed(connection, error, undo).await),
         }
@@ -138,10 +146,14 @@ impl CopyIn {
     ///
     /// `ConnectionLost`. What the server says of the data comes when the copy is finished.
     pub async fn send(&mut self, data: impl Into<Bytes>) -> Result<()> {
-        match self.sink.feed(data.into()).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(failed(own(&mut self.lease)?, error, self.undo).await),
-        }
+        let Self { sink, lease, undo, call } = self;
+        let sent = async {
+            match sink.feed(data.into()).await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(failed(own(lease)?, error, *undo).await),
+            }
+        };
+        hold(call, sent).await
     }
 
     /// Ends the data, and gives the number of rows that were copied.
@@ -151,6 +163,15 @@ impl CopyIn {
     /// As the server tells: nothing was copied then. An error with [`outcome_unknown`](Error::outcome_unknown) when the
     /// connection went away before the server's word.
     pub async fn finish(mut self) -> Result<u64> {
+        let mut call = self.call.take();
+        let rows = hold(&mut call, self.end()).await?;
+        if let Some(call) = &mut call {
+            call.did(&Outcome::rows(Some(rows)));
+        }
+        Ok(rows)
+    }
+
+    async fn end(mut self) -> Result<u64> {
         let finished = self.sink.as_mut().finish().await;
         let connection = own(&mut self.lease)?;
         let rows = match finished {
@@ -181,10 +202,17 @@ pub struct CopyOut {
     stream: Pin<Box<CopyOutStream>>,
     lease: Lease,
     is_over: bool,
+    call: Option<Box<Call>>,
 }
 
 impl CopyOut {
     async fn start(mut lease: Lease, sql: &str) -> Result<Self> {
+        let mut call = lease.note(|| Work::statement(sql));
+        let begun = hold(&mut call, Self::request(lease, sql)).await?;
+        Ok(Self { call, ..begun })
+    }
+
+    async fn request(mut lease: Lease, sql: &str) -> Result<Self> {
         let guarded = lease.is_guarded();
         let connection = own(&mut lease)?;
         let native = read(sql, "STDOUT", guarded, &connection.info.dialect)?;
@@ -193,9 +221,26 @@ impl CopyOut {
         connection.soiled = true;
         connection.link.leave(Undo::Nothing);
         match connection.link.client()?.copy_out(&*native).await {
-            Ok(stream) => Ok(Self { stream: Box::pin(stream), lease, is_over: false }),
+            Ok(stream) => Ok(Self { stream: Box::pin(stream), lease, is_over: false, call: None }),
             Err(error) => Err(failed(connection, error, Undo::Nothing).await),
         }
+    }
+
+    fn poll_data(&mut self, cx: &mut Waiting<'_>) -> Poll<Result<Option<Bytes>>> {
+        let next = ready!(self.stream.as_mut().poll_next(cx));
+        self.is_over = !matches!(next, Some(Ok(_)));
+        let connection = own(&mut self.lease)?;
+        Poll::Ready(match next {
+            Some(Ok(data)) => Ok(Some(data)),
+            Some(Err(error)) => {
+                connection.link.notes_fatal(&error);
+                Err(error::convert(error, &connection.link.wire, Context::default()))
+            }
+            None => {
+                connection.link.landed();
+                Ok(None)
+            }
+        })
     }
 }
 
@@ -206,20 +251,15 @@ impl Stream for CopyOut {
         if self.is_over {
             return Poll::Ready(None);
         }
-        let next = ready!(self.stream.as_mut().poll_next(cx));
-        self.is_over = !matches!(next, Some(Ok(_)));
-        let connection = own(&mut self.lease)?;
-        Poll::Ready(match next {
-            Some(Ok(data)) => Some(Ok(data)),
-            Some(Err(error)) => {
-                connection.link.notes_fatal(&error);
-                Some(Err(error::convert(error, &connection.link.wire, Context::default())))
+        let polled = match self.call.take() {
+            Some(mut call) => {
+                let polled = call.poll(|| self.poll_data(cx));
+                self.call = (!self.is_over).then_some(call);
+                polled
             }
-            None => {
-                connection.link.landed();
-                None
-            }
-        })
+            None => self.poll_data(cx),
+        };
+        polled.map(Result::transpose)
     }
 }
 
@@ -286,6 +326,19 @@ const CHUNK: usize = 64 << 10;
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 async fn copy_rows<P: Params>(
+    mut lease: Lease,
+    target: &str,
+    rows: impl IntoIterator<Item = P, IntoIter: Send>,
+) -> Result<u64> {
+    let mut call = lease.note(|| Work::statement(binary(target)));
+    let rows = hold(&mut call, copy_all(lease, target, rows)).await?;
+    if let Some(call) = &mut call {
+        call.did(&Outcome::rows(Some(rows)));
+    }
+    Ok(rows)
+}
+
+async fn copy_all<P: Params>(
     mut lease: Lease,
     target: &str,
     rows: impl IntoIterator<Item = P, IntoIter: Send>,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oarlock_core::capabilities::DdlInTransaction;
-use oarlock_core::connection::DriverInfo;
+use oarlock_core::connection::{DriverInfo, Endpoint};
 use oarlock_core::factory::{Connector, DriverFactory, Purpose};
 use oarlock_core::{BoxFuture, Capabilities, Connection, Dialect, Isolation, Result, Url};
 use rusqlite::limits::Limit;
@@ -134,6 +134,7 @@ impl SqliteConnector {
             server: format!("SQLite {}", rusqlite::version()),
             dialect: Dialect::SQLITE,
             capabilities,
+            endpoint: Arc::new(Endpoint::new("sqlite").namespace(Some(&target.name()))),
         };
         Ok(SqliteConnection::new(session, info, writers))
     }

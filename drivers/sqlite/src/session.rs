@@ -50,6 +50,14 @@ impl Target {
         }
     }
 
+    /// Gives the name by which people know the database.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Private | Self::Shared(_) => ":memory:".to_owned(),
+        }
+    }
+
     /// Opens the connection that keeps a shared database in memory alive.
     pub(crate) fn keep(&self) -> Result<Connection> {
         self.open(Mode::Create).map_err(|error| from_rusqlite(error, None))

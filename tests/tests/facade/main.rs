@@ -1,10 +1,9 @@
-//! The facade on every engine: connecting, the pool, transactions, reading rows, blocking calls, and what is never shown.
+//! The facade on every engine: connecting, the pool, transactions, reading rows, blocking calls.
 
 mod blocking;
 mod connect;
 mod pool;
 mod rows;
-mod secrets;
 mod session;
 mod transactions;
 mod two_phase;

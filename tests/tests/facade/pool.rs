@@ -2,6 +2,7 @@
 
 mod healing;
 mod keeping;
+mod limits;
 mod sessions;
 mod waits;
 

@@ -214,7 +214,7 @@ struct Ear(Arc<Mutex<Vec<String>>>);
 
 impl tracing::Subscriber for Ear {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == "oarlock::pool"
+        metadata.target() == "oarlock::pool" && *metadata.level() == tracing::Level::WARN
     }
 
     fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
