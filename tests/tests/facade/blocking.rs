@@ -1,5 +1,7 @@
 //! The same names without `async`.
 
+use std::time::Duration;
+
 use oarlock::blocking::{self, Pool};
 use oarlock::tpc::Branch;
 use oarlock::{Column, DbExt, ErrorKind, FromRow, PoolOptions, TxOptions};
@@ -55,6 +57,8 @@ fn walk(url: &str) -> oarlock::Result<()> {
     assert_eq!(conn.table_names(None)?, ["item"]);
     assert_eq!(conn.table(None, "item")?.columns.len(), 1);
     assert_eq!(conn.describe("SELECT id FROM item WHERE id = ?")?.arity, 1);
+    pipelines(&conn)?;
+    limits(&conn)?;
     if !conn.info().capabilities.procedures {
         refused(conn.call_procedure("nothing", ()), ErrorKind::NotSupported);
     }
@@ -137,4 +141,35 @@ async fn a_call_inside_an_asynchronous_task_is_an_error(database: Database) -> V
     let inner = pool.into_inner();
     assert_eq!(inner.fetch_value::<i64>("SELECT 1", ()).await?, 1, "the refusal does no harm");
     Ok(())
+}
+
+/// Statements sent together.
+fn pipelines(conn: &blocking::Conn) -> oarlock::Result<()> {
+    let mut pipeline = conn.pipeline();
+    pipeline.options(TxOptions::new()).add("INSERT INTO item VALUES (?)", (5,)).add("SELECT COUNT(*) FROM item", ());
+    assert_eq!((pipeline.len(), pipeline.is_empty()), (2, false));
+    let mut results = pipeline.run()?;
+    assert_eq!(results[0].outcome().rows_affected, Some(1));
+    assert_eq!(results[1].fetch_one::<(i64,)>()?, Some((5,)));
+    let error = refused(pipeline.run(), ErrorKind::UniqueViolation);
+    assert_eq!(error.batch_index(), Some(0));
+    conn.execute("DELETE FROM item WHERE id = 5", ()).map(drop)
+}
+
+/// Limits of time, of a call, a connection and a transaction.
+fn limits(conn: &blocking::Conn) -> oarlock::Result<()> {
+    conn.execute_many("INSERT INTO item VALUES (?)", (1000..3000).map(|id| (id,)).collect::<Vec<_>>())?;
+    let endless = "SELECT COUNT(*) FROM item a, item b, item c, item d, item e, item f";
+    let limit = Duration::from_millis(50);
+    refused(conn.with_timeout(limit).fetch_value::<i64>(endless, ()), ErrorKind::StatementTimeout);
+    refused(conn.with_timeout(limit).transaction(|tx| tx.fetch_value::<i64>(endless, ())), ErrorKind::StatementTimeout);
+    conn.set_timeout(limit);
+    assert_eq!(conn.timeout(), Some(limit));
+    refused(conn.execute(endless, ()), ErrorKind::StatementTimeout);
+    conn.set_timeout(None);
+    let mut tx = conn.begin()?;
+    tx.set_timeout(limit);
+    refused(tx.execute(endless, ()), ErrorKind::StatementTimeout);
+    drop(tx);
+    conn.execute("DELETE FROM item WHERE id >= 1000", ()).map(drop)
 }
