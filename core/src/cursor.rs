@@ -108,7 +108,8 @@ impl Cursor {
         Ok(())
     }
 
-    /// Calls a stored procedure by `CALL name(…)`, and stands before its first result set.
+    /// Calls a stored procedure by `CALL name(…)`, and stands before its first result set. The name is taken as it stands, but for
+    /// dots, which part a schema from it.
     ///
     /// # Errors
     ///

@@ -20,6 +20,7 @@ proofs! {
     savepoints_take_any_name on Sqlite Postgres MySql;
     rows_are_copied_under_any_name on Postgres MySql;
     channels_take_any_name on Postgres;
+    procedures_take_any_name on Postgres MySql;
 }
 
 /// How a name is written into SQL.
@@ -335,6 +336,30 @@ async fn channels_take_any_name(database: Database) -> Verdict {
         }
         listener.unlisten(&name).await?;
         is_alone(&conn, &name).await?;
+    }
+    Ok(())
+}
+
+async fn procedures_take_any_name(database: Database) -> Verdict {
+    for setting in settings(database.engine) {
+        let conn = guarded(&database, setting).await?;
+        let dialect = conn.info().dialect;
+        let possible = |name: &String| !is_impossible(database.engine, name) && !name.contains('.');
+        for name in names(database.engine).into_iter().filter(possible) {
+            let quoted = dialect.quote_identifier(&name);
+            let body = if database.engine == Engine::Postgres {
+                "(INOUT n int8) LANGUAGE sql AS 'SELECT n'"
+            } else {
+                "(n BIGINT) SELECT n"
+            };
+            conn.execute(&format!("CREATE PROCEDURE {quoted}{body}"), ()).await?;
+            let mut cursor = conn.cursor().await?;
+            cursor.call_procedure(&name, (9_i64,)).await?;
+            assert_eq!(cursor.fetch_one::<(i64,)>().await?, Some((9,)), "{name:?}");
+            drop(cursor);
+            conn.execute(&format!("DROP PROCEDURE {quoted}"), ()).await?;
+            is_alone(&conn, &name).await?;
+        }
     }
     Ok(())
 }
