@@ -3,8 +3,12 @@
 
 #[path = "../../drivers/mysql/tests/conformance/setup.rs"]
 mod mysql_setup;
+#[path = "../../drivers/postgres/tests/conformance/pooled.rs"]
+mod postgres_behind_pgbouncer;
 #[path = "../../drivers/postgres/tests/conformance/setup.rs"]
 mod postgres_setup;
+#[path = "../../drivers/postgres/tests/conformance/unnamed.rs"]
+mod postgres_unnamed;
 #[path = "../../drivers/sqlite/tests/conformance/setup.rs"]
 mod sqlite_setup;
 
@@ -13,6 +17,8 @@ use std::sync::{Mutex, PoisonError};
 use oarlock::connection::{BoxFuture, DriverInfo};
 use oarlock::{Capabilities, Conn, Connection, DriverFactory, Pool, PoolOptions, Purpose, Result, Url};
 use oarlock_conformance::{Fragments, Place, Setup, Stranger};
+// By these names they know each other.
+use {postgres_setup as setup, postgres_unnamed as unnamed};
 
 /// A driver's setup with a pool for every URL.
 struct Pooled<S> {
@@ -77,6 +83,10 @@ impl<S: Setup> Setup for Pooled<S> {
         self.driver.fragments(info)
     }
 
+    fn exception(&self, rule: &str) -> Option<&'static str> {
+        self.driver.exception(rule)
+    }
+
     fn stranger(&self, place: &Place) -> Option<Stranger> {
         self.driver.stranger(place)
     }
@@ -92,6 +102,20 @@ mod postgres {
     use super::*;
 
     oarlock_conformance::pooled_suite!(Pooled::new(postgres_setup::Postgres));
+}
+
+/// PostgreSQL on statements without names.
+mod without_names {
+    use super::*;
+
+    oarlock_conformance::pooled_suite!(Pooled::new(postgres_unnamed::Unnamed));
+}
+
+/// A pool before a pooler.
+mod through_pgbouncer {
+    use super::*;
+
+    oarlock_conformance::pooled_suite!(Pooled::new(postgres_behind_pgbouncer::PgBouncer));
 }
 
 mod mysql {

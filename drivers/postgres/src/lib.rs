@@ -66,13 +66,14 @@
 //! # Poolers
 //!
 //! A pooler that gives each session of the server to one client at a time needs nothing. One that shares them between
-//! transactions (pgbouncer's `pool_mode = transaction`) runs a statement where nobody has prepared it: the error then says to
-//! set `statements=unnamed`. It does what pgx calls `cache_describe`: a statement is prepared once for each connection, without
-//! a name, which tells the types of its parameters and columns; from then on its text goes along with its values, in one trip as
+//! transactions (pgbouncer's `pool_mode = transaction`) runs a statement where nobody has prepared it: the error then says to set
+//! `statements=unnamed`. It does what pgx calls `cache_describe`: a statement is prepared once for each connection, without a
+//! name, which tells the types of its parameters and columns; from then on its text goes along with its values, in one trip as
 //! before. Values are the same to the bit. Nothing stays prepared on the server, which parses and plans each time: a select by
-//! key takes about 1.4 times as long as with names, a statement of a millisecond does not notice. A table that another session
-//! changes is noticed: rows are read by the description that comes with them, and a text that is refused is prepared anew,
-//! outside of transactions. pgbouncer 1.21 and later can keep track of named statements by itself (`max_prepared_statements`).
+//! key takes twice as long as with names (39 and 80 µs of both sides' processors), a join of half a millisecond 5% longer. A
+//! table that another session changes is noticed: rows are read by the description that comes with them, and a text that is
+//! refused is prepared anew, outside of transactions. pgbouncer 1.21 and later can keep track of named statements by itself
+//! (`max_prepared_statements`).
 //!
 //! With `statements=unnamed` the connection asks for its time zone and limits by their own names, which needs no setting of
 //! pgbouncer's; it keeps the time zone for each client, and refuses the limits and the URL's `options` unless it is told to
