@@ -117,7 +117,8 @@ impl Wire {
     pub(crate) fn clear(&self) {
         self.tag.store(Tag::Plain as u8, Ordering::Release);
         self.refused.store(false, Ordering::Release);
-        if self.redescribed.swap(false, Ordering::AcqRel) {
+        if self.redescribed.load(Ordering::Acquire) {
+            self.redescribed.store(false, Ordering::Release);
             self.told().redescribed.clear();
         }
         if self.noticed.load(Ordering::Acquire) > 0 {
