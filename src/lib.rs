@@ -43,6 +43,7 @@
 //! | `sqlite` (default) | SQLite, compiled in |
 //! | `postgres` | PostgreSQL |
 //! | `mysql` | MySQL and MariaDB |
+//! | `orm` (default) | models, typed queries, relations: see [`orm`] |
 //! | `tls` (default) | encrypted connections to PostgreSQL, MySQL and MariaDB, where these are built in |
 //! | `blocking` | the same names for programs without `async` |
 //! | `testing` | a database for each test, query counts, a scripted driver: see [`testing`](mod@testing) |
@@ -59,9 +60,13 @@ pub mod testing;
 pub use connect::connect;
 pub use oarlock_core::factory::{Connector, DriverFactory, Purpose, register};
 pub use oarlock_core::*;
+#[cfg(feature = "orm")]
+pub use oarlock_macros::Model;
 #[cfg(feature = "testing")]
 pub use oarlock_macros::test;
 pub use oarlock_macros::{FromRow, FromValue, Params, ToValue};
+#[cfg(feature = "orm")]
+pub use oarlock_orm::{self as orm, BelongsTo, HasMany, HasOne, ManyToMany, Model, Query};
 pub use pool::{Pool, PoolOptions};
 
 #[cfg(feature = "mysql")]
@@ -75,6 +80,8 @@ pub use oarlock_sqlite as sqlite;
 #[doc(hidden)]
 pub mod __private {
     pub use oarlock_core::__private::*;
+    #[cfg(feature = "orm")]
+    pub use oarlock_orm::__private::*;
 
     #[cfg(feature = "testing")]
     pub use crate::testing;

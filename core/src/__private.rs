@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::error::Error as StdError;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use serde::Serialize;
@@ -10,6 +11,7 @@ pub use serde::de::DeserializeOwned;
 pub use crate::params::{Bindings, Params};
 pub use crate::result::Column;
 pub use crate::row::{FromRow, RowRef};
+pub use crate::schema::{ColumnType, EnumType, Type};
 pub use crate::value::{Bound, FromValue, TextEnum, ToValue, ValueRef};
 pub use crate::{Error, Result};
 
@@ -36,6 +38,17 @@ fn missing(columns: &[Column], name: &str) -> Error {
     let known: Vec<&str> = columns.iter().map(|column| &*column.name).filter(|name| !name.is_empty()).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Error::new(ErrorKind::ColumnNotFound, format!("there is no column {name}; the row has {known}")).with_column(name)
+}
+
+/// Stands for a type whose column another type takes.
+pub struct Kept<'column, T: ?Sized>(PhantomData<&'column T>);
+
+impl<T: ColumnType + ?Sized> ColumnType for Kept<'_, T> {
+    const NULLABLE: bool = T::NULLABLE;
+
+    fn column_type() -> Type {
+        T::column_type()
+    }
 }
 
 /// Checks that a tuple struct and a row are equally long.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::buffered::BufferedCursor;
-use crate::connection::{Connection, Query};
+use crate::connection::{Connection, DriverInfo, Query};
 use crate::lease::Lease;
 use crate::params::{Bindings, Parameters, Params};
 use crate::result::{Column, Notice, Outcome, RowBatch};
@@ -129,6 +129,11 @@ impl Cursor {
         let sql = format!("CALL {}({marks})", name.join("."));
         let values = bindings.values();
         self.execute_bound(&sql, Parameters::positional(&values)).await
+    }
+
+    /// Tells about the driver and the server of the connection.
+    pub fn info(&mut self) -> &DriverInfo {
+        self.lease.info()
     }
 
     /// Gives the columns of the current result set: empty when the statement gives no rows.

@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Parameters,
     /// A query that must give a row gave none.
     RowNotFound,
+    /// A row was changed or deleted since it was read: optimistic locking found it out.
+    StaleRow,
     /// A unique or primary key constraint was violated.
     UniqueViolation,
     /// A foreign key constraint was violated.
@@ -130,7 +132,8 @@ impl ErrorKind {
             | K::NotNullViolation
             | K::CheckViolation
             | K::IntegrityViolation => ErrorCategory::Integrity,
-            K::SerializationFailure
+            K::StaleRow
+            | K::SerializationFailure
             | K::Deadlock
             | K::LockTimeout
             | K::StatementTimeout
@@ -174,6 +177,7 @@ impl ErrorKind {
             K::ColumnNotFound => "column not found",
             K::Parameters => "parameters",
             K::RowNotFound => "row not found",
+            K::StaleRow => "stale row",
             K::UniqueViolation => "unique violation",
             K::ForeignKeyViolation => "foreign key violation",
             K::NotNullViolation => "not null violation",

@@ -40,6 +40,7 @@
 
 mod canonical;
 mod column;
+mod column_type;
 mod constraint;
 mod default;
 mod expression;
@@ -56,6 +57,7 @@ use serde::{Deserialize, Serialize};
 
 pub use canonical::{canonical, equivalent};
 pub use column::{Auto, Column, Generated, GeneratedKind};
+pub use column_type::ColumnType;
 pub use constraint::{Action, Check, Deferrable, ForeignKey, PrimaryKey, Unique, UniqueNulls};
 pub use default::{Default, Literal};
 pub use guard::settle;

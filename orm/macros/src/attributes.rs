@@ -136,7 +136,7 @@ pub(crate) fn variant_rename(attributes: &[Attribute], variant: &str) -> syn::Re
 }
 
 /// Gives the option's name if it is known; the error lists those that are.
-fn option(meta: &ParseNestedMeta<'_>, known: &[&str], place: &str) -> syn::Result<String> {
+pub(crate) fn option(meta: &ParseNestedMeta<'_>, known: &[&str], place: &str) -> syn::Result<String> {
     let name = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
     if known.contains(&name.as_str()) {
         return Ok(name);

@@ -7,6 +7,7 @@ mod attributes;
 mod case;
 mod from_row;
 mod generics;
+mod model;
 mod params;
 mod test;
 mod value;
@@ -132,6 +133,49 @@ pub fn derive_from_value(input: TokenStream) -> TokenStream {
 pub fn derive_to_value(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     value::expand_to(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes a struct with named fields a table's row: a constant for each column and relation, the setters of `create`, `update` and `upsert`, and
+/// reading by place in the ORM and by name from any other SQL.
+///
+/// # Options of the struct
+///
+/// - `table = "users"`: the table's name; without it the struct's, in snake case. `schema = "…"`: its schema.
+/// - `rename_all = "camelCase"`: the case of the columns' names, as of [`FromRow`](macro@FromRow).
+/// - `unique(a, b)`, `index(a, b)`: a unique constraint or an index of several fields.
+/// - `foreign_key(a, b, references = Model)`: a foreign key of several fields; `references = Model(c, d)` to fields that are not its primary
+///   key; with `on_delete` and `on_update`.
+/// - `check = "…"`: a check constraint, in SQL. `comment = "…"`: what the table is for.
+/// - `embedded`: no table, but a struct that stands in models by `embed`.
+/// - `crate = "path"`: where oarlock is.
+///
+/// # Options of a field that is a column
+///
+/// - `primary_key`, on several fields where the key has several; `auto` beside it where the database numbers it.
+/// - `unique`, `index`.
+/// - `default = "now"`, `default = "uuid"`, or of text, a number or a truth value; `default_sql = "…"`: what the database stores where an insert
+///   does not say.
+/// - `references = Model` or `Model(field)`: a foreign key, with `on_delete = "cascade"` (or `"set null"`, `"set default"`, `"restrict"`,
+///   `"no action"`) and `on_update`.
+/// - `version`: a whole number that counts the updates; one of a row that was changed meanwhile is an error.
+/// - `created_at`, `updated_at`: set by create and update. `soft_delete`: an `Option` that `delete` sets, and queries leave such rows out.
+/// - `max_length = 100`: of text or bytes. `precision(12, 2)`: of a decimal. Text in a key or an index has 255 characters unless it says.
+/// - `json`: any type that serde knows, as a document. `native_enum`: an enum of the database's own. `native = "…"`: a type in its words.
+/// - `embed`, with `prefix = "address_"`: an embedded struct.
+/// - `column = "name"`: the column's name. `comment = "…"`. `renamed_from = "…"`: the name that it had before.
+/// - `skip`: no column; `Default::default()`.
+///
+/// # Options of a field that is a relation
+///
+/// - `belongs_to = author_id` in a `BelongsTo<User>`: by a foreign key of this model; `belongs_to(a, b)` by one of several fields.
+/// - `has_many` in a `HasMany<Post>`, `has_one` in a `HasOne<Profile>`: by the foreign key of the other model; `has_many = author_id` where it
+///   has several to this one.
+/// - `many_to_many = PostTag` in a `ManyToMany<Tag>`: by two foreign keys of a third model, whose rows are kept in a `ManyToMany<Tag, PostTag>`;
+///   `many_to_many(Friendship, from = one_id, to = other_id)` where it has several to one model.
+#[proc_macro_derive(Model, attributes(model))]
+pub fn derive_model(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    model::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes a test of an async function, with a database of its own that is dropped when the test passes, and kept when it fails.

@@ -122,24 +122,32 @@ pub(crate) fn expand_to(input: &DeriveInput) -> syn::Result<TokenStream> {
     let private = &container.private;
     let name = &input.ident;
     let mut generics = input.generics.clone();
+    // What the type is kept as: another type, whose column it takes, or the texts of an enum.
+    let mut kept_as = None;
+    let mut texts = None;
     let body = if let Some(target) = &container.into {
+        kept_as = Some(target);
         let span = Span::call_site().located_at(target.span());
         quote_spanned!(span=> #private::value_into::<Self, #target>(self))
     } else {
         match shape(input, &container, "ToValue")? {
             Shape::Newtype(member, ty) => {
+                kept_as = Some(ty);
                 generics = with_bounds(&generics, [(ty, quote!(#private::ToValue))]);
                 let span = Span::call_site().located_at(ty.span());
                 quote_spanned!(span=> <#ty as #private::ToValue>::to_value(&self.#member))
             }
             Shape::Enum(variants) => {
                 let arms = variants.iter().map(|(ident, text)| quote!(Self::#ident => #text));
+                let values = variants.iter().map(|(_, text)| text);
+                texts = Some(quote!([#(#values),*]));
                 quote! {
                     ::core::result::Result::Ok(#private::Bound::Borrowed(#private::ValueRef::Text(match self { #(#arms,)* })))
                 }
             }
         }
     };
+    let column_type = column_type(input, &container, kept_as, texts);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let (_, arguments, _) = input.generics.split_for_impl();
     Ok(quote! {
@@ -150,5 +158,44 @@ pub(crate) fn expand_to(input: &DeriveInput) -> syn::Result<TokenStream> {
                 #body
             }
         }
+
+        #column_type
     })
+}
+
+/// Says which column holds the type. A newtype around what no column holds has none, so its bound is on the impl.
+fn column_type(
+    input: &DeriveInput,
+    container: &Container,
+    kept_as: Option<&Type>,
+    texts: Option<TokenStream>,
+) -> TokenStream {
+    let private = &container.private;
+    let name = &input.ident;
+    let (nullable, body, generics) = if let Some(ty) = kept_as {
+        // A bound on a concrete type that fails is an error even where nobody asks; one that mentions a lifetime is not.
+        let mut generics = input.generics.clone();
+        let clause = generics.make_where_clause();
+        clause.predicates.push(syn::parse_quote!(for<'column> #private::Kept<'column, #ty>: #private::ColumnType));
+        (
+            quote!(<#private::Kept<'_, #ty> as #private::ColumnType>::NULLABLE),
+            quote!(<#private::Kept<'_, #ty> as #private::ColumnType>::column_type()),
+            generics,
+        )
+    } else {
+        let words = Case::Snake.apply(&name.unraw().to_string());
+        (quote!(false), quote!(#private::EnumType::new(#words, #texts).into()), input.generics.clone())
+    };
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    let (_, arguments, _) = input.generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #private::ColumnType for #name #arguments #where_clause {
+            const NULLABLE: bool = #nullable;
+
+            fn column_type() -> #private::Type {
+                #body
+            }
+        }
+    }
 }

@@ -1,0 +1,100 @@
+//! The functions that begin a write, and the setters of its columns.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use super::Model;
+
+impl Model<'_> {
+    pub(super) fn setters(&self) -> TokenStream {
+        let (name, private, visibility) = (self.name, &self.private, self.visibility);
+        let changes = self.named("Changes");
+        let doc = format!("What a statement gives [`{name}`]'s columns: a setter for each.");
+        let mut before = quote!(0);
+        let mut setters = Vec::new();
+        for field in self.stored() {
+            let (ident, ty) = (field.ident, field.ty);
+            if field.options.embed.is_some() {
+                let doc = format!("Sets all columns of [`{}`]({name}::{ident}).", field.name);
+                setters.push(quote_spanned! {field.span()=>
+                    #[doc = #doc]
+                    #visibility fn #ident(mut self, value: &#ty) -> Self {
+                        #private::assign_embedded(&mut self.0, #before, value);
+                        self
+                    }
+                });
+                before = quote!(#before + <#ty as #private::Embed>::COLUMNS);
+                continue;
+            }
+            let doc = format!("Sets [`{}`]({name}::{ident}): to a value, or to an expression.", field.name);
+            setters.push(if field.options.json.is_some() {
+                quote_spanned! {field.span()=>
+                    #[doc = #doc]
+                    #visibility fn #ident(mut self, value: &#ty) -> Self {
+                        #private::assign_json(&mut self.0, #before, value);
+                        self
+                    }
+                }
+            } else {
+                quote_spanned! {field.span()=>
+                    #[doc = #doc]
+                    #visibility fn #ident(mut self, value: impl #private::Argument<#ty>) -> Self {
+                        #private::assign(&mut self.0, #before, value);
+                        self
+                    }
+                }
+            });
+            before = quote!(#before + 1);
+        }
+        quote! {
+            #[doc = #doc]
+            #[must_use = "nothing is written until it is carried out by `exec`"]
+            #visibility struct #changes<W>(W);
+
+            #[allow(dead_code)]
+            impl<W: #private::Assign<Model = #name>> #changes<W> {
+                #(#setters)*
+
+                /// Carries the statement out, and gives the row as it is stored.
+                ///
+                /// # Errors
+                ///
+                /// What the database says, and what is wrong with the values, which is told before anything is sent.
+                #[track_caller]
+                #visibility fn exec<D: #private::Db + ?::core::marker::Sized>(
+                    self,
+                    db: &D,
+                ) -> impl ::core::future::Future<Output = #private::Result<W::Output>> + ::core::marker::Send
+                where
+                    W: #private::Execute,
+                {
+                    W::execute(self.0, db, ::core::panic::Location::caller())
+                }
+            }
+
+            impl<M> ::core::convert::From<#changes<#private::Create<M>>> for #private::Create<M> {
+                fn from(changes: #changes<#private::Create<M>>) -> Self {
+                    changes.0
+                }
+            }
+
+            #[allow(dead_code)]
+            impl #name {
+                /// Begins a new row: see `Create`.
+                #visibility fn create() -> #changes<#private::Create<#name>> {
+                    #changes(#private::Create::new())
+                }
+
+                /// Begins changes to the row: see `Update`.
+                #visibility fn update(&self) -> #changes<#private::Update<#name>> {
+                    #changes(#private::Update::of(self))
+                }
+
+                /// Begins a row that is changed where one with the same unique key is there: see `Upsert`.
+                #visibility fn upsert(key: impl #private::UniqueKey<#name>) -> #changes<#private::Upsert<#name>> {
+                    #changes(#private::Upsert::on(key))
+                }
+            }
+        }
+    }
+}

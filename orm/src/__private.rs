@@ -1,0 +1,59 @@
+//! What the code of `derive(Model)` names. Not for users: it changes without notice.
+
+pub use oarlock_core::Db;
+pub use oarlock_core::schema::Action;
+pub use oarlock_core::value::{Json, Value};
+
+pub use crate::expr::{Argument, Column as ModelColumn};
+pub use crate::model::{
+    ColumnDef, DefaultDef, Embed, Embedded, FieldDef, FieldKind, ForeignKeyDef, Model, ModelDef, Role, TableInfo,
+    foreign_key,
+};
+pub use crate::relation::{KeyOf, ManyRelation, Relation};
+pub use crate::write::{Assign, Create, Execute, UniqueKey, Update, Upsert};
+
+use oarlock_core::value::{Bound, ToValue};
+use oarlock_core::{Column, Error, ErrorKind, Result};
+use serde::Serialize;
+
+use crate::expr::Expr;
+
+/// Finds a model's columns by their names.
+pub fn plan_model<M: Model>(columns: &[Column]) -> Result<Box<[usize]>> {
+    let table = M::table();
+    table.columns().iter().map(|column| oarlock_core::__private::find(columns, &column.name, table.model())).collect()
+}
+
+/// Gives the places of as many columns as a struct has.
+#[inline]
+pub fn exactly<const N: usize>(columns: &[usize]) -> Result<&[usize; N]> {
+    columns.try_into().map_err(|_| Error::new(ErrorKind::Internal, "a row is read by a plan of another length"))
+}
+
+#[cold]
+pub fn no_column(column: usize) -> Error {
+    Error::new(ErrorKind::Internal, format!("there is no column {column} in this struct"))
+}
+
+pub fn owned(values: &[&dyn ToValue]) -> Result<Vec<Value>> {
+    values.iter().map(|value| value.to_value().and_then(Bound::into_value)).collect()
+}
+
+pub fn json_value<T: Serialize>(value: &T) -> Result<Bound<'_>> {
+    Json(value).to_value().and_then(Bound::into_value).map(Bound::Owned)
+}
+
+pub fn assign<W: Assign, T>(write: &mut W, column: usize, value: impl Argument<T>) {
+    write.assign(column, value.into_expr().erase());
+}
+
+pub fn assign_json<W: Assign, T: Serialize>(write: &mut W, column: usize, value: &T) {
+    write.assign(column, Expr::value(&Json(value)));
+}
+
+pub fn assign_embedded<W: Assign, E: Embed>(write: &mut W, first: usize, value: &E) {
+    for column in 0..E::COLUMNS {
+        let bound = value.value(column).and_then(Bound::into_value);
+        write.assign(first + column, bound.map_or_else(Expr::failed, |value| Expr::value(&value)));
+    }
+}

@@ -1,0 +1,22 @@
+//! The ORM of oarlock: models, typed queries, relations and writes over the contract, with SQL that is rendered once.
+//!
+//! A struct derives `Model`; a query is a [`shape`](query::Select) of postfix programs ([`Op`](expr::Op)) beside the values that they
+//! bind. A shape is written as SQL by sea-query the first time that it is run on a kind of database, and looked up by comparison from
+//! then on. Rows go straight from the driver's buffer into the struct, by place.
+
+#[doc(hidden)]
+pub mod __private;
+pub mod expr;
+pub mod model;
+pub mod query;
+pub mod relation;
+mod render;
+pub mod schema;
+pub mod write;
+
+pub use expr::{Argument, Column, Expr, Order};
+pub use model::Model;
+pub use query::Query;
+pub use relation::{BelongsTo, HasMany, HasOne, ManyToMany};
+pub use schema::create_tables;
+pub use write::{Create, Update, UpdateMany, Upsert};

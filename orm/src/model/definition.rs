@@ -1,0 +1,214 @@
+//! A model as constants, as `derive(Model)` writes it.
+
+use oarlock_core::schema::{Action, Type};
+
+use super::TableInfo;
+
+/// What a model says about its table.
+///
+/// Fields are named as the struct names them; a name with a point in it is that of a field of an embedded struct.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelDef {
+    /// The struct's name, for messages.
+    pub name: &'static str,
+    /// The table's name.
+    pub table: &'static str,
+    /// The table's schema, if it is not the connection's own.
+    pub schema: Option<&'static str>,
+    /// What the table is for.
+    pub comment: Option<&'static str>,
+    /// The fields that are columns or embedded structs, in their order.
+    pub fields: &'static [FieldDef],
+    /// The fields of the primary key.
+    pub key: &'static [&'static str],
+    /// The foreign keys.
+    pub foreign_keys: &'static [ForeignKeyDef],
+    /// The fields of each unique constraint.
+    pub uniques: &'static [&'static [&'static str]],
+    /// The fields of each index.
+    pub indexes: &'static [&'static [&'static str]],
+    /// The check constraints, as SQL.
+    pub checks: &'static [&'static str],
+}
+
+/// A field of a model.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldDef {
+    /// The field's name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: FieldKind,
+}
+
+/// What a field of a model is.
+#[derive(Debug, Clone, Copy)]
+pub enum FieldKind {
+    /// A column.
+    Column(ColumnDef),
+    /// The columns of another struct, their names with a prefix.
+    Embedded {
+        /// What their names begin with.
+        prefix: &'static str,
+        /// The struct's fields.
+        fields: &'static [FieldDef],
+    },
+}
+
+/// A column of a model.
+#[derive(Debug, Clone, Copy)]
+pub struct ColumnDef {
+    /// The column's name.
+    pub name: &'static str,
+    /// The type that holds the field's Rust type.
+    pub ty: fn() -> Type,
+    /// Whether NULL may be stored.
+    pub nullable: bool,
+    /// What the column is to the ORM.
+    pub role: Role,
+    /// What is stored when an insert does not say.
+    pub default: Option<DefaultDef>,
+    /// How many characters, or bytes, it may hold at the most.
+    pub max_length: Option<u32>,
+    /// How many digits a decimal has, and how many of them after the point.
+    pub precision: Option<(u16, u16)>,
+    /// Whether an enum is the database's own type.
+    pub native_enum: bool,
+    /// The type in one database's words, for what there is no type for.
+    pub native: Option<&'static str>,
+    /// What the column is for.
+    pub comment: Option<&'static str>,
+    /// The name that the column had before, for a migration that renames it.
+    pub renamed_from: Option<&'static str>,
+}
+
+impl ColumnDef {
+    /// A column of which only its name and type are said.
+    #[must_use]
+    pub const fn new(name: &'static str, ty: fn() -> Type, nullable: bool) -> Self {
+        Self {
+            name,
+            ty,
+            nullable,
+            role: Role::Plain,
+            default: None,
+            max_length: None,
+            precision: None,
+            native_enum: false,
+            native: None,
+            comment: None,
+            renamed_from: None,
+        }
+    }
+}
+
+/// What a column is to the ORM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing but a column.
+    Plain,
+    /// The database numbers it.
+    Auto,
+    /// It counts the updates, for optimistic locking.
+    Version,
+    /// It holds when the row was made.
+    CreatedAt,
+    /// It holds when the row was last changed.
+    UpdatedAt,
+    /// It holds when the row was deleted, which is then still there.
+    DeletedAt,
+}
+
+/// What is stored when an insert does not say.
+#[derive(Debug, Clone, Copy)]
+pub enum DefaultDef {
+    /// The present date, time or instant.
+    Now,
+    /// A new UUID.
+    Uuid,
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Another number, in decimal digits.
+    Number(&'static str),
+    /// Text.
+    Text(&'static str),
+    /// SQL as it stands.
+    Sql(&'static str),
+}
+
+/// A foreign key of a model.
+#[derive(Debug, Clone, Copy)]
+pub struct ForeignKeyDef {
+    /// The fields that refer.
+    pub fields: &'static [&'static str],
+    /// The table that they refer to.
+    pub table: &'static str,
+    /// The model that they refer to.
+    pub model: fn() -> &'static TableInfo,
+    /// The fields there, one for each of `fields`; the primary key where there are none.
+    pub referenced: &'static [&'static str],
+    /// What happens when the row there is deleted.
+    pub on_delete: Action,
+    /// What happens when the key there is changed.
+    pub on_update: Action,
+}
+
+/// Finds the one foreign key among `keys` that refers to `table`, by the fields that are named, if any are.
+///
+/// # Panics
+///
+/// When there is none or there are several. A relation asks at compile time, so that this is a compile error.
+#[must_use]
+pub const fn foreign_key(keys: &[ForeignKeyDef], table: &str, fields: &[&str]) -> usize {
+    let mut found = None;
+    let mut index = 0;
+    while index < keys.len() {
+        if equal(keys[index].table, table) && (fields.is_empty() || all_equal(keys[index].fields, fields)) {
+            assert!(
+                found.is_none(),
+                "several foreign keys lead from the one model to the other: name the field of the one that is meant, as in `has_many = author_id`"
+            );
+            found = Some(index);
+        }
+        index += 1;
+    }
+    match found {
+        Some(index) => index,
+        None if fields.is_empty() => {
+            panic!(
+                "no foreign key leads from the one model to the other: add `#[model(references = …)]` to the field that refers"
+            )
+        }
+        None => panic!("there is no foreign key of these fields from the one model to the other"),
+    }
+}
+
+const fn all_equal(left: &[&str], right: &[&str]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < left.len() {
+        if !equal(left[index], right[index]) {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+const fn equal(left: &str, right: &str) -> bool {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    if left.len() != right.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < left.len() {
+        if left[index] != right[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}

@@ -1,0 +1,136 @@
+//! Shapes as SQL, by sea-query: once for each shape and dialect.
+//!
+//! A shape becomes a statement of sea-query's in which each value is a stand-in that tells its index. What sea-query collects
+//! as the statement's parameters is then the order in which the values have to be bound: see [`Rendered`].
+
+mod cache;
+mod expr;
+mod select;
+mod stand_in;
+mod write;
+
+use oarlock_core::dialect::Flavor;
+use oarlock_core::value::{Bound, Value};
+use oarlock_core::{Error, Result, ToValue};
+use sea_query::{
+    DynIden, IntoIden, MysqlQueryBuilder, PostgresQueryBuilder, SchemaName, SqliteQueryBuilder, TableName,
+};
+
+pub(crate) use cache::rendered;
+pub(crate) use write::{Conflict, Delete, Insert, Update};
+
+use crate::model::TableInfo;
+use crate::query::Select;
+use stand_in::Param;
+
+/// What a statement is, without its values.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Shape {
+    Select(Select),
+    Insert(Insert),
+    Update(Update),
+    Delete(Delete),
+}
+
+/// A statement's text, and where its values go.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    pub(crate) sql: String,
+    params: Vec<Param>,
+}
+
+impl Rendered {
+    /// Gives the statement's parameters, taken from a shape's values.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` where the values do not fit the shape.
+    pub(crate) fn bind<'v>(&'v self, values: &'v [Value]) -> Result<Vec<Argument<'v>>> {
+        self.params.iter().map(|param| param.bind(values).map(Argument)).collect()
+    }
+}
+
+/// A parameter that is bound.
+#[derive(Debug)]
+pub(crate) struct Argument<'v>(Bound<'v>);
+
+impl ToValue for Argument<'_> {
+    fn to_value(&self) -> Result<Bound<'_>> {
+        Ok(Bound::Borrowed(self.0.as_ref()))
+    }
+}
+
+/// Writes a shape as SQL.
+pub(crate) fn render(shape: &Shape, flavor: Flavor) -> Result<Rendered> {
+    let mut writer = Renderer::new(flavor);
+    let (mut sql, values) = match shape {
+        Shape::Select(select) => build(flavor, &writer.select(select)?),
+        Shape::Insert(insert) => build(flavor, &writer.insert(insert)?),
+        Shape::Update(update) => build(flavor, &writer.update(update)?),
+        Shape::Delete(delete) => build(flavor, &writer.delete(delete)?),
+    };
+    if let Shape::Insert(Insert { table, returning: true, .. }) = shape {
+        write::append_returning(&mut sql, table, flavor);
+    }
+    Ok(Rendered { sql, params: values.0.into_iter().map(Param::of).collect::<Result<_>>()? })
+}
+
+fn build(flavor: Flavor, statement: &impl sea_query::QueryStatementWriter) -> (String, sea_query::Values) {
+    match flavor {
+        Flavor::Postgres => statement.build(PostgresQueryBuilder),
+        Flavor::MySql => statement.build(MysqlQueryBuilder),
+        _ => statement.build(SqliteQueryBuilder),
+    }
+}
+
+/// Writes one statement.
+pub(crate) struct Renderer {
+    flavor: Flavor,
+    /// How many of the values have their place.
+    taken: usize,
+    /// The tables of the query that is being written, and of those around it.
+    scopes: Vec<Scope>,
+}
+
+/// The tables that take part in a query.
+struct Scope {
+    tables: Vec<Named>,
+    /// Whether columns are written with their table's name.
+    qualified: bool,
+}
+
+/// A table and the name under which the SQL has it.
+struct Named {
+    table: &'static TableInfo,
+    alias: Option<&'static str>,
+    name: String,
+}
+
+impl Renderer {
+    fn new(flavor: Flavor) -> Self {
+        Self { flavor, taken: 0, scopes: Vec::new() }
+    }
+
+    /// Takes the next value.
+    fn take(&mut self) -> usize {
+        self.taken += 1;
+        self.taken - 1
+    }
+
+    fn is(&self, flavor: Flavor) -> bool {
+        self.flavor == flavor
+    }
+}
+
+fn iden(name: &str) -> DynIden {
+    name.to_owned().into_iden()
+}
+
+fn table_name(table: &TableInfo) -> TableName {
+    TableName(table.schema().map(|schema| SchemaName(None, iden(schema))), iden(table.name()))
+}
+
+#[cold]
+fn malformed(what: &str) -> Error {
+    Error::interface(format!("an expression's program is malformed: {what}"))
+}

@@ -1,0 +1,140 @@
+//! New rows.
+
+use std::marker::PhantomData;
+use std::panic::Location;
+
+use oarlock_core::value::Value;
+use oarlock_core::{Cursor, Db, Error, ErrorKind, Result};
+
+use super::{Assign, Assignments, Execute, changed, equal, now, returned};
+use crate::expr::{AnyExpr, Op};
+use crate::model::{Model, Role, TableInfo};
+use crate::query::{cursor, not_found};
+use crate::render::{Insert, Shape};
+
+/// A row that is made: see [`Model`]'s `create`.
+///
+/// Carrying it out gives the row as it is stored, with what the database has filled in. It is an `Interface` error to leave out a
+/// column that has to have a value, told before anything is sent.
+#[must_use = "nothing is made until it is carried out"]
+pub struct Create<M> {
+    pub(super) assignments: Assignments,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> Create<M> {
+    /// Makes one that says nothing yet.
+    pub fn new() -> Self {
+        Self { assignments: Assignments::default(), model: PhantomData }
+    }
+
+    /// Makes one of a whole row, but for the key that the database numbers where it is nought.
+    ///
+    /// # Errors
+    ///
+    /// The value's own that cannot be bound.
+    pub fn of(row: &M) -> Result<Self> {
+        let mut create = Self::new();
+        for (index, column) in M::table().columns().iter().enumerate() {
+            let value = row.value(index)?.into_value()?;
+            let numbered = column.role == Role::Auto && matches!(value, Value::I64(0) | Value::U64(0));
+            if !numbered {
+                create.assignments.assign_absent(index, value);
+            }
+        }
+        Ok(create)
+    }
+
+    /// Fills in what the model says, and finds out whether something is missing.
+    pub(super) fn complete(mut self) -> Result<Assignments> {
+        self.assignments.check()?;
+        let table = M::table();
+        for (index, column) in table.columns().iter().enumerate() {
+            match column.role {
+                Role::CreatedAt | Role::UpdatedAt => self.assignments.assign_absent(index, now(column)),
+                Role::Version => self.assignments.assign_absent(index, Value::I64(1)),
+                Role::Auto => {}
+                _ if self.assignments.has(index) || column.nullable || column.default.is_some() => {}
+                _ => return Err(left_out(table, index)),
+            }
+        }
+        Ok(self.assignments)
+    }
+}
+
+impl<M: Model> Default for Create<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cold]
+fn left_out(table: &TableInfo, column: usize) -> Error {
+    let (model, field) = (table.model(), &table.column(column).field);
+    Error::interface(format!("{model}.{field} has no value, and no default"))
+        .with_table(table.name())
+        .with_column(table.column(column).name.as_str())
+        .with_hint("give it one, or give the field a default by `#[model(default = …)]`")
+}
+
+impl<M: Model> Assign for Create<M> {
+    type Model = M;
+
+    fn assign(&mut self, column: usize, value: AnyExpr) {
+        self.assignments.assign(column, value);
+    }
+}
+
+impl<M: Model> Execute for Create<M> {
+    type Output = M;
+
+    async fn execute<D: Db + ?Sized>(self, db: &D, site: &'static Location<'static>) -> Result<M> {
+        let mut cursor = cursor(db, site).await?;
+        insert_one(&mut cursor, self.complete()?).await
+    }
+}
+
+/// Inserts a row and reads it back.
+pub(super) async fn insert_one<M: Model>(cursor: &mut Cursor, assignments: Assignments) -> Result<M> {
+    let table = M::table();
+    let capabilities = &cursor.info().capabilities;
+    let returning = capabilities.insert_returning;
+    let key = table.key().iter().map(|column| assignments.value(*column).cloned()).collect::<Option<Vec<Value>>>();
+    let (columns, values) = assignments.into_parts();
+    let shape = Shape::Insert(Insert { table, columns, rows: 1, conflict: None, returning });
+    if returning {
+        return returned(cursor, &shape, &values).await?.pop().ok_or_else(not_found::<M>);
+    }
+    changed(cursor, &shape, &values).await?;
+    let key = match key {
+        Some(key) => key,
+        None => vec![numbered(cursor, table)?],
+    };
+    read_back(cursor, key).await
+}
+
+/// Gives the key that the database has numbered.
+fn numbered(cursor: &Cursor, table: &TableInfo) -> Result<Value> {
+    cursor.last_insert_id().map(Value::I64).filter(|_| table.auto().is_some()).ok_or_else(|| {
+        Error::new(
+            ErrorKind::NotSupported,
+            format!(
+                "a row of {} was made, but its key is not known: the database does not give rows back",
+                table.model()
+            ),
+        )
+        .with_hint("give the key in the program, or let the database number it")
+    })
+}
+
+/// Reads the row of a key.
+pub(super) async fn read_back<M: Model>(cursor: &mut Cursor, key: Vec<Value>) -> Result<M> {
+    let mut select = crate::query::Select::from(M::table());
+    select.filter = equal(M::table(), M::table().key());
+    returned(cursor, &Shape::Select(select), &key).await?.pop().ok_or_else(not_found::<M>)
+}
+
+/// Tells whether a column gets its value from its own program, so that many rows can be given in one statement.
+pub(super) fn is_plain(ops: &[Op]) -> bool {
+    matches!(ops, [Op::Value])
+}

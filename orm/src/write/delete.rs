@@ -1,0 +1,54 @@
+//! Rows that go.
+
+use std::panic::Location;
+
+use oarlock_core::value::Bound;
+use oarlock_core::{Db, Result};
+
+use super::update::stale;
+use super::{changed, equal, now};
+use crate::expr::{Expr, Op};
+use crate::model::{Model, Role};
+use crate::query::{Query, cursor, not_found};
+use crate::render::{Delete, Shape, Update};
+
+/// Deletes one row, or marks it as deleted where its model says so.
+pub(crate) async fn delete_rows<M: Model, D: Db + ?Sized>(
+    db: &D,
+    row: &M,
+    for_good: bool,
+    site: &'static Location<'static>,
+) -> Result<()> {
+    let table = M::table();
+    let mut columns = table.key().to_vec();
+    let version = table.of_role(Role::Version);
+    columns.extend(version);
+    let values =
+        columns.iter().map(|column| row.value(*column).and_then(Bound::into_value)).collect::<Result<Vec<_>>>()?;
+    let condition = Expr::<bool>::new(equal(table, &columns), values);
+    let query = Query::<M>::new().filter(condition);
+    match delete_where(db, if for_good { query.with_deleted() } else { query }, for_good, site).await? {
+        0 if version.is_some() => Err(stale::<M>()),
+        0 => Err(not_found::<M>()),
+        _ => Ok(()),
+    }
+}
+
+/// Deletes the rows for which a query's condition is true, or marks them as deleted where their model says so.
+pub(crate) async fn delete_where<M: Model, D: Db + ?Sized>(
+    db: &D,
+    query: Query<M>,
+    for_good: bool,
+    site: &'static Location<'static>,
+) -> Result<u64> {
+    let table = M::table();
+    let (filter, filter_values) = query.into_filter()?;
+    let mut cursor = cursor(db, site).await?;
+    let Some(mark) = table.of_role(Role::DeletedAt).filter(|_| !for_good) else {
+        return changed(&mut cursor, &Shape::Delete(Delete { table, filter }), &filter_values).await;
+    };
+    let mut values = vec![now(table.column(mark))];
+    values.extend(filter_values);
+    let set = vec![(mark, vec![Op::Value])];
+    changed(&mut cursor, &Shape::Update(Update { table, set, filter, returning: false }), &values).await
+}

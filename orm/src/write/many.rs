@@ -1,0 +1,206 @@
+//! Many new rows.
+
+use std::panic::Location;
+
+use oarlock_core::value::{Bound, Value, ValueRef};
+use oarlock_core::{Cursor, Db, Error, ErrorKind, Result};
+
+use super::create::{Create, insert_one, is_plain};
+use super::{Assignments, changed, returned};
+use crate::expr::{Binary, Op, filled_up};
+use crate::model::Model;
+use crate::query::{Select, cursor};
+use crate::relation::{Groups, column_op};
+use crate::render::{Insert, Shape};
+
+/// How many rows are given in one statement at the most.
+const ROWS: usize = 1000;
+
+/// Makes rows, all or none, and gives them as they are stored, in the order in which they were given.
+pub(crate) async fn insert_many<M: Model, D: Db + ?Sized>(
+    db: &D,
+    rows: Vec<Create<M>>,
+    site: &'static Location<'static>,
+) -> Result<Vec<M>> {
+    let given = rows.into_iter().map(Create::complete).collect::<Result<Vec<_>>>()?;
+    let uniform = given.windows(2).all(|pair| same_columns(&pair[0], &pair[1]));
+    let plain = given.iter().all(|row| row.columns.iter().all(|(_, ops, _)| is_plain(ops)));
+    let one_statement = given.len() <= ROWS && uniform && plain;
+    if given.is_empty() {
+        return Ok(Vec::new());
+    }
+    if one_statement {
+        let mut cursor = cursor(db, site).await?;
+        if fits(&mut cursor, &given) == given.len() {
+            return insert_uniform(&mut cursor, given).await;
+        }
+    }
+    let tx = db.begin_at(oarlock_core::TxOptions::default(), site).await?;
+    let result = insert_parts(&tx, given, site).await;
+    match result {
+        Ok(rows) => tx.commit().await.map(|()| rows),
+        Err(error) => {
+            // The error of the row is the one to tell; a rollback that fails is made good before the next statement.
+            let _ = tx.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+/// Makes rows by as few statements as can be, on one transaction.
+async fn insert_parts<M: Model, D: Db + ?Sized>(
+    db: &D,
+    given: Vec<Assignments>,
+    site: &'static Location<'static>,
+) -> Result<Vec<M>> {
+    let mut cursor = cursor(db, site).await?;
+    let most = fits(&mut cursor, &given);
+    let mut made = Vec::with_capacity(given.len());
+    let mut part: Vec<Assignments> = Vec::new();
+    for row in given {
+        let plain = row.columns.iter().all(|(_, ops, _)| is_plain(ops));
+        let joins = part.first().is_none_or(|first| same_columns(first, &row)) && plain && part.len() < most;
+        if !joins {
+            made.extend(insert_uniform(&mut cursor, std::mem::take(&mut part)).await?);
+        }
+        if plain {
+            part.push(row);
+        } else {
+            made.push(insert_one(&mut cursor, row).await?);
+        }
+    }
+    made.extend(insert_uniform(&mut cursor, part).await?);
+    Ok(made)
+}
+
+/// Gives how many rows fit one statement.
+fn fits(cursor: &mut Cursor, given: &[Assignments]) -> usize {
+    let width = given.iter().map(|row| row.columns.len()).max().unwrap_or(1).max(1);
+    (cursor.info().capabilities.max_parameters / width).clamp(1, ROWS)
+}
+
+fn same_columns(left: &Assignments, right: &Assignments) -> bool {
+    left.columns.len() == right.columns.len() && left.columns.iter().zip(&right.columns).all(|(a, b)| a.0 == b.0)
+}
+
+/// Makes rows that give the same columns, by one statement.
+async fn insert_uniform<M: Model>(cursor: &mut Cursor, given: Vec<Assignments>) -> Result<Vec<M>> {
+    let table = M::table();
+    let count = given.len();
+    match count {
+        0 => return Ok(Vec::new()),
+        1 => {
+            let only = given.into_iter().next().unwrap_or_default();
+            return Ok(vec![insert_one(cursor, only).await?]);
+        }
+        _ => {}
+    }
+    // The place of each row, by its key where the program gives it.
+    let keys: Option<Vec<Vec<Value>>> = given
+        .iter()
+        .map(|row| table.key().iter().map(|column| row.value(*column).cloned()).collect::<Option<Vec<_>>>())
+        .collect();
+    let columns = given[0].columns.iter().map(|(column, ops, _)| (*column, ops.clone())).collect::<Vec<_>>();
+    if columns.is_empty() {
+        let mut made = Vec::with_capacity(count);
+        for row in given {
+            made.push(insert_one(cursor, row).await?);
+        }
+        return Ok(made);
+    }
+    let values: Vec<Value> = given.into_iter().flat_map(|row| row.into_parts().1).collect();
+    let returning = cursor.info().capabilities.insert_returning;
+    let shape = Shape::Insert(Insert { table, columns, rows: count, conflict: None, returning });
+    let mut made = if returning {
+        returned::<M>(cursor, &shape, &values).await?
+    } else {
+        changed(cursor, &shape, &values).await?;
+        let keys = match &keys {
+            Some(keys) => keys.clone(),
+            None => numbered::<M>(cursor, count).await?,
+        };
+        read_all(cursor, &keys).await?
+    };
+    if made.len() != count {
+        return Err(Error::new(
+            ErrorKind::Internal,
+            format!("{count} rows of {} were given, and {} came back", table.model(), made.len()),
+        ));
+    }
+    match keys {
+        Some(keys) => in_order_of(made, &keys),
+        None => {
+            // The database numbers rows in the order in which they are given, whatever the order in which it gives them back.
+            let auto = table.auto().or(table.key().first().copied());
+            let mut failed = None;
+            made.sort_by_cached_key(|row| match auto.map(|column| row.value(column)) {
+                Some(Ok(value)) => match value.as_ref() {
+                    ValueRef::I64(number) => number,
+                    _ => 0,
+                },
+                Some(Err(error)) => {
+                    failed = Some(error);
+                    0
+                }
+                None => 0,
+            });
+            failed.map_or(Ok(made), Err)
+        }
+    }
+}
+
+/// Gives the keys that the database has numbered, of a statement of several rows.
+async fn numbered<M: Model>(cursor: &mut Cursor, count: usize) -> Result<Vec<Vec<Value>>> {
+    let first = cursor.last_insert_id().ok_or_else(|| {
+        Error::not_supported(format!("the keys of new rows of {} are not known", M::DEF.name))
+            .with_hint("give them in the program")
+    })?;
+    cursor.execute("SELECT @@auto_increment_increment", ()).await?;
+    let step = cursor.fetch_one::<(i64,)>().await?.map_or(1, |row| row.0);
+    cursor.finish().await?;
+    Ok((0..).take(count).map(|index: i64| vec![Value::I64(first + index * step)]).collect())
+}
+
+/// Reads the rows of keys, in any order.
+async fn read_all<M: Model>(cursor: &mut Cursor, keys: &[Vec<Value>]) -> Result<Vec<M>> {
+    let table = M::table();
+    let width = table.key().len();
+    let mut select = Select::from(table);
+    select.filter = table.key().iter().map(|column| column_op(table, *column)).collect();
+    if width > 1 {
+        select.filter.extend([Op::Tuple(width), Op::Tuples { count: keys.len().next_power_of_two(), width }]);
+    } else {
+        select.filter.push(Op::List(filled_up(keys.len())));
+    }
+    select.filter.push(Op::Binary(Binary::In));
+    let values: Vec<Value> =
+        (0..width).map(|column| Value::Array(keys.iter().map(|key| key[column].clone()).collect())).collect();
+    returned(cursor, &Shape::Select(select), &values).await
+}
+
+/// Puts rows into the order of keys.
+fn in_order_of<M: Model>(made: Vec<M>, keys: &[Vec<Value>]) -> Result<Vec<M>> {
+    let table = M::table();
+    let mut places = Groups::default();
+    let own: Vec<usize> = (0..table.key().len()).collect();
+    for key in keys {
+        places.enter(&own, |column| Ok(Bound::Borrowed(key[column].as_ref())))?;
+    }
+    let mut placed: Vec<Option<M>> = Vec::new();
+    placed.resize_with(keys.len(), || None);
+    for row in made {
+        match places.find(table.key(), |column| row.value(column))? {
+            Some(place) if placed[place].is_none() => placed[place] = Some(row),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::NotSupported,
+                    format!(
+                        "the database has changed the key of a new row of {}: its place is not known",
+                        table.model()
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(placed.into_iter().flatten().collect())
+}

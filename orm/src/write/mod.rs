@@ -1,0 +1,157 @@
+//! Statements that write.
+
+mod create;
+mod delete;
+mod many;
+mod update;
+mod upsert;
+
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use oarlock_core::schema::Type;
+use oarlock_core::value::Value;
+use oarlock_core::{Cursor, Db, Error, Result};
+
+pub use create::Create;
+pub(crate) use delete::{delete_rows, delete_where};
+pub(crate) use many::insert_many;
+pub use update::{Update, UpdateMany};
+pub use upsert::{UniqueKey, Upsert};
+
+use crate::expr::{AnyExpr, Binary, Op};
+use crate::model::{ColumnInfo, Model, TableInfo};
+use crate::query::{fetch_models, run};
+use crate::relation::column_op;
+use crate::render::Shape;
+
+/// What takes values for a model's columns: the setters that `derive(Model)` writes call it.
+pub trait Assign {
+    /// The model.
+    type Model: Model;
+
+    /// Says what a column is to hold; the last word counts.
+    fn assign(&mut self, column: usize, value: AnyExpr);
+}
+
+/// What can be carried out.
+pub trait Execute: Assign + Sized + Send {
+    /// What it gives.
+    type Output: Send;
+
+    /// Carries it out.
+    ///
+    /// # Errors
+    ///
+    /// What the statement's own page says.
+    fn execute<D: Db + ?Sized>(
+        self,
+        db: &D,
+        site: &'static Location<'static>,
+    ) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
+/// The columns that a statement gives values to, in the order of the table, each with its program; and the values.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Assignments {
+    columns: Vec<(usize, Vec<Op>, Vec<Value>)>,
+    error: Option<Arc<Error>>,
+}
+
+impl Assignments {
+    fn assign(&mut self, column: usize, value: AnyExpr) {
+        match value.into_parts() {
+            Ok((ops, values)) => match self.columns.binary_search_by_key(&column, |known| known.0) {
+                Ok(place) => self.columns[place] = (column, ops, values),
+                Err(place) => self.columns.insert(place, (column, ops, values)),
+            },
+            Err(error) => {
+                self.error.get_or_insert(Arc::new(error));
+            }
+        }
+    }
+
+    /// Says what a column is to hold, unless it is said already.
+    fn assign_absent(&mut self, column: usize, value: Value) {
+        if let Err(place) = self.columns.binary_search_by_key(&column, |known| known.0) {
+            self.columns.insert(place, (column, vec![Op::Value], vec![value]));
+        }
+    }
+
+    fn has(&self, column: usize) -> bool {
+        self.columns.binary_search_by_key(&column, |known| known.0).is_ok()
+    }
+
+    /// Gives a column's value, where it is a plain one.
+    fn value(&self, column: usize) -> Option<&Value> {
+        let place = self.columns.binary_search_by_key(&column, |known| known.0).ok()?;
+        let (_, ops, values) = &self.columns[place];
+        if matches!(ops.as_slice(), [Op::Value]) { values.first() } else { None }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    fn check(&mut self) -> Result<()> {
+        match self.error.take() {
+            Some(error) => Err(crate::expr::raise(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the columns with their programs, and all values in their order.
+    fn into_parts(self) -> (Vec<(usize, Vec<Op>)>, Vec<Value>) {
+        let mut values = Vec::with_capacity(self.columns.len());
+        let columns = self
+            .columns
+            .into_iter()
+            .map(|(column, ops, own)| {
+                values.extend(own);
+                (column, ops)
+            })
+            .collect();
+        (columns, values)
+    }
+}
+
+/// Runs a statement that gives rows of the model back.
+async fn returned<M: Model>(cursor: &mut Cursor, shape: &Shape, values: &[Value]) -> Result<Vec<M>> {
+    run(cursor, shape, values).await?;
+    let rows = fetch_models(cursor).await?;
+    cursor.finish().await?;
+    Ok(rows)
+}
+
+/// Runs a statement that gives no rows back, and tells how many it changed.
+async fn changed(cursor: &mut Cursor, shape: &Shape, values: &[Value]) -> Result<u64> {
+    run(cursor, shape, values).await?;
+    Ok(cursor.finish().await?.rows_affected.unwrap_or(0))
+}
+
+/// Makes the condition that columns are equal to values.
+pub(crate) fn equal(table: &'static TableInfo, columns: &[usize]) -> Vec<Op> {
+    let mut ops = Vec::with_capacity(columns.len() * 4);
+    for (index, column) in columns.iter().enumerate() {
+        ops.extend([column_op(table, *column), Op::Value, Op::Binary(Binary::Eq)]);
+        if index > 0 {
+            ops.push(Op::Binary(Binary::And));
+        }
+    }
+    ops
+}
+
+/// Gives the present as a column holds it.
+fn now(column: &ColumnInfo) -> Value {
+    const DAY: i64 = 86_400_000_000;
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+    match column.ty {
+        Type::DateTime => Value::DateTime(micros),
+        Type::Date => Value::Date(i32::try_from(micros / DAY).unwrap_or(i32::MAX)),
+        Type::Time => Value::Time(micros % DAY),
+        _ => Value::Instant(micros),
+    }
+}

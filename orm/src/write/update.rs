@@ -1,0 +1,156 @@
+//! Changes to rows.
+
+use std::marker::PhantomData;
+use std::panic::Location;
+
+use oarlock_core::value::Value;
+use oarlock_core::{Db, Error, ErrorKind, Result};
+
+use super::create::read_back;
+use super::{Assign, Assignments, Execute, changed, equal, now, returned};
+use crate::expr::{AnyExpr, Argument, Binary, Column};
+use crate::model::{Model, Role};
+use crate::query::{Query, cursor, not_found};
+use crate::relation::column_op;
+use crate::render::{self, Shape};
+
+/// Changes to one row: see [`Model`]'s `update`.
+///
+/// Only what is set is sent. Carrying it out gives the row as it is stored; on MySQL and MariaDB, which do not give updated rows back, it is
+/// read by its key, and may have been changed again by then.
+///
+/// A row that is gone is a `RowNotFound` error. Of a model with a `version`, a row that was changed since it was read is a
+/// [`StaleRow`](ErrorKind::StaleRow) error.
+#[must_use = "nothing is changed until it is carried out"]
+pub struct Update<M> {
+    assignments: Assignments,
+    key: Result<Vec<Value>>,
+    version: Option<Result<Value>>,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> Update<M> {
+    /// Makes one that changes nothing yet.
+    pub fn of(row: &M) -> Self {
+        let value = |column: usize| row.value(column).and_then(oarlock_core::value::Bound::into_value);
+        let table = M::table();
+        Self {
+            assignments: Assignments::default(),
+            key: table.key().iter().map(|column| value(*column)).collect(),
+            version: table.of_role(Role::Version).map(value),
+            model: PhantomData,
+        }
+    }
+}
+
+impl<M: Model> Assign for Update<M> {
+    type Model = M;
+
+    fn assign(&mut self, column: usize, value: AnyExpr) {
+        self.assignments.assign(column, value);
+    }
+}
+
+impl<M: Model> Execute for Update<M> {
+    type Output = M;
+
+    async fn execute<D: Db + ?Sized>(mut self, db: &D, site: &'static Location<'static>) -> Result<M> {
+        self.assignments.check()?;
+        let table = M::table();
+        let mut key = self.key?;
+        let mut cursor = cursor(db, site).await?;
+        if self.assignments.is_empty() {
+            return read_back(&mut cursor, key).await;
+        }
+        touch::<M>(&mut self.assignments);
+        // The key that the row has afterwards, should it be changed.
+        let new_key: Vec<Value> = table
+            .key()
+            .iter()
+            .zip(&key)
+            .map(|(column, old)| self.assignments.value(*column).unwrap_or(old).clone())
+            .collect();
+        let (set, mut values) = self.assignments.into_parts();
+        let mut columns = table.key().to_vec();
+        if let (Some(version), Some(column)) = (self.version, table.of_role(Role::Version)) {
+            columns.push(column);
+            key.push(version?);
+        }
+        values.extend(key);
+        let returning = cursor.info().capabilities.update_returning;
+        let filter = equal(table, &columns);
+        let shape = Shape::Update(render::Update { table, set, filter, returning });
+        if returning {
+            if let Some(row) = returned(&mut cursor, &shape, &values).await?.pop() {
+                return Ok(row);
+            }
+        } else if changed(&mut cursor, &shape, &values).await? > 0 {
+            return read_back(&mut cursor, new_key).await;
+        }
+        Err(if table.of_role(Role::Version).is_some() { stale::<M>() } else { not_found::<M>() })
+    }
+}
+
+/// Changes to all rows for which a query's condition is true: see [`Query::update`].
+///
+/// Carrying it out tells how many rows there were.
+#[must_use = "nothing is changed until it is carried out"]
+pub struct UpdateMany<M> {
+    assignments: Assignments,
+    query: Query<M>,
+}
+
+impl<M: Model> UpdateMany<M> {
+    pub(crate) fn new(query: Query<M>) -> Self {
+        Self { assignments: Assignments::default(), query }
+    }
+
+    /// Says what a column is to hold: a value, or an expression over the row as it was.
+    pub fn set<T>(mut self, column: Column<M, T>, value: impl Argument<T>) -> Self {
+        self.assignments.assign(column.index(), value.into_expr().erase());
+        self
+    }
+
+    /// Carries it out.
+    ///
+    /// # Errors
+    ///
+    /// What the database says, and `Interface` for a query with joins or a limit.
+    #[track_caller]
+    pub fn exec<D: Db + ?Sized>(mut self, db: &D) -> impl Future<Output = Result<u64>> + Send {
+        let site = Location::caller();
+        async move {
+            self.assignments.check()?;
+            if self.assignments.is_empty() {
+                return Ok(0);
+            }
+            touch::<M>(&mut self.assignments);
+            let (filter, filter_values) = self.query.into_filter()?;
+            let (set, mut values) = self.assignments.into_parts();
+            values.extend(filter_values);
+            let shape = Shape::Update(render::Update { table: M::table(), set, filter, returning: false });
+            changed(&mut cursor(db, site).await?, &shape, &values).await
+        }
+    }
+}
+
+/// Notes that the row was changed.
+fn touch<M: Model>(assignments: &mut Assignments) {
+    let table = M::table();
+    if let Some(column) = table.of_role(Role::UpdatedAt) {
+        assignments.assign_absent(column, now(table.column(column)));
+    }
+    if let Some(column) = table.of_role(Role::Version) {
+        let one = crate::expr::Expr::<i64>::value(&1_i64);
+        let next = crate::expr::Expr::<i64>::new(vec![column_op(table, column)], Vec::new());
+        assignments.assign(column, next.binary::<i64, ()>(Binary::Add, one));
+    }
+}
+
+#[cold]
+pub(super) fn stale<M: Model>() -> Error {
+    let name = M::DEF.name;
+    Error::new(ErrorKind::StaleRow, format!("the row of {name} was changed or deleted since it was read"))
+        .with_table(M::TABLE)
+        .with_hint("read it again, and decide anew")
+}

@@ -1,0 +1,139 @@
+//! Writing models.
+
+use oarlock::{DbExt, ErrorKind, Model, Pool, Result};
+
+use crate::blog::{Post, PostTag, Tag, User, filled, tables};
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = tables)]
+async fn a_row_is_given_back_as_it_is_stored(db: Pool) -> Result<()> {
+    let ada = User::create().email("ada@example.org").name("Ada").exec(&db).await?;
+    assert!(ada.id > 0);
+    assert_eq!((ada.email.as_str(), ada.name.as_deref()), ("ada@example.org", Some("Ada")));
+    assert_eq!(User::require(&db, ada.id).await?, ada);
+    let post = Post::create().author_id(ada.id).title("one").exec(&db).await?;
+    assert_eq!((post.views, post.version, post.deleted_at), (0, 1, None));
+    let bob = User { id: 0, email: "bob@example.org".to_owned(), ..ada.clone() }.insert(&db).await?;
+    assert!(bob.id > ada.id);
+    let error = User::create().name("Nobody").exec(&db).await.expect_err("an email is needed");
+    assert_eq!((error.kind(), error.column()), (ErrorKind::Interface, Some("email")));
+    let error = User::create().email("ada@example.org").exec(&db).await.expect_err("it is there");
+    assert_eq!(error.kind(), ErrorKind::UniqueViolation);
+    Ok(())
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = tables)]
+async fn many_rows_come_back_in_the_order_in_which_they_were_given(db: Pool) -> Result<()> {
+    let emails: Vec<String> = (0..2_500).map(|number| format!("{}@example.org", (number * 7_919) % 2_500)).collect();
+    let users = User::create_many(&db, emails.iter().map(|email| User::create().email(email))).await?;
+    assert_eq!(users.iter().map(|user| &user.email).collect::<Vec<_>>(), emails.iter().collect::<Vec<_>>());
+    assert!(users.windows(2).all(|pair| pair[0].id < pair[1].id));
+    assert_eq!(User::query().count(&db).await?, 2_500);
+    // All or none, also where several statements are needed.
+    let again = (0..2_000)
+        .map(|number| User::create().email(format!("new{number}")))
+        .chain([User::create().email("7@example.org")]);
+    let error = User::create_many(&db, again).await.expect_err("one is there");
+    assert_eq!(error.kind(), ErrorKind::UniqueViolation);
+    assert_eq!(User::query().count(&db).await?, 2_500);
+    // Rows that give different columns.
+    let mixed = User::create_many(
+        &db,
+        [User::create().email("x"), User::create().email("y").name("Y"), User::create().email("z")],
+    )
+    .await?;
+    let found: Vec<_> = mixed.iter().map(|user| (user.email.as_str(), user.name.as_deref())).collect();
+    assert_eq!(found, [("x", None), ("y", Some("Y")), ("z", None)]);
+    Ok(())
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
+async fn only_what_changes_is_sent_and_a_stale_row_is_found_out(db: Pool) -> Result<()> {
+    let post = Post::query().filter(Post::TITLE.eq("one")).require(&db).await?;
+    let changed = post.update().title("new").views(Post::VIEWS + 5).exec(&db).await?;
+    assert_eq!((changed.title.as_str(), changed.views, changed.version), ("new", 5, 2));
+    assert_eq!(Post::require(&db, post.id).await?, changed);
+    let error = post.update().title("late").exec(&db).await.expect_err("it was changed");
+    assert_eq!(error.kind(), ErrorKind::StaleRow);
+    let error = post.delete(&db).await.expect_err("it was changed");
+    assert_eq!(error.kind(), ErrorKind::StaleRow);
+    assert_eq!(Post::require(&db, post.id).await?, changed);
+    let user = User::query().filter(User::EMAIL.eq("cyd@example.com")).require(&db).await?;
+    user.delete(&db).await?;
+    assert_eq!(user.update().name("Cyd").exec(&db).await.expect_err("gone").kind(), ErrorKind::RowNotFound);
+    Ok(())
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
+async fn a_row_that_is_marked_as_deleted_is_left_out(db: Pool) -> Result<()> {
+    let post = Post::query().filter(Post::TITLE.eq("two")).require(&db).await?;
+    post.delete(&db).await?;
+    assert_eq!(Post::query().count(&db).await?, 5);
+    assert_eq!(Post::query().with_deleted().count(&db).await?, 6);
+    let deleted = Post::query().only_deleted().all(&db).await?;
+    assert_eq!(deleted.iter().map(|post| post.title.as_str()).collect::<Vec<_>>(), ["two"]);
+    assert!(deleted[0].deleted_at.is_some());
+    let ada = User::query().with(User::POSTS).order_by(User::ID.asc()).require(&db).await?;
+    assert_eq!(ada.posts.get()?.len(), 4);
+    deleted[0].delete_for_good(&db).await?;
+    assert_eq!(Post::query().with_deleted().count(&db).await?, 5);
+    Ok(())
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
+async fn rows_are_changed_and_deleted_by_a_query(db: Pool) -> Result<()> {
+    let count = Post::query()
+        .filter(Post::TITLE.one_of(["one", "two"]))
+        .update()
+        .set(Post::VIEWS, Post::VIEWS + 10)
+        .exec(&db)
+        .await?;
+    assert_eq!(count, 2);
+    let viewed: Vec<(i32, i32)> =
+        Post::query().order_by(Post::ID.asc()).all(&db).await?.iter().map(|post| (post.views, post.version)).collect();
+    assert_eq!(viewed, [(10, 2), (10, 2), (0, 1), (0, 1), (0, 1), (0, 1)]);
+    assert_eq!(PostTag::query().filter(PostTag::PLACE.ge(20)).delete(&db).await?, 2);
+    assert_eq!(PostTag::query().count(&db).await?, 1);
+    assert_eq!(Post::query().filter(Post::VIEWS.eq(10)).delete_for_good(&db).await?, 2);
+    assert_eq!(Post::query().with_deleted().count(&db).await?, 4);
+    Ok(())
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
+async fn a_row_is_made_or_changed_by_its_unique_key(db: Pool) -> Result<()> {
+    let new = User::upsert(User::EMAIL).email("dan@example.org").name("Dan").exec(&db).await?;
+    assert_eq!(new.name.as_deref(), Some("Dan"));
+    let same = User::upsert(User::EMAIL).email("dan@example.org").name("Daniel").exec(&db).await?;
+    assert_eq!((same.id, same.name.as_deref(), same.created_at), (new.id, Some("Daniel"), new.created_at));
+    assert_eq!(User::query().count(&db).await?, 4);
+    // Another unique key that is taken is an error.
+    let tag = Tag::query().filter(Tag::NAME.eq("red")).require(&db).await?;
+    let error = Tag::upsert(Tag::ID).id(tag.id + 1_000).name("red").exec(&db).await.expect_err("the name is there");
+    assert_eq!(error.kind(), ErrorKind::UniqueViolation);
+    assert_eq!(Tag::query().count(&db).await?, 2);
+    let join = PostTag::query().order_by(PostTag::PLACE.asc()).require(&db).await?;
+    let moved = PostTag::upsert((PostTag::POST_ID, PostTag::TAG_ID))
+        .post_id(join.post_id)
+        .tag_id(join.tag_id)
+        .place(99)
+        .exec(&db)
+        .await?;
+    assert_eq!(moved, PostTag { place: 99, ..join });
+    Ok(())
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
+async fn a_transaction_takes_models_like_anything_else(db: Pool) -> Result<()> {
+    let post = Post::query().filter(Post::TITLE.eq("one")).require(&db).await?;
+    let post = &post;
+    let failed: Result<()> = db
+        .transaction(|tx| async move {
+            post.update().title("New title").exec(&tx).await?;
+            Err(oarlock::Error::new(ErrorKind::Interface, "no"))
+        })
+        .await;
+    assert!(failed.is_err());
+    assert_eq!(Post::require(&db, post.id).await?, *post);
+    db.transaction(|tx| async move { post.update().title("New title").exec(&tx).await.map(drop) }).await?;
+    assert_eq!(Post::require(&db, post.id).await?.title, "New title");
+    Ok(())
+}
