@@ -9,6 +9,7 @@ pub use crate::model::{
     ColumnDef, DefaultDef, Embed, Embedded, FieldDef, FieldKind, ForeignKeyDef, Model, ModelDef, Role, TableInfo,
     foreign_key,
 };
+pub use crate::query::All;
 pub use crate::relation::{KeyOf, ManyRelation, Relation};
 pub use crate::write::{Assign, Create, Execute, UniqueKey, Update, Upsert};
 

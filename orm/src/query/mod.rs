@@ -1,7 +1,11 @@
 //! Queries over a model.
 
+mod join;
+mod page;
 mod run;
+mod selection;
 mod shape;
+mod stream;
 
 use std::fmt;
 use std::future::Future;
@@ -11,8 +15,12 @@ use std::panic::Location;
 use oarlock_core::value::Value;
 use oarlock_core::{Cursor, Db, Error, ErrorKind, Result};
 
+pub use join::JoinThrough;
+pub use page::{Page, Place, Slice};
 pub(crate) use run::{cursor, fetch_models, places, run};
+pub use selection::{All, Optional, SelectQuery, Selected, Selection};
 pub use shape::{Join, JoinKind, Lock, LockWait, Projection, Select, Source};
+pub use stream::ModelStream;
 
 use crate::expr::{Argument, Binary, Column, Op, Order, Unary};
 use crate::model::{Model, Role};
@@ -28,11 +36,14 @@ use crate::write::{UpdateMany, delete_where};
 pub struct Query<M> {
     pub(crate) select: Select,
     pub(crate) values: Values,
-    pub(crate) with: Vec<Box<dyn Load<M>>>,
+    pub(crate) with: Relations<M>,
     error: Option<Error>,
     deleted: Deleted,
     model: PhantomData<fn() -> M>,
 }
+
+/// What a query loads beside its own rows.
+type Relations<M> = Vec<Box<dyn Load<M>>>;
 
 /// The values of a query, in the order in which its shape has them.
 #[derive(Debug, Clone, Default)]
@@ -250,19 +261,46 @@ impl<M: Model> Query<M> {
     ///
     /// As [`all`](Self::all).
     #[track_caller]
-    pub fn count<D: Db + ?Sized>(mut self, db: &D) -> impl Future<Output = Result<u64>> + Send {
+    pub fn count<D: Db + ?Sized>(self, db: &D) -> impl Future<Output = Result<u64>> + Send {
         let site = Location::caller();
+        async move { self.count_on(&mut cursor(db, site).await?).await }
+    }
+
+    /// Counts the rows on a cursor.
+    async fn count_on(mut self, cursor: &mut Cursor) -> Result<u64> {
         self.select.projection = Projection::Count;
         self.select.order.clear();
         self.values.order.clear();
         (self.select.limit, self.select.offset) = (false, false);
         (self.values.limit, self.values.offset) = (None, None);
+        let (shape, values, _) = self.into_shape()?;
+        run(cursor, &shape, &values).await?;
+        let row: Option<(u64,)> = cursor.fetch_one().await?;
+        row.map(|row| row.0).ok_or_else(|| Error::new(ErrorKind::Internal, "a count gave no row"))
+    }
+
+    /// Gives something else than the model: columns, expressions, whole models that are joined, or a tuple of these.
+    pub fn select<S: Selection>(self, selection: S) -> SelectQuery<M, S> {
+        SelectQuery::new(self, selection)
+    }
+
+    /// Reads the rows as they arrive; relations are not loaded.
+    ///
+    /// # Errors
+    ///
+    /// `Interface` for a query with relations, and as [`all`](Self::all).
+    #[track_caller]
+    pub fn stream<D: Db + ?Sized>(self, db: &D) -> impl Future<Output = Result<ModelStream<M>>> + Send {
+        let site = Location::caller();
         async move {
+            let (shape, values, with) = self.into_shape()?;
+            if !with.is_empty() {
+                return Err(Error::interface("a stream cannot load relations: they are loaded for many rows at once")
+                    .with_hint("gather some rows, and load theirs by `Model::load`"));
+            }
             let mut cursor = cursor(db, site).await?;
-            let (shape, values, _) = self.into_shape()?;
             run(&mut cursor, &shape, &values).await?;
-            let row: Option<(u64,)> = cursor.fetch_one().await?;
-            row.map(|row| row.0).ok_or_else(|| Error::new(ErrorKind::Internal, "a count gave no row"))
+            Ok(ModelStream::new(cursor))
         }
     }
 
@@ -293,7 +331,7 @@ impl<M: Model> Query<M> {
     }
 
     /// Gives the shape, its values in its order, and the relations.
-    pub(crate) fn into_shape(self) -> Result<(Shape, Vec<Value>, Vec<Box<dyn Load<M>>>)> {
+    pub(crate) fn into_shape(self) -> Result<(Shape, Vec<Value>, Relations<M>)> {
         let (query, error) = self.prepared();
         if let Some(error) = error {
             return Err(error);

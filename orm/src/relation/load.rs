@@ -156,6 +156,6 @@ pub(super) fn narrowed<C: Model>(
 }
 
 /// Reads a key from a row's columns.
-pub(super) fn cell<'r>(row: &'r oarlock_core::Row, column: usize) -> Result<Bound<'r>> {
+pub(super) fn cell(row: &oarlock_core::Row, column: usize) -> Result<Bound<'_>> {
     row.value(column).map(Bound::Borrowed)
 }

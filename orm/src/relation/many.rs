@@ -7,7 +7,7 @@ use super::load::{Prepared, cell, narrowed, parts};
 use super::slot::ManyToMany;
 use super::{IntoLoad, Load, column_op, like_a_query};
 use crate::expr::{Binary, Expr, Op, Order};
-use crate::model::{Model, TableInfo};
+use crate::model::{ForeignKeyInfo, Model, TableInfo};
 use crate::query::{Join, JoinKind, Projection, Query, Source, places, run};
 
 /// What is kept of the rows that join two tables: the model of theirs, or nothing, `()`.
@@ -53,6 +53,14 @@ impl<P, C, J> ManyRelation<P, C, J> {
         slot: fn(&mut P) -> &mut ManyToMany<C, J>,
     ) -> Self {
         Self { through, to_parent, to_child, slot }
+    }
+}
+
+impl<P, C, J> ManyRelation<P, C, J> {
+    /// Gives the table that joins, and its foreign keys to the parent and to the rows that are loaded.
+    pub(crate) fn keys(&self) -> (&'static TableInfo, &'static ForeignKeyInfo, &'static ForeignKeyInfo) {
+        let through = (self.through)();
+        (through, &through.foreign_keys()[self.to_parent], &through.foreign_keys()[self.to_child])
     }
 }
 

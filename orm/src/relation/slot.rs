@@ -42,6 +42,7 @@ pub trait Slot: Sized {
     fn of(rows: Vec<Self::Model>) -> Self;
 
     /// Gives the same for another parent.
+    #[must_use]
     fn share(&self) -> Self;
 }
 

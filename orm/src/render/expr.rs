@@ -249,7 +249,10 @@ impl Renderer {
             }
             pieces.push(operands.next().ok_or_else(|| malformed("SQL with more places than operands"))?);
             match self.flavor {
-                Flavor::Postgres => written.push_str(&format!("${}", pieces.len())),
+                Flavor::Postgres => {
+                    written.push('$');
+                    written.push_str(&pieces.len().to_string());
+                }
                 _ => written.push('?'),
             }
         }

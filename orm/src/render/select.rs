@@ -72,6 +72,11 @@ impl Renderer {
         if !select.limit_per.is_empty() {
             return self.limited_per(select, statement, projection, &order);
         }
+        if select.distinct && select.projection == Projection::Count {
+            // How many different rows there are, not how many different counts.
+            statement.exprs(self.columns_of(select.from)?);
+            return Ok(Query::select().exprs(projection).from_subquery(statement, "counted").take());
+        }
         statement.exprs(projection);
         for term in order {
             term.apply(&mut statement);

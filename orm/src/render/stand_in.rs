@@ -110,6 +110,7 @@ fn read(bytes: &[u8]) -> Option<Param> {
 }
 
 /// Gives a value that a program gave to sea-query as one of ours.
+#[allow(clippy::match_wildcard_for_single_variants)] // There are more where another crate asks sea-query for them.
 fn fixed(value: sea_query::Value) -> Result<Value> {
     use sea_query::Value as Sea;
     Ok(match value {

@@ -111,7 +111,7 @@ async fn insert_uniform<M: Model>(cursor: &mut Cursor, given: Vec<Assignments>) 
     let values: Vec<Value> = given.into_iter().flat_map(|row| row.into_parts().1).collect();
     let returning = cursor.info().capabilities.insert_returning;
     let shape = Shape::Insert(Insert { table, columns, rows: count, conflict: None, returning });
-    let mut made = if returning {
+    let made = if returning {
         returned::<M>(cursor, &shape, &values).await?
     } else {
         changed(cursor, &shape, &values).await?;
@@ -129,24 +129,31 @@ async fn insert_uniform<M: Model>(cursor: &mut Cursor, given: Vec<Assignments>) 
     }
     match keys {
         Some(keys) => in_order_of(made, &keys),
-        None => {
-            // The database numbers rows in the order in which they are given, whatever the order in which it gives them back.
-            let auto = table.auto().or(table.key().first().copied());
-            let mut failed = None;
-            made.sort_by_cached_key(|row| match auto.map(|column| row.value(column)) {
-                Some(Ok(value)) => match value.as_ref() {
-                    ValueRef::I64(number) => number,
-                    _ => 0,
-                },
-                Some(Err(error)) => {
-                    failed = Some(error);
-                    0
-                }
-                None => 0,
-            });
-            failed.map_or(Ok(made), Err)
-        }
+        None => in_order_of_numbers(made),
     }
+}
+
+/// Puts rows into the order of the keys that the database has numbered: it numbers them in the order in which they are given, whatever
+/// the order in which it gives them back.
+fn in_order_of_numbers<M: Model>(made: Vec<M>) -> Result<Vec<M>> {
+    let table = M::table();
+    let Some(auto) = table.auto() else {
+        return Err(Error::not_supported(format!("the keys of new rows of {} are not known", table.model()))
+            .with_hint("give them in the program"));
+    };
+    let mut numbered = made
+        .into_iter()
+        .map(|row| {
+            let number = match row.value(auto)?.as_ref() {
+                ValueRef::I64(number) => Some(number),
+                ValueRef::U64(number) => i64::try_from(number).ok(),
+                _ => None,
+            };
+            Ok((number, row))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    numbered.sort_by_key(|(number, _)| *number);
+    Ok(numbered.into_iter().map(|(_, row)| row).collect())
 }
 
 /// Gives the keys that the database has numbered, of a statement of several rows.
@@ -186,11 +193,11 @@ fn in_order_of<M: Model>(made: Vec<M>, keys: &[Vec<Value>]) -> Result<Vec<M>> {
     for key in keys {
         places.enter(&own, |column| Ok(Bound::Borrowed(key[column].as_ref())))?;
     }
-    let mut placed: Vec<Option<M>> = Vec::new();
-    placed.resize_with(keys.len(), || None);
+    let mut sorted: Vec<Option<M>> = Vec::new();
+    sorted.resize_with(keys.len(), || None);
     for row in made {
         match places.find(table.key(), |column| row.value(column))? {
-            Some(place) if placed[place].is_none() => placed[place] = Some(row),
+            Some(place) if sorted[place].is_none() => sorted[place] = Some(row),
             _ => {
                 return Err(Error::new(
                     ErrorKind::NotSupported,
@@ -202,5 +209,5 @@ fn in_order_of<M: Model>(made: Vec<M>, keys: &[Vec<Value>]) -> Result<Vec<M>> {
             }
         }
     }
-    Ok(placed.into_iter().flatten().collect())
+    Ok(sorted.into_iter().flatten().collect())
 }

@@ -290,7 +290,7 @@ impl FieldOptions {
 
     /// Refuses options that contradict each other.
     fn check(&self, place: &str) -> syn::Result<()> {
-        if let (Some(_), Some(prefix)) = (Some(()).filter(|()| self.embed.is_none()), &self.prefix) {
+        if let (None, Some(prefix)) = (self.embed, &self.prefix) {
             return Err(syn::Error::new(
                 prefix.span(),
                 format!("{place}: `prefix` needs `embed`: write #[model(embed, prefix = {:?})]", prefix.value()),

@@ -181,9 +181,10 @@ impl Model<'_> {
         let private = &self.private;
         let counts = self.stored().map(|field| {
             let ty = field.ty;
-            match field.options.embed {
-                Some(_) => quote_spanned!(field.span()=> <#ty as #private::Embed>::COLUMNS),
-                None => quote!(1),
+            if field.options.embed.is_some() {
+                quote_spanned!(field.span()=> <#ty as #private::Embed>::COLUMNS)
+            } else {
+                quote!(1)
             }
         });
         quote!(0 #(+ #counts)*)
@@ -378,8 +379,5 @@ impl Model<'_> {
 }
 
 fn optional(text: Option<String>) -> TokenStream {
-    match text {
-        Some(text) => quote!(::core::option::Option::Some(#text)),
-        None => quote!(::core::option::Option::None),
-    }
+    text.map_or_else(|| quote!(::core::option::Option::None), |text| quote!(::core::option::Option::Some(#text)))
 }

@@ -211,6 +211,14 @@ impl Model<'_> {
                 before = quote!(#before + 1);
             }
         }
+        // A field of that name has its own constant.
+        if !self.options.embedded && self.fields.iter().all(|field| field.constant() != "ALL") {
+            let visibility = self.visibility;
+            constants.push(quote! {
+                /// All columns, as the model itself.
+                #visibility const ALL: #private::All<#name> = #private::All::new();
+            });
+        }
         quote! {
             #[allow(dead_code)]
             impl #name { #(#constants)* }
