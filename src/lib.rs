@@ -60,11 +60,11 @@ pub mod testing;
 pub use connect::connect;
 pub use oarlock_core::factory::{Connector, DriverFactory, Purpose, register};
 pub use oarlock_core::*;
-#[cfg(feature = "orm")]
-pub use oarlock_macros::Model;
 #[cfg(feature = "testing")]
 pub use oarlock_macros::test;
 pub use oarlock_macros::{FromRow, FromValue, Params, ToValue};
+#[cfg(feature = "orm")]
+pub use oarlock_macros::{Model, sql};
 #[cfg(feature = "orm")]
 pub use oarlock_orm::{self as orm, BelongsTo, HasMany, HasOne, ManyToMany, Model, Query};
 pub use pool::{Pool, PoolOptions};

@@ -28,6 +28,8 @@ pub enum ErrorKind {
     RowNotFound,
     /// A row was changed or deleted since it was read: optimistic locking found it out.
     StaleRow,
+    /// Values were refused before anything was sent: a model's own rules say so.
+    Invalid,
     /// A unique or primary key constraint was violated.
     UniqueViolation,
     /// A foreign key constraint was violated.
@@ -126,7 +128,7 @@ impl ErrorKind {
         use ErrorKind as K;
         match self {
             K::Interface | K::Configuration | K::PoolClosed => ErrorCategory::Interface,
-            K::Conversion | K::OutOfRange | K::InvalidValue => ErrorCategory::Data,
+            K::Conversion | K::OutOfRange | K::InvalidValue | K::Invalid => ErrorCategory::Data,
             K::UniqueViolation
             | K::ForeignKeyViolation
             | K::NotNullViolation
@@ -178,6 +180,7 @@ impl ErrorKind {
             K::Parameters => "parameters",
             K::RowNotFound => "row not found",
             K::StaleRow => "stale row",
+            K::Invalid => "invalid",
             K::UniqueViolation => "unique violation",
             K::ForeignKeyViolation => "foreign key violation",
             K::NotNullViolation => "not null violation",

@@ -1,5 +1,6 @@
 //! What the code of `derive(Model)` names. Not for users: it changes without notice.
 
+pub use inventory;
 pub use oarlock_core::Db;
 pub use oarlock_core::schema::Action;
 pub use oarlock_core::value::{Json, Value};
@@ -11,10 +12,12 @@ pub use crate::model::{
 };
 pub use crate::query::All;
 pub use crate::relation::{KeyOf, ManyRelation, Relation};
-pub use crate::write::{Assign, Create, Execute, UniqueKey, Update, Upsert};
+pub use crate::sql::{Piece as SqlPiece, Sql, SqlArgument, Statement as SqlStatement};
+pub use crate::validate::{Hooks, Rule};
+pub use crate::write::{Assign, Create, Draft, Execute, UniqueKey, Update, Upsert};
 
 use oarlock_core::value::{Bound, ToValue};
-use oarlock_core::{Column, Error, ErrorKind, Result};
+use oarlock_core::{Column, Error, ErrorKind, FromValue, Result};
 use serde::Serialize;
 
 use crate::expr::Expr;
@@ -56,5 +59,16 @@ pub fn assign_embedded<W: Assign, E: Embed>(write: &mut W, first: usize, value: 
     for column in 0..E::COLUMNS {
         let bound = value.value(column).and_then(Bound::into_value);
         write.assign(first + column, bound.map_or_else(Expr::failed, |value| Expr::value(&value)));
+    }
+}
+
+/// Has a function of the program's check a value; NULL in a field that is no `Option` is not its matter.
+pub fn validate<T: FromValue, E: Into<String>>(
+    value: &Value,
+    check: impl Fn(&T) -> Result<(), E>,
+) -> Result<(), String> {
+    match T::from_value(value.as_ref()) {
+        Ok(value) => check(&value).map_err(Into::into),
+        Err(_) => Ok(()),
     }
 }

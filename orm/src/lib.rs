@@ -12,11 +12,17 @@ pub mod query;
 pub mod relation;
 mod render;
 pub mod schema;
+pub mod sea;
+pub mod sql;
+pub mod validate;
 pub mod write;
+
+pub use sea_query;
 
 pub use expr::{Argument, Column, Expr, Order};
 pub use model::Model;
 pub use query::Query;
 pub use relation::{BelongsTo, HasMany, HasOne, ManyToMany};
 pub use schema::create_tables;
-pub use write::{Create, Update, UpdateMany, Upsert};
+pub use validate::{Hooks, Invalid};
+pub use write::{Create, Draft, Update, UpdateMany, Upsert};

@@ -34,6 +34,8 @@
 //! server.
 
 mod case;
+#[cfg(feature = "orm")]
+mod check_sql;
 mod database;
 mod outcome;
 mod place;
@@ -43,6 +45,8 @@ mod recorded;
 mod target;
 
 pub use case::Case;
+#[cfg(feature = "orm")]
+pub use check_sql::{check_sql, check_sql_where};
 pub use database::{Database, FromDatabase};
 pub use oarlock_mock::{Expectation, Mock, MockConnection};
 pub use outcome::TestResult;

@@ -9,6 +9,7 @@ mod from_row;
 mod generics;
 mod model;
 mod params;
+mod sql;
 mod test;
 mod value;
 
@@ -146,6 +147,7 @@ pub fn derive_to_value(input: TokenStream) -> TokenStream {
 /// - `foreign_key(a, b, references = Model)`: a foreign key of several fields; `references = Model(c, d)` to fields that are not its primary
 ///   key; with `on_delete` and `on_update`.
 /// - `check = "…"`: a check constraint, in SQL. `comment = "…"`: what the table is for.
+/// - `hooks`: the struct implements `oarlock::orm::Hooks`, which is called before its rows are written.
 /// - `embedded`: no table, but a struct that stands in models by `embed`.
 /// - `crate = "path"`: where oarlock is.
 ///
@@ -160,6 +162,8 @@ pub fn derive_to_value(input: TokenStream) -> TokenStream {
 /// - `version`: a whole number that counts the updates; one of a row that was changed meanwhile is an error.
 /// - `created_at`, `updated_at`: set by create and update. `soft_delete`: an `Option` that `delete` sets, and queries leave such rows out.
 /// - `max_length = 100`: of text or bytes. `precision(12, 2)`: of a decimal. Text in a key or an index has 255 characters unless it says.
+/// - `not_blank`, `email`, `min_length = 2`, `min = 0`, `max = 10`, `validate = path`: what values have to keep, as has the length of `max_length`;
+///   `path` is a function of `&T` that gives `Err` with a message. What breaks them is an `Invalid` error that names the fields.
 /// - `json`: any type that serde knows, as a document. `native_enum`: an enum of the database's own. `native = "…"`: a type in its words.
 /// - `embed`, with `prefix = "address_"`: an embedded struct.
 /// - `column = "name"`: the column's name. `comment = "…"`. `renamed_from = "…"`: the name that it had before.
@@ -176,6 +180,24 @@ pub fn derive_to_value(input: TokenStream) -> TokenStream {
 pub fn derive_model(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     model::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes a statement of SQL in which arguments stand where they belong: `{name}` for a value, `{names..}` for a list.
+///
+/// ```ignore
+/// let rows: Vec<(String, i64)> =
+///     sql!(&db, "SELECT email, count(*) FROM users WHERE id IN ({ids..}) AND name <> {name} GROUP BY 1").all().await?;
+/// ```
+///
+/// What stands in the braces is any expression, borrowed; it becomes a parameter and never text. `IN ({ids..})` and `NOT IN ({ids..})` take a
+/// list of any length, of none as well, on every database; elsewhere a list becomes parameters with commas between them. A brace of the
+/// SQL is written twice, as in `format!`. PostgreSQL's operator `?` is written `??`.
+///
+/// The statement is registered, so that `oarlock::testing::check_sql` can have it prepared by a real database in a test.
+#[proc_macro]
+pub fn sql(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as sql::Input);
+    sql::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes a test of an async function, with a database of its own that is dropped when the test passes, and kept when it fails.

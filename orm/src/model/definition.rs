@@ -3,6 +3,7 @@
 use oarlock_core::schema::{Action, Type};
 
 use super::TableInfo;
+use crate::validate::Rule;
 
 /// What a model says about its table.
 ///
@@ -79,6 +80,8 @@ pub struct ColumnDef {
     pub comment: Option<&'static str>,
     /// The name that the column had before, for a migration that renames it.
     pub renamed_from: Option<&'static str>,
+    /// What its values have to keep.
+    pub rules: &'static [Rule],
 }
 
 impl ColumnDef {
@@ -97,6 +100,7 @@ impl ColumnDef {
             native: None,
             comment: None,
             renamed_from: None,
+            rules: &[],
         }
     }
 }

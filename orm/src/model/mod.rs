@@ -17,7 +17,7 @@ pub use table::{ColumnInfo, ForeignKeyInfo, TableInfo};
 use crate::expr::Expr;
 use crate::query::{Query, cursor, not_found};
 use crate::relation::IntoLoad;
-use crate::write::{Create, Execute, delete_rows, equal, insert_many};
+use crate::write::{Create, Draft, Execute, delete_rows, equal, insert_many};
 
 /// A struct that is a row of a table.
 ///
@@ -73,6 +73,38 @@ pub trait Model: FromRow + Send + Sync + 'static {
     ///
     /// `Conversion` that names the field and the column.
     fn read(columns: &[usize], row: RowRef<'_>) -> Result<Self>;
+
+    /// Calls the program's hook of new rows: `#[model(hooks)]` has it call [`Hooks`](crate::Hooks).
+    ///
+    /// # Errors
+    ///
+    /// What the hook says.
+    #[doc(hidden)]
+    fn before_create(draft: &mut Draft<'_, Self>) -> Result<()> {
+        let _ = draft;
+        Ok(())
+    }
+
+    /// Calls the program's hook of changed rows.
+    ///
+    /// # Errors
+    ///
+    /// What the hook says.
+    #[doc(hidden)]
+    fn before_update(draft: &mut Draft<'_, Self>) -> Result<()> {
+        let _ = draft;
+        Ok(())
+    }
+
+    /// Calls the program's hook of rows that are deleted.
+    ///
+    /// # Errors
+    ///
+    /// What the hook says.
+    #[doc(hidden)]
+    fn before_delete(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Makes a query over the table.
     fn query() -> Query<Self> {

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use oarlock_core::schema::{Action, EnumStorage, Type};
 
 use super::{ColumnDef, DefaultDef, FieldDef, FieldKind, ForeignKeyDef, ModelDef, Role};
+use crate::validate::Rule;
 
 /// A model's table. There is one for each model in a program; two are equal when they are the same.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct ColumnInfo {
     pub comment: Option<&'static str>,
     /// The name that the column had before.
     pub renamed_from: Option<&'static str>,
+    /// What its values have to keep.
+    pub rules: &'static [Rule],
 }
 
 /// A foreign key of a model's table.
@@ -236,6 +239,7 @@ fn column(def: &ColumnDef, field: String, prefix: &str) -> ColumnInfo {
         default: def.default,
         comment: def.comment,
         renamed_from: def.renamed_from,
+        rules: def.rules,
     }
 }
 

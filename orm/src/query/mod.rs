@@ -340,6 +340,11 @@ impl<M: Model> Query<M> {
         Ok((Shape::Select(select), values, query.with))
     }
 
+    /// Gives the shape, its values in its order, and the relations, of a query that is prepared.
+    pub(crate) fn into_parts(self) -> (Select, Vec<Value>, Relations<M>) {
+        (self.select, self.values.in_order(), self.with)
+    }
+
     /// Gives the shape and its values in its order, without the relations.
     pub(crate) fn into_select(self) -> Result<(Select, Vec<Value>)> {
         let (query, error) = self.prepared();

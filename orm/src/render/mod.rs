@@ -40,6 +40,10 @@ pub(crate) struct Rendered {
 }
 
 impl Rendered {
+    fn of(sql: String, values: sea_query::Values) -> Result<Self> {
+        Ok(Self { sql, params: values.0.into_iter().map(Param::of).collect::<Result<_>>()? })
+    }
+
     /// Gives the statement's parameters, taken from a shape's values.
     ///
     /// # Errors
@@ -72,7 +76,46 @@ pub(crate) fn render(shape: &Shape, flavor: Flavor) -> Result<Rendered> {
     if let Shape::Insert(Insert { table, returning: true, .. }) = shape {
         write::append_returning(&mut sql, table, flavor);
     }
-    Ok(Rendered { sql, params: values.0.into_iter().map(Param::of).collect::<Result<_>>()? })
+    Rendered::of(sql, values)
+}
+
+/// Writes a query's statement after a program has changed it.
+pub(crate) fn changed_select(
+    select: &Select,
+    flavor: Flavor,
+    change: impl FnOnce(&mut sea_query::SelectStatement),
+) -> Result<Rendered> {
+    let mut statement = Renderer::new(flavor).select(select)?;
+    change(&mut statement);
+    of_sea_query(&statement, flavor)
+}
+
+/// Writes an update's statement after a program has changed it.
+pub(crate) fn changed_update(
+    update: &Update,
+    flavor: Flavor,
+    change: impl FnOnce(&mut sea_query::UpdateStatement),
+) -> Result<Rendered> {
+    let mut statement = Renderer::new(flavor).update(update)?;
+    change(&mut statement);
+    of_sea_query(&statement, flavor)
+}
+
+/// Writes a delete's statement after a program has changed it.
+pub(crate) fn changed_delete(
+    delete: &Delete,
+    flavor: Flavor,
+    change: impl FnOnce(&mut sea_query::DeleteStatement),
+) -> Result<Rendered> {
+    let mut statement = Renderer::new(flavor).delete(delete)?;
+    change(&mut statement);
+    of_sea_query(&statement, flavor)
+}
+
+/// Writes a statement of sea-query's.
+pub(crate) fn of_sea_query(statement: &impl sea_query::QueryStatementWriter, flavor: Flavor) -> Result<Rendered> {
+    let (sql, values) = build(flavor, statement);
+    Rendered::of(sql, values)
 }
 
 fn build(flavor: Flavor, statement: &impl sea_query::QueryStatementWriter) -> (String, sea_query::Values) {

@@ -6,7 +6,8 @@ use std::panic::Location;
 use oarlock_core::value::Value;
 use oarlock_core::{Cursor, Db, Error, ErrorKind, Result};
 
-use super::{Assign, Assignments, Execute, changed, equal, now, returned};
+use super::draft::check_rules;
+use super::{Assign, Assignments, Draft, Execute, changed, equal, now, returned};
 use crate::expr::{AnyExpr, Op};
 use crate::model::{Model, Role, TableInfo};
 use crate::query::{cursor, not_found};
@@ -48,6 +49,9 @@ impl<M: Model> Create<M> {
     /// Fills in what the model says, and finds out whether something is missing.
     pub(super) fn complete(mut self) -> Result<Assignments> {
         self.assignments.check()?;
+        M::before_create(&mut Draft::new(&mut self.assignments))?;
+        self.assignments.check()?;
+        check_rules::<M>(&self.assignments)?;
         let table = M::table();
         for (index, column) in table.columns().iter().enumerate() {
             match column.role {

@@ -19,6 +19,7 @@ pub(crate) async fn delete_rows<M: Model, D: Db + ?Sized>(
     for_good: bool,
     site: &'static Location<'static>,
 ) -> Result<()> {
+    row.before_delete()?;
     let table = M::table();
     let mut columns = table.key().to_vec();
     let version = table.of_role(Role::Version);

@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod draft;
 mod many;
 mod update;
 mod upsert;
@@ -17,6 +18,7 @@ use oarlock_core::{Cursor, Db, Error, Result};
 
 pub use create::Create;
 pub(crate) use delete::{delete_rows, delete_where};
+pub use draft::Draft;
 pub(crate) use many::insert_many;
 pub use update::{Update, UpdateMany};
 pub use upsert::{UniqueKey, Upsert};

@@ -7,7 +7,8 @@ use oarlock_core::value::Value;
 use oarlock_core::{Db, Error, ErrorKind, Result};
 
 use super::create::read_back;
-use super::{Assign, Assignments, Execute, changed, equal, now, returned};
+use super::draft::check_rules;
+use super::{Assign, Assignments, Draft, Execute, changed, equal, now, returned};
 use crate::expr::{AnyExpr, Argument, Binary, Column};
 use crate::model::{Model, Role};
 use crate::query::{Query, cursor, not_found};
@@ -56,6 +57,9 @@ impl<M: Model> Execute for Update<M> {
 
     async fn execute<D: Db + ?Sized>(mut self, db: &D, site: &'static Location<'static>) -> Result<M> {
         self.assignments.check()?;
+        M::before_update(&mut Draft::new(&mut self.assignments))?;
+        self.assignments.check()?;
+        check_rules::<M>(&self.assignments)?;
         let table = M::table();
         let mut key = self.key?;
         let mut cursor = cursor(db, site).await?;
@@ -117,20 +121,25 @@ impl<M: Model> UpdateMany<M> {
     ///
     /// What the database says, and `Interface` for a query with joins or a limit.
     #[track_caller]
-    pub fn exec<D: Db + ?Sized>(mut self, db: &D) -> impl Future<Output = Result<u64>> + Send {
+    pub fn exec<D: Db + ?Sized>(self, db: &D) -> impl Future<Output = Result<u64>> + Send {
         let site = Location::caller();
         async move {
-            self.assignments.check()?;
             if self.assignments.is_empty() {
                 return Ok(0);
             }
-            touch::<M>(&mut self.assignments);
-            let (filter, filter_values) = self.query.into_filter()?;
-            let (set, mut values) = self.assignments.into_parts();
-            values.extend(filter_values);
-            let shape = Shape::Update(render::Update { table: M::table(), set, filter, returning: false });
-            changed(&mut cursor(db, site).await?, &shape, &values).await
+            let (update, values) = self.into_parts()?;
+            changed(&mut cursor(db, site).await?, &Shape::Update(update), &values).await
         }
+    }
+
+    /// Gives the shape and its values in its order.
+    pub(crate) fn into_parts(mut self) -> Result<(render::Update, Vec<Value>)> {
+        self.assignments.check()?;
+        touch::<M>(&mut self.assignments);
+        let (filter, filter_values) = self.query.into_filter()?;
+        let (set, mut values) = self.assignments.into_parts();
+        values.extend(filter_values);
+        Ok((render::Update { table: M::table(), set, filter, returning: false }, values))
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) struct StructOptions {
     pub(crate) comment: Option<LitStr>,
     pub(crate) rename_all: Option<Case>,
     pub(crate) embedded: bool,
+    pub(crate) hooks: bool,
     pub(crate) uniques: Vec<Vec<Ident>>,
     pub(crate) indexes: Vec<Vec<Ident>>,
     pub(crate) checks: Vec<LitStr>,
@@ -32,8 +33,19 @@ pub(crate) struct ForeignKey {
     pub(crate) on_update: Option<LitStr>,
 }
 
-const STRUCT_OPTIONS: [&str; 10] =
-    ["table", "schema", "comment", "rename_all", "embedded", "unique", "index", "check", "foreign_key", "crate"];
+const STRUCT_OPTIONS: [&str; 11] = [
+    "table",
+    "schema",
+    "comment",
+    "rename_all",
+    "embedded",
+    "hooks",
+    "unique",
+    "index",
+    "check",
+    "foreign_key",
+    "crate",
+];
 
 impl StructOptions {
     pub(crate) fn parse(attributes: &[Attribute], name: &Ident) -> syn::Result<Self> {
@@ -44,6 +56,7 @@ impl StructOptions {
             comment: None,
             rename_all: None,
             embedded: false,
+            hooks: false,
             uniques: Vec::new(),
             indexes: Vec::new(),
             checks: Vec::new(),
@@ -57,6 +70,7 @@ impl StructOptions {
                     "comment" => options.comment = Some(meta.value()?.parse()?),
                     "rename_all" => options.rename_all = Some(Case::parse(&meta.value()?.parse()?)?),
                     "embedded" => options.embedded = true,
+                    "hooks" => options.hooks = true,
                     "unique" => options.uniques.push(idents(&meta)?),
                     "index" => options.indexes.push(idents(&meta)?),
                     "check" => options.checks.push(meta.value()?.parse()?),
@@ -127,6 +141,16 @@ pub(crate) enum DefaultOption {
     Literal(Lit),
 }
 
+/// A rule of a field's values.
+pub(crate) enum RuleOption {
+    MinLength(LitInt),
+    Min(syn::Expr),
+    Max(syn::Expr),
+    NotBlank,
+    Email,
+    Function(Path),
+}
+
 /// A relation of a field.
 pub(crate) enum Relation {
     /// By the foreign key of fields of this model.
@@ -178,6 +202,8 @@ pub(crate) struct FieldOptions {
     pub(crate) updated_at: Option<Span>,
     pub(crate) soft_delete: Option<Span>,
     pub(crate) max_length: Option<LitInt>,
+    /// The rules other than `max_length`, each with its argument.
+    pub(crate) rules: Vec<RuleOption>,
     pub(crate) precision: Option<(LitInt, LitInt)>,
     pub(crate) native_enum: Option<Span>,
     pub(crate) native: Option<LitStr>,
@@ -190,7 +216,7 @@ pub(crate) struct FieldOptions {
     pub(crate) relation: Option<Relation>,
 }
 
-const FIELD_OPTIONS: [&str; 28] = [
+const FIELD_OPTIONS: [&str; 34] = [
     "primary_key",
     "auto",
     "unique",
@@ -209,6 +235,12 @@ const FIELD_OPTIONS: [&str; 28] = [
     "updated_at",
     "soft_delete",
     "max_length",
+    "min_length",
+    "min",
+    "max",
+    "not_blank",
+    "email",
+    "validate",
     "precision",
     "native_enum",
     "native",
@@ -250,6 +282,12 @@ impl FieldOptions {
                     "updated_at" => options.updated_at = Some(span),
                     "soft_delete" => options.soft_delete = Some(span),
                     "max_length" => options.max_length = Some(meta.value()?.parse()?),
+                    "min_length" => options.rules.push(RuleOption::MinLength(meta.value()?.parse()?)),
+                    "min" => options.rules.push(RuleOption::Min(meta.value()?.parse()?)),
+                    "max" => options.rules.push(RuleOption::Max(meta.value()?.parse()?)),
+                    "not_blank" => options.rules.push(RuleOption::NotBlank),
+                    "email" => options.rules.push(RuleOption::Email),
+                    "validate" => options.rules.push(RuleOption::Function(meta.value()?.parse()?)),
                     "precision" => {
                         let content;
                         parenthesized!(content in meta.input);

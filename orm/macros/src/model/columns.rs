@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, Lit};
 
-use super::attributes::{DefaultOption, ForeignKey};
+use super::attributes::{DefaultOption, ForeignKey, RuleOption};
 use super::{Model, ModelField};
 use crate::case::Case;
 
@@ -49,6 +49,7 @@ impl Model<'_> {
         let values = self.values();
         let reads = self.reads();
         let count = self.column_count();
+        let hooks = self.hooks();
         quote! {
             #[automatically_derived]
             impl #private::Model for #name {
@@ -91,8 +92,30 @@ impl Model<'_> {
                     let columns: &[usize; #count] = #private::exactly(columns)?;
                     ::core::result::Result::Ok(Self { #(#reads),* })
                 }
+
+                #hooks
             }
         }
+    }
+
+    /// Writes the functions that call the program's hooks, where it has some.
+    fn hooks(&self) -> Option<TokenStream> {
+        let private = &self.private;
+        self.options.hooks.then(|| {
+            quote! {
+                fn before_create(draft: &mut #private::Draft<'_, Self>) -> #private::Result<()> {
+                    <Self as #private::Hooks>::before_create(draft)
+                }
+
+                fn before_update(draft: &mut #private::Draft<'_, Self>) -> #private::Result<()> {
+                    <Self as #private::Hooks>::before_update(draft)
+                }
+
+                fn before_delete(&self) -> #private::Result<()> {
+                    <Self as #private::Hooks>::before_delete(self)
+                }
+            }
+        })
     }
 
     /// Writes the impl of `FromRow`, which finds columns by their names.
@@ -228,6 +251,10 @@ impl Model<'_> {
         if let Some((digits, scale)) = &options.precision {
             said.push(quote!(precision: ::core::option::Option::Some((#digits, #scale))));
         }
+        let rules = self.rules(field);
+        if !rules.is_empty() {
+            said.push(quote!(rules: &[#(#rules),*]));
+        }
         if options.native_enum.is_some() {
             said.push(quote!(native_enum: true));
         }
@@ -252,6 +279,24 @@ impl Model<'_> {
                 }),
             }
         }
+    }
+
+    fn rules(&self, field: &ModelField<'_>) -> Vec<TokenStream> {
+        let private = &self.private;
+        let ty = field.ty;
+        let own = field.options.rules.iter().map(|rule| match rule {
+            RuleOption::MinLength(count) => quote!(#private::Rule::MinLength(#count)),
+            RuleOption::Min(least) => quote!(#private::Rule::Min(#least)),
+            RuleOption::Max(most) => quote!(#private::Rule::Max(#most)),
+            RuleOption::NotBlank => quote!(#private::Rule::NotBlank),
+            RuleOption::Email => quote!(#private::Rule::Email),
+            RuleOption::Function(function) => {
+                let span = proc_macro2::Span::call_site().located_at(syn::spanned::Spanned::span(function));
+                quote_spanned!(span=> #private::Rule::Function(|value| #private::validate::<#ty, _>(value, |value| #function(value))))
+            }
+        });
+        let length = field.options.max_length.iter().map(|count| quote!(#private::Rule::MaxLength(#count)));
+        own.chain(length).collect()
     }
 
     fn default_definition(&self, field: &ModelField<'_>) -> Option<TokenStream> {
