@@ -22,6 +22,11 @@ fn the_page_on_drivers_shows_the_examples_code() {
 }
 
 #[test]
+fn the_page_on_the_orm_shows_the_tests_code() {
+    shows_the_code_of(include_str!("../../docs/orm.md"), &[include_str!("orm/guide.rs")]);
+}
+
+#[test]
 fn the_page_on_testing_shows_the_tests_code() {
     shows_the_code_of(include_str!("../../docs/testing.md"), &[include_str!("testing/guide.rs")]);
 }

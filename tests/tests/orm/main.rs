@@ -1,6 +1,8 @@
 //! The ORM, with the same results on every engine.
 
 mod blog;
+#[allow(clippy::print_stdout)] // What a reader's own program would do.
+mod guide;
 mod pages;
 mod reads;
 mod relations;

@@ -117,7 +117,7 @@ async fn every_type_comes_back_as_it_went(db: Pool) -> Result<()> {
         )
         .all(&db)
         .await?;
-    assert_eq!(found, [client.clone()]);
+    assert_eq!(found, std::slice::from_ref(&client));
     let moved = Address { city: "Tromsø".to_owned(), ..client.home.clone() };
     let settings = Settings { theme: "light".to_owned(), sizes: vec![] };
     let changed = client.update().home(&moved).settings(&settings).kind(Kind::Person).exec(&db).await?;
@@ -167,7 +167,7 @@ async fn a_model_knows_its_table(db: Pool) -> Result<()> {
 
 /// An order line is found by two columns; its notes refer to both.
 #[derive(Model, Debug, Clone, PartialEq)]
-struct Line {
+struct Item {
     #[model(primary_key)]
     order_no: i32,
     #[model(primary_key)]
@@ -180,7 +180,7 @@ struct Line {
 }
 
 #[derive(Model, Debug, Clone, PartialEq)]
-#[model(foreign_key(order_no, line_no, references = Line, on_delete = "cascade"))]
+#[model(foreign_key(order_no, line_no, references = Item, on_delete = "cascade"))]
 struct Note {
     #[model(primary_key, auto)]
     id: i64,
@@ -188,11 +188,11 @@ struct Note {
     line_no: i32,
     text: String,
     #[model(belongs_to(order_no, line_no))]
-    line: BelongsTo<Line>,
+    line: BelongsTo<Item>,
 }
 
 #[derive(Model, Debug, Clone, PartialEq)]
-#[model(foreign_key(order_no, line_no, references = Line), unique(order_no, line_no))]
+#[model(foreign_key(order_no, line_no, references = Item), unique(order_no, line_no))]
 struct Seal {
     #[model(primary_key)]
     code: String,
@@ -201,10 +201,10 @@ struct Seal {
 }
 
 async fn lines(db: &dyn Db) -> Result<()> {
-    oarlock::orm::create_tables(db, [Note::table(), Seal::table(), Line::table()]).await?;
+    oarlock::orm::create_tables(db, [Note::table(), Seal::table(), Item::table()]).await?;
     let lines =
-        (0..30).map(|number| Line::create().order_no(number / 10).line_no(number % 10).item(format!("item {number}")));
-    Line::create_many(db, lines).await?;
+        (0..30).map(|number| Item::create().order_no(number / 10).line_no(number % 10).item(format!("item {number}")));
+    Item::create_many(db, lines).await?;
     let notes = (0..60)
         .map(|number| Note::create().order_no(number % 3).line_no((number * 7) % 10).text(format!("note {number}")));
     Note::create_many(db, notes).await?;
@@ -213,14 +213,14 @@ async fn lines(db: &dyn Db) -> Result<()> {
 
 #[oarlock::test(engines = [sqlite, postgres, mysql], setup = lines)]
 async fn keys_of_several_columns_find_and_load(db: Pool) -> Result<()> {
-    let line = Line::require(&db, (1, 2)).await?;
+    let line = Item::require(&db, (1, 2)).await?;
     assert_eq!(line.item, "item 12");
-    assert_eq!(Line::find(&db, (9, 9)).await?, None);
-    let lines = Line::query()
-        .with(Line::NOTES.query().order_by(Note::ID.desc()).limit(1))
-        .with(Line::SEAL)
-        .order_by(Line::ORDER_NO.asc())
-        .order_by(Line::LINE_NO.asc())
+    assert_eq!(Item::find(&db, (9, 9)).await?, None);
+    let lines = Item::query()
+        .with(Item::NOTES.query().order_by(Note::ID.desc()).limit(1))
+        .with(Item::SEAL)
+        .order_by(Item::ORDER_NO.asc())
+        .order_by(Item::LINE_NO.asc())
         .all(&db)
         .await?;
     assert_eq!(lines.len(), 30);
@@ -237,7 +237,7 @@ async fn keys_of_several_columns_find_and_load(db: Pool) -> Result<()> {
     }
     let notes = Note::query().with(Note::LINE).filter(Note::TEXT.eq("note 5")).all(&db).await?;
     assert_eq!(notes[0].line.require()?.item, "item 25");
-    let with_notes = Line::query().filter(Line::NOTES.any(Note::TEXT.eq("note 5"))).all(&db).await?;
+    let with_notes = Item::query().filter(Item::NOTES.any(Note::TEXT.eq("note 5"))).all(&db).await?;
     assert_eq!(with_notes.iter().map(|line| line.item.as_str()).collect::<Vec<_>>(), ["item 25"]);
     Ok(())
 }
