@@ -172,7 +172,7 @@ struct Item {
     order_no: i32,
     #[model(primary_key)]
     line_no: i32,
-    item: String,
+    goods: String,
     #[model(has_many)]
     notes: HasMany<Note>,
     #[model(has_one)]
@@ -203,7 +203,7 @@ struct Seal {
 async fn lines(db: &dyn Db) -> Result<()> {
     oarlock::orm::create_tables(db, [Note::table(), Seal::table(), Item::table()]).await?;
     let lines =
-        (0..30).map(|number| Item::create().order_no(number / 10).line_no(number % 10).item(format!("item {number}")));
+        (0..30).map(|number| Item::create().order_no(number / 10).line_no(number % 10).goods(format!("item {number}")));
     Item::create_many(db, lines).await?;
     let notes = (0..60)
         .map(|number| Note::create().order_no(number % 3).line_no((number * 7) % 10).text(format!("note {number}")));
@@ -214,7 +214,7 @@ async fn lines(db: &dyn Db) -> Result<()> {
 #[oarlock::test(engines = [sqlite, postgres, mysql], setup = lines)]
 async fn keys_of_several_columns_find_and_load(db: Pool) -> Result<()> {
     let line = Item::require(&db, (1, 2)).await?;
-    assert_eq!(line.item, "item 12");
+    assert_eq!(line.goods, "item 12");
     assert_eq!(Item::find(&db, (9, 9)).await?, None);
     let lines = Item::query()
         .with(Item::NOTES.query().order_by(Note::ID.desc()).limit(1))
@@ -236,9 +236,9 @@ async fn keys_of_several_columns_find_and_load(db: Pool) -> Result<()> {
         assert_eq!(seal, (line.order_no == 1 && line.line_no == 2).then_some("A1"));
     }
     let notes = Note::query().with(Note::LINE).filter(Note::TEXT.eq("note 5")).all(&db).await?;
-    assert_eq!(notes[0].line.require()?.item, "item 25");
+    assert_eq!(notes[0].line.require()?.goods, "item 25");
     let with_notes = Item::query().filter(Item::NOTES.any(Note::TEXT.eq("note 5"))).all(&db).await?;
-    assert_eq!(with_notes.iter().map(|line| line.item.as_str()).collect::<Vec<_>>(), ["item 25"]);
+    assert_eq!(with_notes.iter().map(|line| line.goods.as_str()).collect::<Vec<_>>(), ["item 25"]);
     Ok(())
 }
 
