@@ -281,15 +281,16 @@ impl MysqlConnection {
 
     /// Reads the open statement to its end, into owned values: for what the driver asks for itself.
     pub(crate) async fn rest(&mut self) -> Result<Vec<Vec<Value>>> {
-        let width = self.columns.len();
+        let open = Question(self);
+        let width = open.0.columns.len();
         let mut rows = Vec::new();
-        while let Some(batch) = poll_fn(|cx| self.poll_fill(cx, 256)).await? {
+        while let Some(batch) = poll_fn(|cx| open.0.poll_fill(cx, 256)).await? {
             for row in 0..batch.len() {
                 let cells = (0..width).map(|column| batch.get(row, column)?.to_owned());
                 rows.push(cells.collect::<Result<_>>()?);
             }
         }
-        poll_fn(|cx| self.poll_finish(cx)).await?;
+        poll_fn(|cx| open.0.poll_finish(cx)).await?;
         Ok(rows)
     }
 
@@ -371,6 +372,17 @@ impl MysqlConnection {
         self.soiled = false;
         self.rolled_back = false;
         Ok(())
+    }
+}
+
+/// A statement of the driver's own, which nobody outside knows to be open: with the call that asks, it is abandoned.
+struct Question<'c>(&'c mut MysqlConnection);
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        if !matches!(self.0.phase, Phase::Idle) {
+            self.0.abandon();
+        }
     }
 }
 

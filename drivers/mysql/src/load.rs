@@ -94,6 +94,8 @@ async fn load(
     connection.limit.check(native.len())?;
     let failure = Arc::new(Mutex::new(None));
     let feed = Feed { data, rest: Bytes::new(), slot: Arc::clone(&connection.slot), failure: Arc::clone(&failure) };
+    // Columns may be read into variables, which stay.
+    let traits = Traits::of(Verb::Load, &native);
     let order = Load {
         sql: native,
         feed,
@@ -101,7 +103,7 @@ async fn load(
         nested: connection.tx == TxState::Open,
         doomed: std::mem::take(&mut connection.doomed),
     };
-    let loaded = connection.call(Some(Traits::own(Verb::Load)), |conn, slot| execute(conn, slot, order)).await;
+    let loaded = connection.call(Some(traits), |conn, slot| execute(conn, slot, order)).await;
     match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
         Some(error) => Err(error),
         None => loaded.map(|(_, outcome)| outcome),

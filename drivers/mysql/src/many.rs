@@ -9,7 +9,7 @@ use oarlock_core::{Dialect, Error, ErrorCategory, Outcome, Result};
 
 use crate::bulk::{self, Bulk, Insert, Way};
 use crate::connection::{Fresh, MysqlConnection, parameters, rolled_back};
-use crate::pump::Form;
+use crate::pump::{CANNOT_PREPARE, Form};
 use crate::statement::Traits;
 use crate::wire;
 
@@ -36,11 +36,13 @@ pub(crate) async fn execute(connection: &mut MysqlConnection, many: Many<'_>) ->
 }
 
 fn can_be_told(error: &Error) -> bool {
-    error.code().is_some()
-        && matches!(
-            error.category(),
-            ErrorCategory::Integrity | ErrorCategory::Data | ErrorCategory::Programming | ErrorCategory::Database
-        )
+    // MariaDB's command takes an INSERT of values, and none of a query.
+    error.code() == Some(i64::from(CANNOT_PREPARE))
+        || error.code().is_some()
+            && matches!(
+                error.category(),
+                ErrorCategory::Integrity | ErrorCategory::Data | ErrorCategory::Programming | ErrorCategory::Database
+            )
 }
 
 async fn run(connection: &mut MysqlConnection, many: Many<'_>, in_bulk: bool) -> Result<Outcome> {

@@ -44,7 +44,7 @@ impl Traits {
             Verb::Select | Verb::Values | Verb::Table | Verb::With | Verb::Show | Verb::Describe | Verb::Explain => {
                 true
             }
-            verb if verb.changes_rows() => true,
+            verb if verb.changes_rows() || verb == Verb::Load => true,
             verb => verb.controls_transaction(),
         };
         let sets = matches!(verb, Verb::Set | Verb::SetAutocommit | Verb::Other)
@@ -121,6 +121,8 @@ mod tests {
             (Verb::Commit, "COMMIT", false),
             (Verb::Select, "SELECT Get_Lock('a', 1)", true),
             (Verb::Select, "SELECT 1 INTO @a", true),
+            (Verb::Load, "LOAD DATA LOCAL INFILE 'f' INTO TABLE t", false),
+            (Verb::Load, "LOAD DATA LOCAL INFILE 'f' INTO TABLE t (@a) SET b = @a", true),
             (Verb::Call, "CALL p()", true),
             (Verb::Create, "CREATE TABLE t (id INT)", true),
         ] {

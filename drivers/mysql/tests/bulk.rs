@@ -167,3 +167,29 @@ async fn a_dropped_load_leaves_nothing() {
     }
     database.drop().await;
 }
+
+#[tokio::test]
+async fn what_stays_in_the_session_is_noted() {
+    let Some(database) = database("bulk_soils").await else { return };
+    let conn = database.connect().await;
+    fresh(&conn, "many_soils", "a INT").await;
+    conn.reset().await.unwrap();
+    let is_clean = async || conn.lease().await.unwrap().connection().is_clean();
+    let load = async |columns: &str| {
+        let sql = format!("LOAD DATA LOCAL INFILE 'rows' INTO TABLE many_soils {columns}");
+        conn.load_data(&sql, stream::iter([Ok(Bytes::from("7\n"))])).await.unwrap()
+    };
+    load("(a)").await;
+    conn.pipeline().add("INSERT INTO many_soils VALUES (?)", (8,)).run().await.unwrap();
+    assert!(is_clean().await, "rows are no trace in the session");
+    load("(@left) SET a = @left").await;
+    assert!(!is_clean().await, "a variable stays");
+    assert_eq!(conn.fetch_value::<String>("SELECT CAST(@left AS CHAR)", ()).await.unwrap(), "7");
+    conn.reset().await.unwrap();
+    assert!(is_clean().await);
+    conn.pipeline().add("SELECT @left := ?", (9,)).run().await.unwrap();
+    assert!(!is_clean().await, "a pipeline's variable stays");
+    conn.reset().await.unwrap();
+    assert_eq!(conn.fetch_value::<Option<String>>("SELECT CAST(@left AS CHAR)", ()).await.unwrap(), None);
+    database.drop().await;
+}
