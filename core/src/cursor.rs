@@ -264,9 +264,15 @@ impl Cursor {
         Ok(BufferedCursor::new(Arc::clone(&self.columns), rows, self.outcome))
     }
 
-    /// Runs the statement to its end, and keeps the rows that it gives, if it does.
+    /// Runs the statement to its end, and keeps the rows that it gives, if it does; more than one set of them is an error.
     pub(crate) async fn into_buffered(mut self) -> Result<BufferedCursor> {
         let rows = if self.columns.is_empty() { Vec::new() } else { self.fetch_all::<Row>().await? };
+        if self.lease.connection().more_sets() {
+            return Err(Error::not_supported(
+                "the statement gives several sets of rows, and a pipeline keeps one of each",
+            )
+            .with_hint("run it on a transaction, and go through its sets with `next_set`"));
+        }
         let columns = Arc::clone(&self.columns);
         Ok(BufferedCursor::new(columns, rows, self.finish().await?))
     }

@@ -81,7 +81,8 @@ impl<'p, D: Db + ?Sized> Pipeline<'p, D> {
     ///
     /// The first failing statement's, with its index as [`batch_index`](Error::batch_index); the commit's, without one.
     /// `Interface` for a statement that would begin or end a transaction and on a connection with a transaction that no guard
-    /// holds, `NotSupported` for one that commits by itself (MySQL's DDL): then nothing was run.
+    /// holds, `NotSupported` for one that commits by itself (MySQL's DDL): then nothing was run;
+    /// and for one that gives several sets of rows, such as a procedure: nothing remains then.
     ///
     /// # Cancellation
     ///

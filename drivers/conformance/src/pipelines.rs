@@ -1,9 +1,5 @@
 //! Rule 61: pipelines give what their statements give one by one, all or nothing.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll};
-
 use oarlock_core::capabilities::DdlInTransaction;
 use oarlock_core::connection::Query;
 use oarlock_core::params::Parameters;
@@ -133,45 +129,12 @@ pub async fn r61_a_pipeline_takes_what_can_be_undone(bench: Bench) -> Verdict {
         assert_eq!(error.batch_index(), Some(0));
         refused(conn.execute("SELECT id FROM made", ()).await, ErrorKind::TableNotFound, "nothing was run");
     }
-    assert_eq!((ids(&conn).await?, tx_state(&conn).await?), (vec![1, 2], TxState::Auto));
-    Ok(())
-}
-
-/// A pipeline whose future is dropped was carried out in full or not at all, and the next statement has its own result.
-pub async fn r61_a_dropped_pipeline_is_all_or_nothing(bench: Bench) -> Verdict {
-    let mut conn = bench.conn().await?;
-    items(&bench, &conn, 0).await?;
-    for polls in 0..24_i64 {
-        {
-            let mut pipeline = conn.pipeline();
-            let keys: Vec<i64> = (polls * 10..polls * 10 + 10).collect();
-            for key in &keys {
-                pipeline.add(INSERT, (*key, *key));
-            }
-            pipeline.add("SELECT id FROM item", ());
-            let mut run = pin!(pipeline.run());
-            for _ in 0..polls {
-                let ready =
-                    std::future::poll_fn(|cx: &mut Context<'_>| Poll::Ready(run.as_mut().poll(cx).is_ready())).await;
-                if ready {
-                    break;
-                }
-                tokio::task::yield_now().await;
-            }
-        }
-        // Correct or dead: a driver may lose the connection with the call.
-        if let Err(error) = conn.ping().await {
-            assert!(matches!(error.kind(), ErrorKind::ConnectionLost | ErrorKind::Interface), "{error}");
-            conn = bench.conn().await?;
-        }
-        let nonce: i64 = conn.fetch_value("SELECT CAST(? AS INTEGER) + 0", (polls + 77,)).await?;
-        assert_eq!(nonce, polls + 77);
-        let part: i64 = conn
-            .fetch_value("SELECT count(*) FROM item WHERE id BETWEEN ? AND ?", (polls * 10, polls * 10 + 9))
-            .await?;
-        assert!(part == 0 || part == 10, "{part} of 10 rows after {polls} polls");
-        assert_eq!(tx_state(&conn).await?, TxState::Auto);
+    if let (true, Some(procedure)) = (bench.capabilities().multiple_result_sets, bench.fragments().procedure) {
+        conn.execute(procedure, ()).await?;
+        let several = conn.pipeline().add(INSERT, (12, 0)).add("CALL add_one(?)", (7,)).run().await;
+        assert_eq!(refused(several, ErrorKind::NotSupported, "several sets of rows").batch_index(), Some(1));
     }
+    assert_eq!((ids(&conn).await?, tx_state(&conn).await?), (vec![1, 2], TxState::Auto));
     Ok(())
 }
 
