@@ -16,6 +16,8 @@ pub mod cursor;
 mod db;
 pub mod de;
 mod deadline;
+#[doc(hidden)]
+pub mod decorate;
 pub mod dialect;
 pub mod error;
 pub mod factory;

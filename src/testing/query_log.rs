@@ -69,7 +69,7 @@ impl QueryLog {
     /// Records what runs on a connection.
     #[must_use]
     pub fn connection(&self, connection: Box<dyn Connection>) -> Box<dyn Connection> {
-        Box::new(Recorded::new(connection, self.clone()))
+        Recorded::connection(connection, self.clone())
     }
 
     /// Records what runs on the connections that a connector opens: that of a [`Pool`](crate::Pool::new), for example.

@@ -5,12 +5,14 @@
 
 mod engine;
 mod http;
-mod tampered;
+mod lies;
+mod report;
 
 pub use engine::{Database, Engine, LIMIT, run, run_within};
 pub use http::{Answer, Client};
+pub use lies::{Liar, Lie, caught};
 pub use oarlock_conformance::{Failure, Verdict, until};
-pub use tampered::{Lie, tampered};
+pub use report::report;
 
 /// README.md's examples are tests.
 #[cfg(doctest)]

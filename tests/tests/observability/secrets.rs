@@ -10,7 +10,7 @@ use oarlock::blocking;
 use oarlock::postgres::PostgresExt;
 use oarlock::{Db, DbExt, Error, ErrorKind, Json, Pool, PoolOptions, Result, Url};
 use oarlock_test_support::{Server, ServerOptions};
-use oarlock_tests::{Database, Engine, Lie, Verdict, on_every_engine, tampered};
+use oarlock_tests::{Database, Engine, Liar, Lie, Verdict, on_every_engine};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
@@ -130,7 +130,7 @@ async fn a_driver_that_tells_parameters_is_found_out(database: Database) -> Verd
         let _guard = tracing::subscriber::set_default(Registry::default().with(heard.clone()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
         runtime.block_on(async {
-            let pool = Pool::new(tampered(&database.url, Lie::Tells)?, PoolOptions::new());
+            let pool = Pool::new(Arc::new(Liar::new(&database.url, Lie::Tells)?), PoolOptions::new());
             pool.execute(PERSON, ()).await?;
             assert!(!holds_value(&heard.text(Whose::All)));
             let insert = "INSERT INTO person (id, mail) VALUES (?, ?)";

@@ -3,9 +3,8 @@
 
 use oarlock::{DbExt, Error, Result};
 use oarlock_test_support::{At, Direction, Fault, Proxy};
-use oarlock_tests::{Database, Verdict};
+use oarlock_tests::{Database, Liar, Lie, Verdict, caught, report};
 
-use crate::mutant::{Liar, Lie, caught};
 use crate::{admin, alone, proofs};
 
 proofs! {
@@ -84,6 +83,7 @@ async fn cut_everywhere(database: &Database, lie: Lie, exchange: Exchange) -> Ve
             }
         }
     }
+    report(&format!("{applied} cuts after which it was applied, {not_applied} after which it was not"));
     // Both answers were met, or the cuts were not where they had to be.
     assert!(applied > 2 && not_applied > 2, "{exchange:?}: {applied} applied, {not_applied} not");
     Ok(())

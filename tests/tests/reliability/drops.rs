@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use oarlock::{Conn, Db, DbExt, Error, Pool, PoolOptions, Result};
 use oarlock_test_support::{At, Direction, Fault, Proxy};
-use oarlock_tests::{Database, Engine, Verdict};
+use oarlock_tests::{Database, Engine, Liar, Lie, Verdict, caught, report};
 
-use crate::mutant::{Liar, Lie, caught};
 use crate::{Dice, admin, count, proofs};
 
 proofs! {
@@ -20,27 +19,52 @@ proofs! {
     every_query_gives_its_own_nonce on Sqlite Postgres MySql;
     a_reset_that_does_nothing_is_found_out on Postgres MySql;
     rows_of_another_query_are_found_out on Sqlite Postgres MySql;
+    transactions_that_stay_open_are_found_out on Postgres MySql;
+    a_place_that_is_lost_is_found_out on Sqlite Postgres MySql;
 }
 
 const SIZE: usize = 4;
 
 async fn dropped_calls_leave_nothing_behind(database: Database) -> Verdict {
-    rough(&database, Lie::None, count(400, 10_000), true).await
+    rough(&database, Wrong::Lie(Lie::None), count(400, 10_000), true).await
 }
 
 async fn every_query_gives_its_own_nonce(database: Database) -> Verdict {
-    rough(&database, Lie::None, count(2_000, 1_000_000), false).await
+    rough(&database, Wrong::Lie(Lie::None), count(2_000, 1_000_000), false).await
 }
 
 async fn a_reset_that_does_nothing_is_found_out(database: Database) -> Verdict {
-    caught(Lie::ResetDoesNothing, &["the session is soiled"], rough(&database, Lie::ResetDoesNothing, 200, true)).await;
+    let wrong = Wrong::Lie(Lie::ResetDoesNothing);
+    caught(wrong, &["the session is soiled"], rough(&database, wrong, 200, true)).await;
     Ok(())
 }
 
 async fn rows_of_another_query_are_found_out(database: Database) -> Verdict {
     let words = ["the result of another query", "the session is soiled"];
-    caught(Lie::MixesRowsUp, &words, rough(&database, Lie::MixesRowsUp, 2_000, false)).await;
+    let wrong = Wrong::Lie(Lie::MixesRowsUp);
+    caught(wrong, &words, rough(&database, wrong, 2_000, false)).await;
     Ok(())
+}
+
+async fn transactions_that_stay_open_are_found_out(database: Database) -> Verdict {
+    let wrong = Wrong::Lie(Lie::TransactionsStay);
+    caught(wrong, &["transactions are open after two seconds"], rough(&database, wrong, 200, true)).await;
+    Ok(())
+}
+
+async fn a_place_that_is_lost_is_found_out(database: Database) -> Verdict {
+    caught(Wrong::LosesAPlace, &["no connection was free within"], rough(&database, Wrong::LosesAPlace, 200, true))
+        .await;
+    Ok(())
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    /// The driver tells a lie, which may be none.
+    Lie(Lie),
+    /// A connection of the pool never comes back.
+    LosesAPlace,
 }
 
 /// What the tasks have in common.
@@ -52,16 +76,27 @@ struct Field {
     dropped: AtomicUsize,
     /// Drop nearly every call, or now and then one.
     drops: bool,
+    /// Change the session now and then.
+    soils: bool,
+}
+
+/// How long a call may wait for a connection: a place that is lost need not be waited for as long.
+fn patience(wrong: Wrong) -> Duration {
+    if wrong == Wrong::LosesAPlace { Duration::from_secs(2) } else { Duration::from_mins(1) }
 }
 
 /// Makes so many calls on a pool, of which some are dropped on their way and some cut off, and looks at what is left.
-async fn rough(database: &Database, lie: Lie, calls: usize, drops: bool) -> Verdict {
+async fn rough(database: &Database, wrong: Wrong, calls: usize, drops: bool) -> Verdict {
     let admin = admin(database).await?;
     admin.execute("CREATE TABLE item (nonce BIGINT NOT NULL)", ()).await?;
     let proxy = if database.engine == Engine::Sqlite { None } else { Some(Proxy::to(&database.url).await) };
     let url = proxy.as_ref().map_or(database.url.as_str(), Proxy::url);
-    let options = PoolOptions::new().max_size(SIZE).acquire_timeout(Duration::from_mins(1));
+    let options = PoolOptions::new().max_size(SIZE).acquire_timeout(patience(wrong));
+    let lie = if let Wrong::Lie(lie) = wrong { lie } else { Lie::None };
     let pool = Pool::new(Arc::new(Liar::new(url, lie)?), options);
+    if wrong == Wrong::LosesAPlace {
+        std::mem::forget(pool.acquire().await?);
+    }
     let field = Arc::new(Field {
         pool: pool.clone(),
         proxy,
@@ -69,6 +104,8 @@ async fn rough(database: &Database, lie: Lie, calls: usize, drops: bool) -> Verd
         left: AtomicUsize::new(calls),
         dropped: AtomicUsize::new(0),
         drops,
+        // What is soiled would be found out before the open transaction.
+        soils: wrong != Wrong::Lie(Lie::TransactionsStay),
     });
     let tasks = (1..=6).map(|task| tokio::spawn(work(Arc::clone(&field), Dice::new(task))));
     for task in tasks.collect::<Vec<_>>() {
@@ -83,6 +120,7 @@ async fn rough(database: &Database, lie: Lie, calls: usize, drops: bool) -> Verd
         proxy.disarm();
         proxy.drip(Direction::ToClient, false);
     }
+    report(&format!("{calls} calls, {dropped} of them dropped"));
     // No place of the pool is lost: all of it can be had at once.
     let mut conns = Vec::new();
     for _ in 0..SIZE {
@@ -101,10 +139,10 @@ async fn work(field: Arc<Field>, mut dice: Dice) -> Result<()> {
     while let Ok(left) = field.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
         let nonce = i64::try_from(left).unwrap_or_default();
         if let Some(proxy) = &field.proxy {
-            // A drip is slow: it stays for fifty calls or so.
+            // A drip is a thousand times as slow: it stays for five calls or so.
             match dice.below(if field.drops { 40 } else { 4000 }) {
                 0..=1 => proxy.drip(Direction::ToClient, true),
-                2..=19 | 22..=99 => proxy.drip(Direction::ToClient, false),
+                2..=19 | 22..=799 => proxy.drip(Direction::ToClient, false),
                 20..=21 => proxy.arm(Fault::cut(Direction::ToClient, At::Byte(dice.below(300)))),
                 _ => {}
             }
@@ -112,7 +150,7 @@ async fn work(field: Arc<Field>, mut dice: Dice) -> Result<()> {
         let drops = field.drops || dice.below(10) == 0;
         // Most calls are over within a few dozens of polls.
         let polls = if drops { dice.below(if field.drops { 24 } else { 8 }) } else { u64::MAX };
-        let called = call(&field, dice.below(8), nonce, dice.below(3) == 0);
+        let called = call(&field, dice.below(8), nonce, dice.below(3) == 0 && field.soils);
         match after(polls, called).await {
             None => drop(field.dropped.fetch_add(1, Ordering::Relaxed)),
             Some(Err(error)) if error.is_connection_lost() || is_refusal(&error) => {}

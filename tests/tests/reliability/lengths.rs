@@ -2,17 +2,29 @@
 
 use oarlock::{DbExt, ErrorKind, ValueRef, connection::Query, params::Parameters};
 use oarlock_test_support::{Direction, Proxy};
-use oarlock_tests::{Database, Engine, Verdict};
+use oarlock_tests::{Database, Engine, Liar, Lie, Verdict, caught};
 
 use crate::{is_full, proofs};
 
 proofs! {
     too_much_is_refused_before_the_first_byte on Postgres MySql;
+    lengths_that_are_not_checked_are_found_out on Postgres MySql;
 }
 
 async fn too_much_is_refused_before_the_first_byte(database: Database) -> Verdict {
+    too_much(&database, Lie::None).await
+}
+
+async fn lengths_that_are_not_checked_are_found_out(database: Database) -> Verdict {
+    caught(Lie::SendsTooMuch, &["bytes were sent"], too_much(&database, Lie::SendsTooMuch)).await;
+    caught(Lie::LengthsWrap, &["a value of two gibibytes: it was accepted"], too_much(&database, Lie::LengthsWrap))
+        .await;
+    Ok(())
+}
+
+async fn too_much(database: &Database, lie: Lie) -> Verdict {
     let proxy = Proxy::to(&database.url).await;
-    let conn = oarlock::connect(proxy.url()).await?;
+    let conn = Liar::new(proxy.url(), lie)?.open().await?;
     let marks = |count: usize| vec!["?"; count].join(", ");
     let one = "SELECT OCTET_LENGTH(?)";
     let three = "SELECT OCTET_LENGTH(?) + OCTET_LENGTH(?) + OCTET_LENGTH(?)";
@@ -38,8 +50,9 @@ async fn too_much_is_refused_before_the_first_byte(database: Database) -> Verdic
         let before = proxy.bytes(Direction::ToServer);
         let mut lease = oarlock::Db::lease(&conn).await?;
         let params = Parameters { names: None, values };
-        let error = lease.connection().start(Query::new(&sql).params(params)).await.expect_err(what);
+        let started = lease.connection().start(Query::new(&sql).params(params)).await;
         drop(lease);
+        let Err(error) = started else { panic!("{what}: it was accepted") };
         assert!(kinds.contains(&error.kind()), "{what}: {error:?}");
         // A statement may be prepared for it, once more where its types may have changed; of the values nothing leaves.
         let sent = proxy.bytes(Direction::ToServer) - before;

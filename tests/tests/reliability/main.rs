@@ -5,7 +5,6 @@
 mod commit;
 mod drops;
 mod lengths;
-mod mutant;
 mod names;
 mod once;
 

@@ -8,9 +8,8 @@ use oarlock::mysql::MysqlExt;
 use oarlock::postgres::{ListenEvent, Listener, NotifyExt, PostgresExt, PostgresOptions};
 use oarlock::schema::{Column, EnumType, Index, Table, Type, View, canonical, render};
 use oarlock::{Conn, Db, DbExt, Dialect, Error, ErrorKind, Result, Row, Url};
-use oarlock_tests::{Database, Engine, Verdict};
+use oarlock_tests::{Database, Engine, Verdict, caught};
 
-use crate::mutant::caught;
 use crate::{Dice, count, proofs};
 
 proofs! {

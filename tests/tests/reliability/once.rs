@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use oarlock::{DbExt, Error, Pool, PoolOptions, Result};
 use oarlock_test_support::{At, Direction, Fault, Proxy};
-use oarlock_tests::{Database, Verdict};
+use oarlock_tests::{Database, Liar, Lie, Verdict, caught, report};
 
-use crate::mutant::{Liar, Lie, caught};
 use crate::{admin, alone, proofs};
 
 proofs! {
@@ -90,6 +89,7 @@ async fn cut_after_sending(database: &Database, lie: Lie) -> Verdict {
             }
         }
     }
+    report(&format!("{token} cuts"));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use oarlock::{Db, DbExt, Error, Pool, PoolOptions, Result};
 use oarlock_test_support::Server;
-use oarlock_tests::{Database, Lie, Verdict, on_every_engine, tampered, until};
+use oarlock_tests::{Database, Liar, Lie, Verdict, on_every_engine, until};
 
 use crate::create_item;
 
@@ -82,7 +82,7 @@ async fn heals(mut server: Server, sessions: &str) -> Result<()> {
     pool.close().await?;
 
     // A driver that says its lost connections live keeps the pool from healing, and that is noticed.
-    let blind = Pool::new(tampered(&server.url(), Lie::Alive)?, options());
+    let blind = Pool::new(Arc::new(Liar::new(&server.url(), Lie::Alive)?), options());
     assert_eq!(restart(&mut server, &blind).await, None);
     Ok(())
 }

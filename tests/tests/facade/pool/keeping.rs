@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use oarlock::{Db, DbExt, Error, ErrorKind, Pool, PoolOptions, Result};
-use oarlock_tests::{Database, Engine, Verdict, on_every_engine, until};
+use oarlock::{BoxFuture, Db, DbExt, Error, ErrorKind, Lease, Pool, PoolOptions, Result, Tx, TxOptions};
+use oarlock_tests::{Database, Engine, Verdict, caught, on_every_engine, until};
 
 use crate::{create_item, insert, refused};
 
@@ -58,16 +58,32 @@ async fn old_connections_end(database: Database) -> Verdict {
 }
 
 async fn a_connection_that_does_not_come_back_is_reported_with_its_place(database: Database) -> Verdict {
-    let pool = PoolOptions::new().max_size(3).leak_after(Duration::from_millis(50)).connect(&database.url).await?;
+    let leak_after = Duration::from_millis(50);
+    let pool = PoolOptions::new().max_size(3).leak_after(leak_after).connect(&database.url).await?;
+    leaks_are_told(&pool, &pool).await?;
+    // What stands between the caller and the pool, and forgets the caller, is no place.
+    caught("a report of another place", &["left == right"], leaks_are_told(&pool, &Forgetful(pool.clone()))).await;
+    let blind = PoolOptions::new().max_size(3).leak_after(None).connect(&database.url).await?;
+    caught("no report", &["nobody was told"], leaks_are_told(&blind, &blind)).await;
+    Ok(())
+}
+
+/// Takes connections and keeps them, and requires the pool to tell where.
+async fn leaks_are_told(pool: &Pool, db: &dyn Db) -> Verdict {
     for _ in 0..20 {
         pool.execute("SELECT 1", ()).await?;
     }
     assert_eq!(pool.status().overdue, [], "those that come back are no leaks");
     let line = line!() + 1;
     let leaked = pool.acquire().await?;
-    let cursor = pool.query("SELECT 1", ()).await?;
-    let through = (&pool as &dyn Db).begin().await?;
-    assert!(until(async || Ok(pool.status().overdue.len() == 3)).await?);
+    let cursor = db.query("SELECT 1", ()).await?;
+    let through = db.begin().await?;
+    let told = tokio::time::timeout(Duration::from_secs(2), async {
+        while pool.status().overdue.len() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(told.await.is_ok(), "nobody was told of a leak");
     let overdue = pool.status().overdue;
     let mut lines: Vec<_> = overdue.iter().map(|holder| (holder.site.file(), holder.site.line())).collect();
     lines.sort_unstable();
@@ -76,6 +92,19 @@ async fn a_connection_that_does_not_come_back_is_reported_with_its_place(databas
     drop((leaked, cursor, through));
     assert!(until(async || Ok(pool.status().overdue.is_empty())).await?);
     Ok(())
+}
+
+/// Lends a pool's connections without a word of who asks.
+struct Forgetful(Pool);
+
+impl Db for Forgetful {
+    fn lease(&self) -> BoxFuture<'_, Lease> {
+        self.0.lease()
+    }
+
+    fn begin_with(&self, options: TxOptions) -> BoxFuture<'_, Tx> {
+        self.0.begin_with(options)
+    }
 }
 
 async fn closing_waits_and_tells_who_holds_a_connection(database: Database) -> Verdict {
