@@ -4,6 +4,7 @@
 //! It is a test of its own process, so that every panic in it is one too many, and its memory is nobody else's.
 
 mod mutated;
+mod naive;
 mod scripted;
 
 use std::sync::Once;

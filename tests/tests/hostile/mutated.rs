@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oarlock::{DbExt, Result, Row};
 use oarlock_test_support::{Direction, Proxy};
-use oarlock_tests::{Database, Engine};
+use oarlock_tests::{Database, Engine, report};
 
 use crate::{BOUND, Dice, assert_unharmed, count, count_panics};
 
@@ -54,6 +54,7 @@ fn fuzz(engine: Engine) {
             failed += u64::from(result.is_err());
             assert_unharmed(&format!("{engine:?}, seed {seed}"));
         }
+        report(&format!("{sessions} sessions, of which {failed} failed"));
         // The changes were not all in places where nobody looks.
         assert!(failed > sessions / 3, "{failed} of {sessions} sessions failed");
         drop(admin);

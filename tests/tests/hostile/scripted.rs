@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use oarlock::{DbExt, Error, ErrorKind, Result};
+use oarlock::{BoxFuture, DbExt, Error, ErrorKind, Result};
 use oarlock_test_support::{Direction, Proxy};
 use oarlock_tests::{Database, Engine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,10 +10,29 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::{BOUND, Dice, assert_unharmed, count, count_panics};
 
-const SECRET: &str = "s3ntinel";
+pub(crate) const SECRET: &str = "s3ntinel";
+
+/// What connects to the server of a URL.
+pub(crate) type Client = fn(String) -> BoxFuture<'static, ()>;
+
+fn ours(url: String) -> BoxFuture<'static, ()> {
+    Box::pin(async move { oarlock::connect(&url).await.map(drop) })
+}
 
 /// Connects to a server that does as told, and gives the error and what the server was sent.
-async fn meet<F>(scheme: &str, mut server: impl FnMut(TcpStream) -> F) -> (Error, Vec<u8>)
+async fn meet<F>(scheme: &str, server: impl FnMut(TcpStream) -> F) -> (Error, Vec<u8>)
+where
+    F: Future<Output = std::io::Result<Vec<u8>>> + Send + 'static,
+{
+    introduce(ours, scheme, server).await
+}
+
+/// Lets a client meet a server.
+pub(crate) async fn introduce<F>(
+    client: Client,
+    scheme: &str,
+    mut server: impl FnMut(TcpStream) -> F,
+) -> (Error, Vec<u8>)
 where
     F: Future<Output = std::io::Result<Vec<u8>>> + Send + 'static,
 {
@@ -23,19 +42,15 @@ where
     // In the clear, so that the first word is the server's or the login's.
     let clear = if scheme == "mysql" { "ssl-mode=disabled" } else { "sslmode=disable" };
     let url = format!("{scheme}://ada:{SECRET}@127.0.0.1:{port}/db?connect_timeout=2&{clear}");
-    let client = tokio::spawn(async move { oarlock::connect(&url).await.map(drop) });
+    let client = tokio::spawn(client(url));
     let (stream, _) = listener.accept().await.expect("the client comes");
     let server = tokio::spawn(server(stream));
     let result: Result<()> = tokio::time::timeout(BOUND, client).await.expect("the login hangs").expect("no panic");
     let error = result.expect_err("such a server was accepted");
     assert!(!format!("{error:?} {error}").contains(SECRET), "{error:?}");
-    server.abort();
-    let heard = match server.await {
-        Ok(heard) => heard.unwrap_or_default(),
-        // It was still waiting for more.
-        Err(_) => Vec::new(),
-    };
-    (error, heard)
+    // The client is gone, so there is an end to what it has said.
+    let heard = tokio::time::timeout(BOUND, server).await.expect("the line is kept").expect("no panic");
+    (error, heard.unwrap_or_default())
 }
 
 /// Reads one startup message or packet, says something, and reads what comes until the client goes away.
@@ -60,6 +75,10 @@ fn told(kind: u8, body: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_postgres_that_lies_during_the_login() {
+    lies_during_the_login(ours).await;
+}
+
+pub(crate) async fn lies_during_the_login(client: Client) {
     let login_ok = told(b'R', &[0; 4]);
     for words in [
         message(b'R', 0, b""),
@@ -85,7 +104,7 @@ async fn a_postgres_that_lies_during_the_login() {
         b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
     ] {
         let place = format!("{words:?}");
-        meet("postgres", |stream| say(stream, false, words.clone())).await;
+        introduce(client, "postgres", |stream| say(stream, false, words.clone())).await;
         assert_unharmed(&place);
     }
 }
@@ -157,6 +176,10 @@ async fn a_mysql_that_lies_during_the_login() {
 /// A server that asks for the password as it is does not get it.
 #[tokio::test]
 async fn a_mysql_that_asks_for_the_password_in_the_clear() {
+    asks_for_the_password(ours).await;
+}
+
+pub(crate) async fn asks_for_the_password(client: Client) {
     let hello = greeting("mysql_native_password");
     for words in [
         greeting("mysql_clear_password"),
@@ -164,8 +187,8 @@ async fn a_mysql_that_asks_for_the_password_in_the_clear() {
         // "Prove it in full", which is for encrypted lines.
         [&greeting("caching_sha2_password")[..], &packet(2, b"\x01\x04")].concat(),
     ] {
-        let (_, heard) = meet("mysql", |stream| say(stream, true, words.clone())).await;
-        assert!(!String::from_utf8_lossy(&heard).contains(SECRET), "{heard:?}");
+        let (_, heard) = introduce(client, "mysql", |stream| say(stream, true, words.clone())).await;
+        assert!(!String::from_utf8_lossy(&heard).contains(SECRET), "the password was sent: {heard:?}");
     }
 }
 
@@ -199,9 +222,15 @@ async fn noise_instead_of_a_protocol() {
 /// A server may answer any statement by asking for a file.
 #[tokio::test]
 async fn a_mysql_that_asks_for_a_file() {
+    asks_for_a_file(|_| {}).await;
+}
+
+/// Does something to a connection whose server then asks for a file.
+pub(crate) async fn asks_for_a_file(change: impl FnOnce(&mut dyn oarlock::Connection)) {
     let Some(database) = Database::make(Engine::MySql).await.expect("a database") else { return };
     let proxy = Proxy::to(&database.url).await;
     let conn = oarlock::connect(proxy.url()).await.expect("a connection");
+    change(oarlock::Db::lease(&conn).await.expect("it is free").connection());
     let (line, hears) = std::sync::mpsc::channel();
     let mut armed = true;
     proxy.tamper(move |direction, bytes| match direction {
@@ -214,9 +243,9 @@ async fn a_mysql_that_asks_for_a_file() {
     proxy.cut();
     let result =
         if let Ok(result) = ended { result } else { tokio::time::timeout(BOUND, conn.ping()).await.expect("it hangs") };
-    assert!(result.is_err(), "a file was asked for, and nobody was told");
     let sent: Vec<u8> = hears.try_iter().flatten().collect();
     assert!(!String::from_utf8_lossy(&sent).contains("root:"), "the file was sent");
+    assert!(result.is_err(), "a file was asked for, and nobody was told");
     drop(conn);
     database.remove().await.expect("the database is removed");
 }
