@@ -235,6 +235,13 @@ impl Url {
         self
     }
 
+    /// Gives the same URL with one server in the place of those that it names.
+    #[must_use]
+    pub fn with_host(mut self, name: impl Into<String>, port: u16) -> Self {
+        self.hosts = vec![Host { name: name.into(), port: Some(port) }];
+        self
+    }
+
     /// Gives the same URL for another user.
     #[must_use]
     pub fn with_user(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {

@@ -25,6 +25,11 @@ pub struct Fragments {
     pub statement_timeout: Option<(&'static str, &'static str)>,
     /// Counts the other sessions that run a statement with `endless_oar` in its text.
     pub running: Option<&'static str>,
+    /// Counts the other sessions in the test's database that have a transaction open.
+    pub open_transactions: Option<&'static str>,
+    /// Gives the number of the session, and the statement by which another ends the session of the number `{}`, where a server
+    /// has sessions to end.
+    pub end_session: Option<(&'static str, &'static str)>,
     /// A statement that runs and gives a warning that tells of an `oar`.
     pub warning: Option<&'static str>,
     /// Sets the session's time zone nine hours before UTC, and one five hours behind.
@@ -105,6 +110,11 @@ fn postgres() -> Fragments {
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%endless_oar%' \
              AND pid <> pg_backend_pid() AND datname = current_database()",
         ),
+        open_transactions: Some(
+            "SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid() \
+             AND datname = current_database() AND application_name = current_setting('application_name')",
+        ),
+        end_session: Some(("SELECT CAST(pg_backend_pid() AS int8)", "SELECT pg_terminate_backend({})")),
         warning: Some("DO $$ BEGIN RAISE WARNING 'mind the oar'; END $$"),
         time_zones: Some(["SET TIME ZONE 'Asia/Tokyo'", "SET TIME ZONE '-05:00'"]),
         procedure: Some(
@@ -164,6 +174,11 @@ fn mysql(mariadb: bool) -> Fragments {
             "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%endless_oar%' \
              AND id <> connection_id() AND db = database()",
         ),
+        open_transactions: Some(
+            "SELECT count(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p \
+             ON p.id = t.trx_mysql_thread_id WHERE p.db = database() AND p.id <> connection_id()",
+        ),
+        end_session: Some(("SELECT CAST(connection_id() AS SIGNED)", "KILL {}")),
         warning: Some("SELECT CAST('oar' AS SIGNED)"),
         time_zones: Some(["SET time_zone = '+09:00'", "SET time_zone = '-05:00'"]),
         procedure: Some(
@@ -204,6 +219,8 @@ fn sqlite() -> Fragments {
         lock_timeout: &["PRAGMA busy_timeout = 50"],
         statement_timeout: None,
         running: None,
+        open_transactions: None,
+        end_session: None,
         warning: None,
         time_zones: None,
         procedure: None,

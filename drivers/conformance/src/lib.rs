@@ -86,6 +86,8 @@ mod tables;
 pub mod cancel;
 pub mod capabilities;
 pub mod catalog;
+pub mod dropped;
+pub mod ended;
 pub mod errors;
 pub mod fragments;
 pub mod leaks;
@@ -102,7 +104,8 @@ pub mod two_phase;
 pub mod values;
 
 pub use bench::{Bench, Way, require_server, run, skipped, until};
+pub use dropped::Call;
 pub use failure::{Failure, Verdict};
 pub use fragments::{Fragments, SessionMark};
 pub use rules::RULES;
-pub use setup::{Place, Setup, Stranger};
+pub use setup::{Place, Setup, Slow, Stranger};

@@ -6,6 +6,7 @@ use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
 use oarlock_core::{Capabilities, Conn, Connection, Error, Url};
 
+use crate::dropped::Call;
 use crate::fragments::Fragments;
 
 /// A driver under test. See the [crate](crate) for an example.
@@ -62,6 +63,28 @@ pub trait Setup: Send + Sync + 'static {
         None
     }
 
+    /// Makes a road to the test's database on which a call waits as often as it can, for rule 53: by way of a proxy that passes
+    /// the server's bytes on one by one while it is told to. Unless the setup has one, calls are dropped where they happen to
+    /// wait.
+    ///
+    /// # Errors
+    ///
+    /// As the setup tells.
+    fn slow<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Slow> {
+        Box::pin(async { Ok(Slow::new(url.clone())) })
+    }
+
+    /// Gives the calls that the driver has beyond the contract, for rule 53.
+    fn own_calls(&self) -> Vec<Call> {
+        Vec::new()
+    }
+
+    /// Tells whether a connection may be lost when this call of rule 53 is dropped. The contract allows it.
+    fn may_die(&self, call: &str) -> bool {
+        let _ = call;
+        true
+    }
+
     /// Makes a user without any rights but to connect to the test's database, where the database has users.
     fn stranger(&self, place: &Place) -> Option<Stranger> {
         let _ = place;
@@ -90,6 +113,38 @@ impl Place {
     pub fn keep(mut self, keep: impl Any + Send + Sync) -> Self {
         self.keep = Box::new(keep);
         self
+    }
+}
+
+/// A road to a test's database on which calls wait often.
+pub struct Slow {
+    /// The URL that leads over it.
+    pub url: Url,
+    drip: Option<Box<dyn Fn(bool) + Send + Sync>>,
+}
+
+impl Slow {
+    /// Describes a road on which a call waits only for what takes a while.
+    #[must_use]
+    pub fn new(url: Url) -> Self {
+        Self { url, drip: None }
+    }
+
+    /// Says how bytes are made to come one by one, from now on or no longer.
+    #[must_use]
+    pub fn dripping(mut self, drip: impl Fn(bool) + Send + Sync + 'static) -> Self {
+        self.drip = Some(Box::new(drip));
+        self
+    }
+
+    pub(crate) fn drips(&self) -> bool {
+        self.drip.is_some()
+    }
+
+    pub(crate) fn drip(&self, on: bool) {
+        if let Some(drip) = &self.drip {
+            drip(on);
+        }
     }
 }
 

@@ -25,6 +25,9 @@ pub(crate) async fn items(bench: &Bench, conn: &Conn, rows: usize) -> Result<()>
     Ok(())
 }
 
+/// Locks a row of `item` for as long as its transaction takes, and changes nothing.
+pub(crate) const LOCKED: &str = "UPDATE item SET n = n WHERE id = 100";
+
 /// Counts the rows of `item`.
 pub(crate) async fn count(db: &impl Db) -> Result<i64> {
     db.fetch_value("SELECT count(*) FROM item", ()).await

@@ -8,8 +8,9 @@ use oarlock_core::tpc::Branch;
 use oarlock_core::{Conn, Db, DbExt, ErrorKind, Result, TxState, Xid};
 
 use crate::bench::{Bench, until};
+use crate::dropped::Field;
 use crate::failure::{Verdict, refused, refused_as};
-use crate::tables::{count, ids, insert, items, tx_state};
+use crate::tables::{LOCKED, count, ids, insert, items, tx_state};
 
 /// Names a branch of this rule's global transaction.
 fn xid(bench: &Bench, number: i64) -> Result<Xid> {
@@ -382,5 +383,48 @@ pub async fn r57_a_dropped_begin_leaves_no_branch(bench: Bench) -> Verdict {
         refused_as(conn.tpc_prepare().await, &[ErrorKind::Interface], "no branch is open");
     }
     assert!(polls > 1, "a begin waits for the server");
+    Ok(())
+}
+
+/// A branch whose calls are dropped, at whatever point, is pending or undone once its session is over, and holds nothing then.
+pub async fn r57_branches_can_be_dropped_anywhere(bench: Bench) -> Verdict {
+    if !bench.capabilities().two_phase {
+        return Ok(());
+    }
+    let field = Field::new(&bench).await?;
+    for commits in [true, false] {
+        for point in 0.. {
+            let number = 1_000 + point * 2 + i64::from(commits);
+            let conn = field.open().await?;
+            let xid = xid(&bench, number)?;
+            let life = async {
+                conn.tpc_begin(&xid).await?;
+                conn.execute(LOCKED, ()).await?;
+                insert(&conn, number).await?;
+                conn.tpc_prepare().await?;
+                if commits { conn.tpc_commit(None).await } else { conn.tpc_rollback(None).await }
+            };
+            let steps = usize::try_from(point).unwrap_or_default();
+            let ended = field.road.drop_at(steps, Box::pin(life)).await.transpose()?;
+            let place = format!("a branch dropped at point {point}");
+            match conn.reset().await {
+                Ok(()) => assert!(field.answers(&conn, number, &place).await?, "{place}: the connection is lost"),
+                Err(error) => drop(refused::<()>(Err(error), ErrorKind::Interface, "a session that holds its branch")),
+            }
+            // A prepared branch may be the session's as long as that lives.
+            conn.close().await?;
+            if pending(&bench, &field.witness).await?.contains(&xid) {
+                assert!(ended.is_none(), "{place}: it came to its end, and is pending");
+                end(&field.witness, &xid, false).await?;
+            }
+            field.is_free(&place).await?;
+            let rows: i64 = field.witness.fetch_value("SELECT count(*) FROM item WHERE id = ?", (number,)).await?;
+            assert!(rows == 0 || commits, "{place}: nobody has committed it");
+            if ended.is_some() {
+                assert_eq!(rows, i64::from(commits), "{place}: it came to its end");
+                break;
+            }
+        }
+    }
     Ok(())
 }

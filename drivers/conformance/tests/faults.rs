@@ -1,22 +1,21 @@
 //! The suite against drivers that are wrong: SQLite's, with one fault each, must fail the rule that is there for it.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use oarlock_conformance::{
-    Bench, Place, Setup, Verdict, Way, capabilities, catalog, errors, leaks, outcomes, parameters, required, results,
-    run, session, transactions, two_phase, values,
+    Bench, Place, Setup, Slow, Verdict, Way, capabilities, catalog, dropped, errors, leaks, outcomes, parameters,
+    required, results, run, session, transactions, two_phase, values,
 };
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{BoxFuture, DriverInfo, Many, Query, no_two_phase, run as run_statement};
+use oarlock_core::decorate::{Decorate, Decorated};
 use oarlock_core::factory::{DriverFactory, Purpose};
 use oarlock_core::params::Parameters;
-use oarlock_core::result::{Description, Notice};
 use oarlock_core::{
-    Capabilities, Column, Connection, Error, ErrorKind, Health, Outcome, Result, RowBatch, TxOptions, TxState, Url,
-    ValueRef, Xid,
+    Capabilities, Column, Connection, Error, ErrorKind, Outcome, Result, RowBatch, TxOptions, TxState, Url, ValueRef,
+    Xid,
 };
 use oarlock_sqlite::FACTORY;
 use tempfile::TempDir;
@@ -50,6 +49,7 @@ enum Fault {
     ResetDoesNothing,
     RollbackDoesNothing,
     SessionsLinger,
+    RunsADroppedStatement,
     StateIsAlwaysAuto,
     TimesShift,
 }
@@ -61,6 +61,8 @@ struct Faulty {
     columns: Arc<[Column]>,
     last: Outcome,
     open: bool,
+    /// The statement whose start has not come to its end.
+    started: Option<String>,
 }
 
 impl Faulty {
@@ -70,15 +72,15 @@ impl Faulty {
             info.capabilities.savepoints = false;
         }
         info.capabilities.two_phase = fault == Fault::OnePhaseForTwo;
-        Self { inner: Some(inner), info, fault, columns: Arc::default(), last: Outcome::default(), open: false }
-    }
-
-    fn inner(&self) -> &dyn Connection {
-        &**self.inner.as_ref().expect("it is there until the drop")
-    }
-
-    fn inner_mut(&mut self) -> &mut dyn Connection {
-        &mut **self.inner.as_mut().expect("it is there until the drop")
+        Self {
+            inner: Some(inner),
+            info,
+            fault,
+            columns: Arc::default(),
+            last: Outcome::default(),
+            open: false,
+            started: None,
+        }
     }
 
     fn is(&self, fault: Fault) -> bool {
@@ -113,8 +115,11 @@ impl Faulty {
             values.resize(wanted.max(values.len()), ValueRef::Null);
         }
         let params = Parameters { names: query.params.names, values: &values };
-        let query = Query::new(query.sql).params(params).guarded(query.guarded);
-        if let Err(error) = self.inner_mut().start(query).await {
+        let before = self.started.replace(query.sql.to_owned()).filter(|_| self.is(Fault::RunsADroppedStatement));
+        let query = Query::new(before.as_deref().unwrap_or(query.sql)).params(params).guarded(query.guarded);
+        let started = self.inner_mut().start(query).await;
+        self.started = None;
+        if let Err(error) = started {
             return Err(self.coarse(error));
         }
         self.open = true;
@@ -160,13 +165,17 @@ impl RowBatch for Spoiled {
     }
 }
 
-impl Connection for Faulty {
-    fn info(&self) -> &DriverInfo {
-        &self.info
+impl Decorate for Faulty {
+    fn inner(&self) -> &dyn Connection {
+        &**self.inner.as_ref().expect("it is there until the drop")
     }
 
-    fn health(&self) -> Health {
-        self.inner().health()
+    fn inner_mut(&mut self) -> &mut dyn Connection {
+        &mut **self.inner.as_mut().expect("it is there until the drop")
+    }
+
+    fn info(&self) -> &DriverInfo {
+        &self.info
     }
 
     fn tx_state(&self) -> TxState {
@@ -189,14 +198,6 @@ impl Connection for Faulty {
             Err(_) if late => Ok(None),
             filled => Ok(filled?.map(|rows| Arc::new(Spoiled { rows, fault }) as Arc<dyn RowBatch>)),
         })
-    }
-
-    fn more_sets(&self) -> bool {
-        self.inner().more_sets()
-    }
-
-    fn poll_next_set(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
-        self.inner_mut().poll_next_set(cx)
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome>> {
@@ -226,10 +227,6 @@ impl Connection for Faulty {
         self.inner_mut().abandon();
     }
 
-    fn describe<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Description> {
-        self.inner_mut().describe(sql)
-    }
-
     fn execute_many<'a>(&'a mut self, many: Many<'a>) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             if self.is(Fault::CommitsOneByOne) {
@@ -245,10 +242,6 @@ impl Connection for Faulty {
                 done => done,
             }
         })
-    }
-
-    fn script<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, ()> {
-        self.inner_mut().script(text)
     }
 
     fn begin<'a>(&'a mut self, options: &'a TxOptions) -> BoxFuture<'a, ()> {
@@ -316,10 +309,6 @@ impl Connection for Faulty {
         self.inner_mut().ping()
     }
 
-    fn warnings(&mut self) -> BoxFuture<'_, Vec<Notice>> {
-        self.inner_mut().warnings()
-    }
-
     fn catalog<'a>(&'a mut self, query: CatalogQuery<'a>) -> BoxFuture<'a, CatalogReply> {
         Box::pin(async move {
             let reply = self.inner_mut().catalog(query).await?;
@@ -341,10 +330,6 @@ impl Connection for Faulty {
         }
         self.inner_mut().close()
     }
-
-    fn native(&mut self) -> &mut dyn Any {
-        self
-    }
 }
 
 struct FaultySetup(Fault);
@@ -357,7 +342,7 @@ impl Setup for FaultySetup {
     fn connect<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Box<dyn Connection>> {
         Box::pin(async move {
             let inner = FACTORY.connector(url, Purpose::Single)?.connect().await?;
-            Ok(Box::new(Faulty::new(inner, self.0)) as Box<dyn Connection>)
+            Ok(Box::new(Decorated(Faulty::new(inner, self.0))) as Box<dyn Connection>)
         })
     }
 
@@ -377,18 +362,22 @@ impl Setup for FaultySetup {
         })
     }
 
+    fn slow<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Slow> {
+        Box::pin(async { Ok(Slow::new(url.clone().with_option("inline", "off"))) })
+    }
+
     fn required(&self, _: &DriverInfo) -> Capabilities {
         required::SQLITE
     }
 }
 
 /// Runs a rule on a driver without a fault and on one with it: it must pass, and then fail.
-fn catches<F>(fault: Fault, rule: fn(Bench) -> F)
+fn catches<F>(fault: Fault, name: &str, rule: fn(Bench) -> F)
 where
     F: Future<Output = Verdict> + Send + 'static,
 {
-    run(FaultySetup(Fault::None), Way::Direct, "r00_without_a_fault", rule);
-    let caught = catch_unwind(AssertUnwindSafe(|| run(FaultySetup(fault), Way::Direct, "r00_with_a_fault", rule)));
+    run(FaultySetup(Fault::None), Way::Direct, name, rule);
+    let caught = catch_unwind(AssertUnwindSafe(|| run(FaultySetup(fault), Way::Direct, name, rule)));
     assert!(caught.is_err(), "{fault:?} passes");
 }
 
@@ -397,7 +386,7 @@ macro_rules! faults {
         $(
             #[test]
             fn $name() {
-                catches(Fault::$fault, $chapter::$rule);
+                catches(Fault::$fault, stringify!($rule), $chapter::$rule);
             }
         )+
     };
@@ -431,6 +420,10 @@ faults! {
     a_driver_that_refuses_no_option: RefusesNoOption by transactions::r13_read_only_holds_for_that_transaction_only;
     a_driver_whose_reset_does_nothing: ResetDoesNothing by session::r05_reset_makes_the_session_new;
     a_driver_whose_rollback_does_nothing: RollbackDoesNothing by transactions::r06_a_dropped_transaction_is_rolled_back;
+    a_driver_that_runs_a_dropped_statement: RunsADroppedStatement by dropped::r53_queries_can_be_dropped_anywhere;
+    a_driver_that_keeps_half_of_a_dropped_batch: CommitsOneByOne by dropped::r53_writes_can_be_dropped_anywhere;
+    a_driver_that_keeps_a_dropped_transaction: RollbackDoesNothing
+        by dropped::r53_transactions_can_be_dropped_anywhere;
     a_driver_whose_sessions_linger: SessionsLinger by leaks::r60_a_dropped_connection_frees_its_locks;
     a_driver_whose_state_is_always_auto: StateIsAlwaysAuto
         by transactions::r10_the_state_is_the_servers_after_every_error;

@@ -27,5 +27,5 @@ mod proxy;
 mod server;
 
 pub use authority::{Authority, Issued, Valid, self_signed};
-pub use proxy::{At, Direction, Fault, Protocol, Proxy};
+pub use proxy::{At, Direction, Fault, Protocol, Proxy, slow};
 pub use server::{Server, ServerOptions};

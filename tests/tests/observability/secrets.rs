@@ -5,6 +5,7 @@
 //! Everything that the tests of this process tell is searched, so each of them is a test of this as well.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use oarlock::blocking;
 use oarlock::postgres::PostgresExt;

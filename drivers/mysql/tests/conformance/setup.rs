@@ -2,13 +2,28 @@
 
 use std::sync::Arc;
 
-use oarlock_conformance::{Place, Setup, Stranger, require_server, required, until};
+use futures_util::stream;
+use oarlock_conformance::{Call, Place, Setup, Slow, Stranger, require_server, required, until};
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
 use oarlock_core::{Capabilities, Conn, Connection, DbExt, Result, Row, Url};
-use oarlock_mysql::{FACTORY, MysqlConnection, MysqlOptions};
+use oarlock_mysql::{FACTORY, MysqlConnection, MysqlExt, MysqlOptions};
+use oarlock_test_support::slow;
 
 const SERVER: &str = "OARLOCK_TEST_MYSQL_URL";
+
+/// What the driver has beyond the contract.
+const OWN: &[Call] = &[Call {
+    name: "LOAD DATA",
+    rows: &[0, 2],
+    make: |conn, number| {
+        Box::pin(async move {
+            let rows = [format!("{number}0\t1\n"), format!("{number}1\t1\n")].map(|row| Ok(row.into()));
+            let sql = "LOAD DATA LOCAL INFILE 'rows' INTO TABLE item (id, n)";
+            conn.load_data(sql, stream::iter(rows)).await.map(drop)
+        })
+    },
+}];
 
 pub(crate) struct Mysql;
 
@@ -52,6 +67,18 @@ impl Setup for Mysql {
             admin.close().await?;
             Ok(left)
         })
+    }
+
+    fn slow<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Slow> {
+        Box::pin(async move { Ok(slow(url).await) })
+    }
+
+    fn own_calls(&self) -> Vec<Call> {
+        OWN.to_vec()
+    }
+
+    fn may_die(&self, call: &str) -> bool {
+        call == "close"
     }
 
     fn required(&self, info: &DriverInfo) -> Capabilities {

@@ -1,17 +1,60 @@
 //! How the shared conformance suite gets at PostgreSQL: a schema of its own for each test, for a database takes the server much
 //! longer to make and to drop.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
-use oarlock_conformance::{Place, Setup, Stranger, require_server, required, until};
+use futures_util::Stream;
+use oarlock_conformance::{Call, Place, Setup, Slow, Stranger, require_server, required, until};
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
 use oarlock_core::{Capabilities, Conn, Connection, DbExt, Result, Url};
-use oarlock_postgres::{PostgresConnection, PostgresFactory, PostgresOptions};
-use oarlock_test_support::Server;
+use oarlock_postgres::{PostgresConnection, PostgresExt, PostgresFactory, PostgresOptions};
+use oarlock_test_support::{Server, slow};
 use tokio::sync::Mutex;
 
 const SERVER: &str = "OARLOCK_TEST_POSTGRES_URL";
+
+/// What the driver has beyond the contract.
+const OWN: &[Call] = &[
+    Call {
+        name: "a COPY of bytes to the server",
+        rows: &[0, 2],
+        make: |conn, number| {
+            Box::pin(async move {
+                let mut copy = conn.copy_in("COPY item (id, n) FROM STDIN (FORMAT csv)").await?;
+                copy.send(format!("{number}0,1\n")).await?;
+                copy.send(format!("{number}1,1\n")).await?;
+                copy.finish().await.map(drop)
+            })
+        },
+    },
+    Call {
+        name: "a COPY of rows in a transaction",
+        rows: &[0, 2],
+        make: |conn, number| {
+            Box::pin(async move {
+                let tx = conn.begin().await?;
+                tx.copy_rows("item (id, n)", [(number * 10, 1_i64), (number * 10 + 1, 1)]).await?;
+                tx.commit().await
+            })
+        },
+    },
+    Call {
+        name: "a COPY from the server",
+        rows: &[0],
+        make: |conn, _| {
+            Box::pin(async move {
+                let mut copy = conn.copy_out("COPY (SELECT -id FROM item WHERE id <= 5) TO STDOUT").await?;
+                while let Some(piece) = poll_fn(|cx| Pin::new(&mut copy).poll_next(cx)).await {
+                    piece?;
+                }
+                Ok(())
+            })
+        },
+    },
+];
 
 pub(crate) struct Postgres;
 
@@ -59,6 +102,18 @@ impl Setup for Postgres {
             admin.close().await?;
             Ok(left)
         })
+    }
+
+    fn slow<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Slow> {
+        Box::pin(async move { Ok(slow(url).await) })
+    }
+
+    fn own_calls(&self) -> Vec<Call> {
+        OWN.to_vec()
+    }
+
+    fn may_die(&self, call: &str) -> bool {
+        matches!(call, "reset" | "close")
     }
 
     fn required(&self, _: &DriverInfo) -> Capabilities {

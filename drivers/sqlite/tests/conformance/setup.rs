@@ -2,12 +2,25 @@
 
 use std::path::Path;
 
-use oarlock_conformance::{Place, Setup, required, until};
+use oarlock_conformance::{Call, Place, Setup, Slow, required, until};
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::{DriverFactory, Purpose};
-use oarlock_core::{Capabilities, Connection, Error, ErrorKind, Result, Url};
-use oarlock_sqlite::{FACTORY, SqliteConnector, SqliteOptions};
+use oarlock_core::{Capabilities, Conn, Connection, Error, ErrorKind, Result, Url};
+use oarlock_sqlite::{Backup, FACTORY, SqliteConnector, SqliteExt, SqliteOptions};
 use tempfile::TempDir;
+
+/// What the driver has beyond the contract.
+const OWN: &[Call] = &[Call {
+    name: "a backup into another database",
+    rows: &[0],
+    make: |conn, _| {
+        Box::pin(async move {
+            let other = SqliteConnector::new(SqliteOptions::parse(&Url::parse("sqlite::memory:")?)?, Purpose::Single);
+            let other = Conn::new(Box::new(other.open().await?));
+            conn.backup_into(&other, Backup::new().pages(1)).await
+        })
+    },
+}];
 
 pub(crate) struct Sqlite;
 
@@ -42,6 +55,19 @@ impl Setup for Sqlite {
             left.extend(open_files(place)?.into_iter().map(|name| format!("an open {name}")));
             Ok(left)
         })
+    }
+
+    /// On which every statement goes to a worker.
+    fn slow<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Slow> {
+        Box::pin(async { Ok(Slow::new(url.clone().with_option("inline", "off"))) })
+    }
+
+    fn own_calls(&self) -> Vec<Call> {
+        OWN.to_vec()
+    }
+
+    fn may_die(&self, call: &str) -> bool {
+        call == "close"
     }
 
     fn required(&self, _: &DriverInfo) -> Capabilities {

@@ -15,6 +15,25 @@ pub enum Protocol {
     MySql,
 }
 
+impl Protocol {
+    /// Gives the one of a URL's scheme.
+    pub(super) fn of(scheme: &str) -> Self {
+        match scheme {
+            "postgres" | "postgresql" => Self::Postgres,
+            "mysql" | "mariadb" => Self::MySql,
+            other => panic!("no protocol is known for {other}"),
+        }
+    }
+
+    /// Gives the port that its servers listen on.
+    pub(super) fn port(self) -> u16 {
+        match self {
+            Self::Postgres => 5432,
+            Self::MySql => 3306,
+        }
+    }
+}
+
 /// PostgreSQL's requests to encrypt, which come before the startup message, and are answered by one byte.
 const REQUESTS: [u32; 2] = [80_877_103, 80_877_104];
 

@@ -2,6 +2,7 @@
 
 mod frames;
 mod relay;
+mod slow;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use frames::Protocol;
+pub use slow::slow;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +87,15 @@ impl Proxy {
     /// When the URL's scheme is neither `postgres` nor `mysql`, and when no port can be had.
     pub async fn to(url: &str) -> Self {
         let place = Place::of(url);
+        Self::before(place.server(), place.protocol, |port| in_clear(place.with(port))).await
+    }
+
+    async fn before(server: String, protocol: Protocol, url: impl FnOnce(u16) -> String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port of the loopback");
         let port = listener.local_addr().expect("a bound socket has an address").port();
         let shared = Arc::new(Shared::default());
-        let task = tokio::spawn(relay::listen(listener, place.server(), place.protocol, Arc::clone(&shared)));
-        Self { url: in_clear(place.with(port)), port, shared, task }
+        let task = tokio::spawn(relay::listen(listener, server, protocol, Arc::clone(&shared)));
+        Self { url: url(port), port, shared, task }
     }
 
     /// Gives the URL that leads through the proxy to where the given one leads.
@@ -297,11 +303,7 @@ fn in_clear(mut url: String) -> String {
 impl<'u> Place<'u> {
     fn of(url: &'u str) -> Self {
         let (scheme, rest) = url.split_once("://").expect("a URL names its server after ://");
-        let protocol = match scheme {
-            "postgres" | "postgresql" => Protocol::Postgres,
-            "mysql" | "mariadb" => Protocol::MySql,
-            other => panic!("no protocol is known for {other}"),
-        };
+        let protocol = Protocol::of(scheme);
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let start = rest[..end].rfind('@').map_or(0, |at| at + 1);
         let offset = url.len() - rest.len();
@@ -310,10 +312,7 @@ impl<'u> Place<'u> {
 
     /// Gives the server's address, with its port.
     fn server(&self) -> String {
-        let port = match self.protocol {
-            Protocol::Postgres => 5432,
-            Protocol::MySql => 3306,
-        };
+        let port = self.protocol.port();
         let has_port = self.host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
         if has_port { self.host.to_owned() } else { format!("{}:{port}", self.host) }
     }
