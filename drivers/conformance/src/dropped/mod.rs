@@ -26,7 +26,7 @@ use crate::tables::{LOCKED, items};
 
 /// How many polls all drops of one call may take together. A call that waits so often that every poll would take more is
 /// dropped at points spread evenly over it, unless `OARLOCK_RELIABILITY` is `full`.
-const POLLS: usize = 100_000;
+const POLLS: usize = 40_000;
 
 /// How long the server may take to end what a dropped call has begun.
 const SOON: Duration = Duration::from_secs(2);

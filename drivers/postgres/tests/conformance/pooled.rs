@@ -112,7 +112,10 @@ impl Setup for PgBouncer {
     }
 
     fn fragments(&self, info: &DriverInfo) -> Fragments {
-        Unnamed.fragments(info)
+        let mut fragments = Unnamed.fragments(info);
+        // It ends one of the pooler's, which nobody but the pooler would notice.
+        fragments.end_session = None;
+        fragments
     }
 
     fn exception(&self, rule: &str) -> Option<&'static str> {

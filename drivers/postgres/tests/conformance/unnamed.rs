@@ -1,6 +1,6 @@
 //! PostgreSQL with statements that have no names: all rules hold as they are, but that LISTEN is refused.
 
-use oarlock_conformance::{Fragments, Place, Setup, Stranger};
+use oarlock_conformance::{Call, Fragments, Place, Setup, Slow, Stranger};
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
 use oarlock_core::{Capabilities, Connection, Url};
@@ -27,6 +27,18 @@ impl Setup for Unnamed {
 
     fn close<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Vec<String>> {
         Box::pin(async move { Postgres.close(place).await })
+    }
+
+    fn slow<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Slow> {
+        Box::pin(async move { Postgres.slow(url).await })
+    }
+
+    fn own_calls(&self) -> Vec<Call> {
+        Postgres.own_calls()
+    }
+
+    fn may_die(&self, call: &str) -> bool {
+        Postgres.may_die(call)
     }
 
     fn required(&self, info: &DriverInfo) -> Capabilities {
