@@ -11,7 +11,8 @@
 //!   statement than its own.
 //! - **Recover by itself.** Every call on a `Recovering` connection first ends what was left behind; the caller never has to.
 //! - **Refuse a second statement.** `start` while a statement is open (neither finished nor abandoned) is an
-//!   [`ErrorKind::Interface`] error, as is any call after `close`.
+//!   [`ErrorKind::Interface`] error, as is any call after `close`. On a connection that is dead for another reason, a call is an
+//!   [`ErrorKind::ConnectionLost`] error.
 //! - **Report late.** An error that the server reports after some rows comes from `poll_fill` or `poll_finish`, never lost.
 //! - **Check before it sends.** Parameters are counted, named and converted before the first byte leaves.
 
@@ -528,6 +529,13 @@ pub fn no_two_phase(info: &DriverInfo) -> Error {
 #[cold]
 pub fn closed() -> Error {
     Error::interface("the connection is closed")
+}
+
+/// Makes the error of a call on a connection that is dead though its user has not closed it.
+#[must_use]
+#[cold]
+pub fn lost() -> Error {
+    Error::new(ErrorKind::ConnectionLost, "the connection was lost").with_hint("open another one")
 }
 
 /// Makes the error of a second statement on a connection whose cursor is open.

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 use oarlock::capabilities::DdlInTransaction;
 use oarlock::catalog::{CatalogQuery, CatalogReply};
-use oarlock::connection::{DriverInfo, Endpoint, Many, Query, admit, busy, closed};
+use oarlock::connection::{DriverInfo, Endpoint, Many, Query, admit, busy, closed, lost};
 use oarlock::lex::{Lexed, lex};
 use oarlock::params::arrange;
 use oarlock::result::{Description, Notice};
@@ -77,6 +77,7 @@ pub struct TinyConnection {
     /// SQLite waits for the disk and for locks, which no asynchronous thread may do: a call takes the database to another thread
     /// and brings it back. Where the call's future is dropped it does not come back, and the connection is dead.
     db: Option<rusqlite::Connection>,
+    closed: bool,
     open: Option<Open>,
     columns: Arc<[Column]>,
     info: DriverInfo,
@@ -100,7 +101,7 @@ impl TinyConnection {
         let server = format!("SQLite {}", rusqlite::version());
         let endpoint = Arc::new(Endpoint::new("sqlite").namespace(Some(&file.display().to_string())));
         let info = DriverInfo { name: "tiny", server, dialect: Dialect::SQLITE, capabilities: CAPABILITIES, endpoint };
-        Ok(Self { file: file.to_owned(), db: Some(db), open: None, columns: Arc::default(), info })
+        Ok(Self { file: file.to_owned(), db: Some(db), closed: false, open: None, columns: Arc::default(), info })
     }
 
     /// Runs work on the database, on a thread that may wait; an open statement keeps it from running.
@@ -111,7 +112,7 @@ impl TinyConnection {
         if self.open.is_some() {
             return Err(busy());
         }
-        let mut db = self.db.take().ok_or_else(closed)?;
+        let mut db = self.db.take().ok_or_else(if self.closed { closed } else { lost })?;
         let (db, result) = on_thread(move || {
             let result = work(&mut db);
             Ok((db, result))
@@ -293,7 +294,7 @@ impl Connection for TinyConnection {
     }
 
     fn close(&mut self) -> BoxFuture<'_, ()> {
-        (self.open, self.columns) = (None, Arc::default());
+        (self.open, self.columns, self.closed) = (None, Arc::default(), true);
         let db = self.db.take();
         Box::pin(on_thread(move || {
             drop(db);

@@ -7,7 +7,7 @@ use mysql_async::consts::StatusFlags;
 use mysql_async::{Conn, Statement};
 use oarlock_core::cache::StatementCache;
 use oarlock_core::cancel::{Watch, end_or_stop};
-use oarlock_core::connection::{DriverInfo, Health, Query, TxState, admit, busy, closed};
+use oarlock_core::connection::{DriverInfo, Health, Query, TxState, admit, busy, closed, lost};
 use oarlock_core::lex::{Lexed, Verb, lex};
 use oarlock_core::params::{Parameters, arrange};
 use oarlock_core::tpc::Branch;
@@ -177,7 +177,7 @@ impl MysqlConnection {
         match self.conn {
             Some(_) => Ok(()),
             None if self.closed => Err(closed()),
-            None => Err(Error::new(ErrorKind::ConnectionLost, "the connection was lost").with_hint("open another one")),
+            None => Err(lost()),
         }
     }
 

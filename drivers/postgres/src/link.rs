@@ -112,12 +112,6 @@ impl Link {
         if self.is_dead() { TxState::Auto } else { self.wire.tx_state() }
     }
 
-    /// Tells where the session stands, or that it is over, which may have been noticed between two calls: no transaction of it
-    /// is open then, and none was ended by its user.
-    pub(crate) fn living_tx_state(&self) -> Result<TxState> {
-        if self.is_dead() { Err(self.wire.lost()) } else { Ok(self.wire.tx_state()) }
-    }
-
     /// Marks that a request leaves; [`landed`](Self::landed) or [`failed`](Self::failed) take the mark away.
     pub(crate) fn leave(&mut self, undo: Undo) {
         self.flight = Some(undo);

@@ -194,7 +194,7 @@ impl PostgresConnection {
     }
 
     pub(crate) async fn commit_transaction(&mut self) -> Result<()> {
-        match self.link.living_tx_state()? {
+        match self.link.tx_state() {
             TxState::Auto => Err(Error::interface("there is no transaction to commit")),
             TxState::Failed => {
                 self.link.control("ROLLBACK", Undo::Nothing).await?;
@@ -205,7 +205,7 @@ impl PostgresConnection {
     }
 
     pub(crate) async fn roll_transaction_back(&mut self) -> Result<()> {
-        match self.link.living_tx_state()? {
+        match self.link.tx_state() {
             TxState::Auto => Ok(()),
             _ => self.link.control("ROLLBACK", Undo::Nothing).await,
         }
