@@ -8,7 +8,7 @@ use oarlock_core::tpc::Branch;
 use oarlock_core::{Conn, Db, DbExt, ErrorKind, Result, TxState, Xid};
 
 use crate::bench::{Bench, until};
-use crate::dropped::Field;
+use crate::dropped::{Field, points};
 use crate::failure::{Verdict, refused, refused_as};
 use crate::tables::{LOCKED, count, ids, insert, items, tx_state};
 
@@ -386,6 +386,15 @@ pub async fn r57_a_dropped_begin_leaves_no_branch(bench: Bench) -> Verdict {
     Ok(())
 }
 
+/// A branch from its beginning to its end.
+async fn life(conn: &Conn, xid: &Xid, number: i64, commits: bool) -> Result<()> {
+    conn.tpc_begin(xid).await?;
+    conn.execute(LOCKED, ()).await?;
+    insert(conn, number).await?;
+    conn.tpc_prepare().await?;
+    if commits { conn.tpc_commit(None).await } else { conn.tpc_rollback(None).await }
+}
+
 /// A branch whose calls are dropped, at whatever point, is pending or undone once its session is over, and holds nothing then.
 pub async fn r57_branches_can_be_dropped_anywhere(bench: Bench) -> Verdict {
     if !bench.capabilities().two_phase {
@@ -393,19 +402,15 @@ pub async fn r57_branches_can_be_dropped_anywhere(bench: Bench) -> Verdict {
     }
     let field = Field::new(&bench).await?;
     for commits in [true, false] {
-        for point in 0.. {
-            let number = 1_000 + point * 2 + i64::from(commits);
+        let conn = field.open().await?;
+        let first = 1_000_000 + i64::from(commits);
+        let polls = field.count(Box::pin(life(&conn, &xid(&bench, first)?, first, commits))).await?;
+        conn.close().await?;
+        for (step, point) in (0..).zip(points(polls)) {
+            let number = 1_000 + step * 2 + i64::from(commits);
             let conn = field.open().await?;
             let xid = xid(&bench, number)?;
-            let life = async {
-                conn.tpc_begin(&xid).await?;
-                conn.execute(LOCKED, ()).await?;
-                insert(&conn, number).await?;
-                conn.tpc_prepare().await?;
-                if commits { conn.tpc_commit(None).await } else { conn.tpc_rollback(None).await }
-            };
-            let steps = usize::try_from(point).unwrap_or_default();
-            let ended = field.road.drop_at(steps, Box::pin(life)).await.transpose()?;
+            let ended = field.road.drop_at(point, Box::pin(life(&conn, &xid, number, commits))).await.transpose()?;
             let place = format!("a branch dropped at point {point}");
             match conn.reset().await {
                 Ok(()) => assert!(field.answers(&conn, number, &place).await?, "{place}: the connection is lost"),

@@ -299,6 +299,8 @@ async fn no_transaction_is_open(admin: &Conn, engine: Engine) -> Verdict {
     let mut open = 1;
     let within = tokio::time::timeout(Duration::from_secs(2), async {
         while open > 0 {
+            // InnoDB tells the same again to whoever has asked within a tenth of a second.
+            tokio::time::sleep(Duration::from_millis(120)).await;
             open = admin.fetch_value::<i64>(sql, ()).await?;
         }
         Ok::<_, Error>(())
