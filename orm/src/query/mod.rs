@@ -18,8 +18,8 @@ use oarlock_core::{Cursor, Db, Error, ErrorKind, Result};
 pub use join::JoinThrough;
 pub use page::{Page, Place, Slice};
 pub(crate) use run::{cursor, fetch_models, places, run};
-pub use selection::{All, Optional, SelectQuery, Selected, Selection};
-pub use shape::{Join, JoinKind, Lock, LockWait, Projection, Select, Source};
+pub use selection::{All, Named, Optional, SelectQuery, Selected, Selection};
+pub use shape::{Join, JoinKind, Lock, LockWait, Output, Projection, Select, Source};
 pub use stream::ModelStream;
 
 use crate::expr::{Argument, Binary, Column, Op, Order, Unary};

@@ -7,7 +7,7 @@ use std::panic::Location;
 use oarlock_core::value::Value;
 use oarlock_core::{Db, Error, FromRow, FromValue, Result, RowRef};
 
-use super::{Projection, Query, Select, cursor, places, run};
+use super::{Output, Projection, Query, Select, cursor, places, run};
 use crate::expr::{Argument, Column, ColumnOp, Expr, Op, Order};
 use crate::model::Model;
 use crate::render::Shape;
@@ -34,16 +34,16 @@ pub trait Selection {
 /// The columns of a selection.
 #[derive(Debug, Default)]
 pub struct Selected {
-    columns: Vec<Vec<Op>>,
+    columns: Vec<Output>,
     values: Vec<Value>,
     error: Option<Error>,
 }
 
 impl Selected {
-    fn add<T>(&mut self, expr: Expr<T>) {
+    fn add<T>(&mut self, expr: Expr<T>, name: Option<&'static str>) {
         match expr.into_parts() {
             Ok((ops, values)) => {
-                self.columns.push(ops);
+                self.columns.push(Output { ops, name });
                 self.values.extend(values);
             }
             Err(error) => {
@@ -61,7 +61,7 @@ impl<T: FromValue + Send> Selection for Expr<T> {
     }
 
     fn select(self, selected: &mut Selected) {
-        selected.add(self);
+        selected.add(self, None);
     }
 
     fn read(row: RowRef<'_>, first: usize) -> Result<T> {
@@ -77,7 +77,44 @@ impl<M: Model, T: FromValue + Send> Selection for Column<M, T> {
     }
 
     fn select(self, selected: &mut Selected) {
-        selected.add(self.expr());
+        selected.add(self.expr(), None);
+    }
+
+    fn read(row: RowRef<'_>, first: usize) -> Result<T> {
+        row.get(first)
+    }
+}
+
+/// An expression with a name, by which a struct's field finds it: `Post::ID.count().named("posts")`.
+#[derive(Debug, Clone)]
+pub struct Named<T> {
+    expr: Expr<T>,
+    name: &'static str,
+}
+
+impl<T> Expr<T> {
+    /// Gives it a name, by which a struct's field finds it: see [`SelectQuery::all_as`].
+    pub fn named(self, name: &'static str) -> Named<T> {
+        Named { expr: self, name }
+    }
+}
+
+impl<M: Model, T> Column<M, T> {
+    /// Gives it another name than the column's, by which a struct's field finds it: see [`SelectQuery::all_as`].
+    pub fn named(self, name: &'static str) -> Named<T> {
+        self.expr().named(name)
+    }
+}
+
+impl<T: FromValue + Send> Selection for Named<T> {
+    type Row = T;
+
+    fn width() -> usize {
+        1
+    }
+
+    fn select(self, selected: &mut Selected) {
+        selected.add(self.expr, Some(self.name));
     }
 
     fn read(row: RowRef<'_>, first: usize) -> Result<T> {
@@ -135,7 +172,7 @@ impl<M: Model> Selection for All<M> {
     fn select(self, selected: &mut Selected) {
         for column in 0..Self::width() {
             let column = ColumnOp { table: M::table(), alias: self.alias, column };
-            selected.columns.push(vec![Op::Column(column)]);
+            selected.columns.push(Output { ops: vec![Op::Column(column)], name: None });
         }
     }
 
@@ -226,7 +263,7 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
     pub fn group_by(mut self, by: impl Selection) -> Self {
         let mut selected = Selected::default();
         by.select(&mut selected);
-        self.query.select.group.extend(selected.columns);
+        self.query.select.group.extend(selected.columns.into_iter().map(|output| output.ops));
         self.group.extend(selected.values);
         if let Some(error) = selected.error {
             self.query.fail(error);
@@ -290,6 +327,24 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
             run(&mut cursor, &Shape::Select(select), &values).await?;
             let rows = cursor.fetch_all::<Read<S>>().await?;
             Ok(rows.into_iter().map(|row| row.0).collect())
+        }
+    }
+
+    /// Reads all rows as a struct that derives `FromRow`, whose fields find columns by their names, and expressions by
+    /// [`named`](Expr::named).
+    ///
+    /// # Errors
+    ///
+    /// As [`all`](Self::all), and `ColumnNotFound` for a field that nothing is selected for.
+    #[track_caller]
+    pub fn all_as<T: FromRow + Send, D: Db + ?Sized>(self, db: &D) -> impl Future<Output = Result<Vec<T>>> + Send {
+        let site = Location::caller();
+        let shape = self.into_shape();
+        async move {
+            let (select, values) = shape?;
+            let mut cursor = cursor(db, site).await?;
+            run(&mut cursor, &Shape::Select(select), &values).await?;
+            cursor.fetch_all().await
         }
     }
 

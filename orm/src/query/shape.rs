@@ -64,10 +64,14 @@ impl Select {
             .chain(std::iter::once(&self.having))
             .chain(&self.group)
             .chain(self.order.iter().map(|term| &term.ops))
-            .chain(match &self.projection {
-                Projection::Values(values) => values.as_slice(),
-                _ => &[],
-            });
+            .chain(
+                match &self.projection {
+                    Projection::Values(outputs) => outputs.as_slice(),
+                    _ => &[],
+                }
+                .iter()
+                .map(|output| &output.ops),
+            );
         programs.into_iter().flatten().any(|op| matches!(op, Op::Subquery(..)))
     }
 }
@@ -89,11 +93,20 @@ pub enum Projection {
     /// The columns of tables, one table after the other.
     Tables(Vec<Source>),
     /// The values of expressions.
-    Values(Vec<Vec<Op>>),
+    Values(Vec<Output>),
     /// That there is a row.
     One,
     /// How many rows there are.
     Count,
+}
+
+/// One of the values that each row of a query gives.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Output {
+    /// The expression.
+    pub ops: Vec<Op>,
+    /// The name that it gets, where it is not its column's.
+    pub name: Option<&'static str>,
 }
 
 /// A table that is joined.

@@ -5,7 +5,7 @@ use oarlock_core::schema::Type;
 use oarlock_core::{Error, Result};
 use sea_query::{
     Alias, ColumnName, ColumnRef, Expr, ExprTrait, LockBehavior, LockType, NullOrdering, Order as SeaOrder,
-    OverStatement, Query, SelectStatement, TableName, TableRef, WindowStatement,
+    OverStatement, Query, SelectExpr, SelectStatement, TableName, TableRef, WindowStatement,
 };
 
 use super::expr::decimal_as_text;
@@ -88,7 +88,7 @@ impl Renderer {
         Ok(statement)
     }
 
-    fn projection(&mut self, projection: &Projection, from: Source) -> Result<Vec<Expr>> {
+    fn projection(&mut self, projection: &Projection, from: Source) -> Result<Vec<SelectExpr>> {
         match projection {
             Projection::Model => self.columns_of(from),
             Projection::Tables(sources) => {
@@ -98,17 +98,23 @@ impl Renderer {
                 }
                 Ok(all)
             }
-            Projection::Values(values) => values.iter().map(|ops| self.expr(ops)).collect(),
-            Projection::One => Ok(vec![Expr::cust("1")]),
-            Projection::Count => Ok(vec![Expr::cust("COUNT(*)")]),
+            Projection::Values(outputs) => outputs
+                .iter()
+                .map(|output| {
+                    let alias = output.name.map(iden);
+                    Ok(SelectExpr { expr: self.expr(&output.ops)?, alias, window: None })
+                })
+                .collect(),
+            Projection::One => Ok(vec![Expr::cust("1").into()]),
+            Projection::Count => Ok(vec![Expr::cust("COUNT(*)").into()]),
         }
     }
 
-    fn columns_of(&self, source: Source) -> Result<Vec<Expr>> {
+    fn columns_of(&self, source: Source) -> Result<Vec<SelectExpr>> {
         (0..source.table.columns().len())
             .map(|column| {
                 let column = ColumnOp { table: source.table, alias: source.alias, column };
-                self.column(column, self.scopes.len()).map(Expr::Column)
+                self.column(column, self.scopes.len()).map(|column| Expr::Column(column).into())
             })
             .collect()
     }
@@ -157,7 +163,7 @@ impl Renderer {
         &mut self,
         select: &Select,
         mut numbered: SelectStatement,
-        columns: Vec<Expr>,
+        columns: Vec<SelectExpr>,
         order: &[Ordered],
     ) -> Result<SelectStatement> {
         let mut window = WindowStatement::new();
@@ -173,7 +179,7 @@ impl Renderer {
         // The columns get names that do not meet where two tables are read.
         let names: Vec<String> = (0..columns.len()).map(|index| format!("c{index}")).collect();
         for (column, name) in columns.into_iter().zip(&names) {
-            numbered.expr_as(column, Alias::new(name));
+            numbered.expr_as(column.expr, Alias::new(name));
         }
         numbered.expr_window_as(Expr::cust("ROW_NUMBER()"), window, ROW_NUMBER);
         let inner = "numbered";

@@ -1,7 +1,7 @@
 //! Reading something else than the model.
 
 use oarlock::orm::Expr;
-use oarlock::{Model, Pool, Result};
+use oarlock::{ErrorKind, FromRow, Model, Pool, Result};
 
 use crate::blog::{Post, PostTag, Tag, User, filled};
 
@@ -127,4 +127,38 @@ async fn rows_are_locked_in_a_transaction(db: Pool) -> Result<()> {
     let posts = Post::query().filter(Post::VIEWS.eq(0)).for_update().all(&tx).await?;
     assert_eq!(posts.len(), 6);
     tx.commit().await
+}
+
+/// What is told of a user.
+#[derive(FromRow, Debug, PartialEq)]
+struct Summary {
+    email: String,
+    nick: Option<String>,
+    posts: i64,
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
+async fn rows_are_read_into_structs_by_name(db: Pool) -> Result<()> {
+    let summaries: Vec<Summary> = User::query()
+        .select((User::POSTS.count().named("posts"), User::EMAIL, User::NAME.named("nick")))
+        .order_by(User::ID.asc())
+        .limit(1)
+        .all_as(&db)
+        .await?;
+    let (email, nick) = ("ada@example.org".to_owned(), Some("Ada".to_owned()));
+    assert_eq!(summaries, [Summary { email, nick, posts: 5 }]);
+    let groups: Vec<Summary> = Post::query()
+        .join(Post::AUTHOR)
+        .select((User::EMAIL, User::NAME.named("nick"), Expr::count_rows().named("posts")))
+        .group_by((User::EMAIL, User::NAME))
+        .having(Expr::count_rows().lt(2))
+        .all_as(&db)
+        .await?;
+    assert_eq!(
+        groups.iter().map(|group| (group.email.as_str(), group.posts)).collect::<Vec<_>>(),
+        [("bob@example.org", 1)]
+    );
+    let missing = User::query().select(User::EMAIL).all_as::<Summary, _>(&db).await.expect_err("no posts are selected");
+    assert_eq!(missing.kind(), ErrorKind::ColumnNotFound);
+    Ok(())
 }
