@@ -28,15 +28,19 @@ impl Opening {
 
     /// Opens the connection; tries again as long as somebody wants it and trying may help.
     pub(super) async fn run(mut self) {
+        let pool = Arc::clone(&self.pool);
         loop {
-            let pause = self.pool.slots().outage.as_ref().map(|outage| outage.next);
-            if let Some(next) = pause {
-                sleep_until(next.into()).await;
+            let pause = pool.slots().outage.as_ref().map(|outage| outage.next);
+            if let Some(next) = pause
+                && pool.unless_closed(sleep_until(next.into())).await.is_none()
+            {
+                return;
             }
             if self.is_superfluous() {
                 return;
             }
-            match self.attempt().await {
+            let Some(attempted) = pool.unless_closed(self.attempt()).await else { return };
+            match attempted {
                 Ok(entry) => return self.succeed(entry).await,
                 Err(error) => {
                     if !self.fail(error) {
@@ -106,6 +110,7 @@ impl Opening {
     fn release(&mut self, slots: &mut Slots) {
         if std::mem::take(&mut self.reserved) {
             slots.opening -= 1;
+            self.pool.drained.notify_waiters();
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Shared {
     /// Tells those who wait to look why nothing comes: the server is away, the pool is closed, or nobody opens any more.
     pub(super) news: Notify,
     /// Told of every connection that ends, once the pool is closed.
-    drained: Notify,
+    pub(super) drained: Notify,
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -396,13 +396,32 @@ impl Shared {
         self.retire_idle(End::Closed);
     }
 
-    /// Waits until all connections have ended.
+    /// Does work for an open pool: it is dropped, with `None`, when the pool is closed.
+    pub(super) async fn unless_closed<F: Future>(&self, work: F) -> Option<F::Output> {
+        let closed = async {
+            loop {
+                let mut told = pin!(self.news.notified());
+                told.as_mut().enable();
+                if self.slots().closed {
+                    return;
+                }
+                told.await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = closed => None,
+        }
+    }
+
+    /// Waits until all connections have ended, and none is being opened.
     pub(super) async fn closed(&self) -> Result<()> {
         let all_gone = async {
             loop {
                 let mut told = std::pin::pin!(self.drained.notified());
                 told.as_mut().enable();
-                if self.slots().established() == 0 {
+                if self.slots().is_empty() {
                     return;
                 }
                 told.await;

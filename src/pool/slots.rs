@@ -59,6 +59,11 @@ impl Slots {
         self.connections.status().size
     }
 
+    /// Tells whether there are no connections, and none is being opened.
+    pub(super) fn is_empty(&self) -> bool {
+        self.established() + self.opening == 0
+    }
+
     /// Tells how many connections are free, and how many of those who wait have none on its way. One that has come back
     /// while somebody waits is theirs, though they have not woken yet to take it.
     fn supply(&self) -> (usize, usize) {

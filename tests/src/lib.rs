@@ -5,13 +5,17 @@
 
 mod engine;
 mod http;
+mod items;
 mod lies;
+mod panics;
 mod report;
 
 pub use engine::{Database, Engine, LIMIT, run, run_within};
 pub use http::{Answer, Client};
+pub use items::{create_item, ids, insert, refused};
 pub use lies::{Liar, Lie, caught};
 pub use oarlock_conformance::{Failure, Verdict, until};
+pub use panics::{count_panics, panics};
 pub use report::report;
 
 /// README.md's examples are tests.

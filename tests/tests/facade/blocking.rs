@@ -5,9 +5,7 @@ use std::time::Duration;
 use oarlock::blocking::{self, Pool};
 use oarlock::tpc::Branch;
 use oarlock::{Column, DbExt, ErrorKind, FromRow, PoolOptions, TxOptions};
-use oarlock_tests::{Database, Verdict, on_every_engine};
-
-use crate::refused;
+use oarlock_tests::{Database, Verdict, on_every_engine, refused};
 
 on_every_engine!(every_name_works_without_async, a_call_inside_an_asynchronous_task_is_an_error);
 

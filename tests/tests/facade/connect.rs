@@ -1,9 +1,7 @@
 //! What goes wrong on the way to a connection, and what the error says to do.
 
 use oarlock::{DbExt, ErrorKind, Pool, Url};
-use oarlock_tests::{Database, Engine, Verdict, on_every_engine};
-
-use crate::refused;
+use oarlock_tests::{Database, Engine, Verdict, on_every_engine, refused};
 
 on_every_engine!(
     a_url_opens_a_connection,

@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use oarlock::connection::run;
 use oarlock::{Db, DbExt, ErrorKind, Pool, PoolOptions, TxState};
-use oarlock_tests::{Database, Engine, Verdict, on_every_engine, until};
-
-use crate::{create_item, ids, insert, refused};
+use oarlock_tests::{Database, Engine, Verdict, create_item, ids, insert, on_every_engine, refused, until};
 
 on_every_engine!(
     the_size_is_respected,

@@ -3,9 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt};
 use oarlock::de::De;
 use oarlock::{BufferedCursor, DbExt, ErrorKind, FromRow, FromValue, Params, Pool, Row, Scroll, ToValue, named};
-use oarlock_tests::{Database, Engine, Verdict, on_every_engine};
-
-use crate::refused;
+use oarlock_tests::{Database, Engine, Verdict, create_item, on_every_engine, refused};
 
 on_every_engine!(
     derived_structs_are_read_and_written,
@@ -127,7 +125,7 @@ async fn wrong_parameters_and_columns_are_explained(database: Database) -> Verdi
 
 async fn a_cursor_is_a_stream(database: Database) -> Verdict {
     let pool = Pool::connect(&database.url).await?;
-    crate::create_item(&pool).await?;
+    create_item(&pool).await?;
     let rows: Vec<(i64,)> = (0..1000).map(|id| (id,)).collect();
     assert_eq!(pool.execute_many("INSERT INTO item (id) VALUES (?)", &rows).await?.rows_affected, Some(1000));
 

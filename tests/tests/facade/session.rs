@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use oarlock::{Db, DbExt, ErrorKind, Pool, Result, TxState};
-use oarlock_tests::{Database, Verdict, on_every_engine};
-
-use crate::{create_item, ids, insert, refused};
+use oarlock_tests::{Database, Verdict, create_item, ids, insert, on_every_engine, refused};
 
 on_every_engine!(
     a_pool_a_connection_and_a_transaction_are_all_a_db,

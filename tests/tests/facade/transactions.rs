@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use oarlock::{DbExt, Error, ErrorKind, Isolation, Pool, TxOptions};
-use oarlock_tests::{Database, Engine, Verdict, on_every_engine};
+use oarlock_tests::{Database, Engine, Verdict, create_item, ids, insert, on_every_engine, refused};
 use tokio::sync::Barrier;
-
-use crate::{create_item, ids, insert, refused};
 
 on_every_engine!(
     a_dropped_guard_rolls_back,

@@ -3,9 +3,7 @@
 use oarlock::tpc::Branch;
 use oarlock::{Conn, DbExt, ErrorKind, Pool, PoolOptions, Xid};
 use oarlock_test_support::{At, Direction, Fault, Proxy, Server};
-use oarlock_tests::{Database, Engine, Verdict, on_every_engine, run, until};
-
-use crate::{create_item, ids, insert, refused};
+use oarlock_tests::{Database, Engine, Verdict, create_item, ids, insert, on_every_engine, refused, run, until};
 
 on_every_engine!(
     a_branch_that_comes_back_unprepared_is_undone,

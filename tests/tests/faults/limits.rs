@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use oarlock::{DbExt, ErrorKind, Pool, PoolOptions, Result};
 use oarlock_test_support::Server;
-use oarlock_tests::{Database, Engine, Verdict, on_engines, until};
-
-use crate::{create_item, ids, insert, refused};
+use oarlock_tests::{Database, Engine, Verdict, create_item, ids, insert, on_engines, refused, until};
 
 on_engines! {
     a_lock_that_is_not_had_in_time_is_not_tried_again on Sqlite Postgres MySql;

@@ -1,32 +1,15 @@
 //! Runtimes that end while connections are lent and statements run: nothing hangs, nothing panics, and what is used on another
 //! runtime works.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Once, mpsc};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use oarlock::{DbExt, PoolOptions, Result};
-use oarlock_tests::{Database, Engine};
+use oarlock_tests::{Database, Engine, count_panics, create_item, ids, insert, panics};
 use tokio::runtime::{Builder, Runtime};
-
-use crate::{create_item, ids, insert};
 
 /// How long all of it may take: more is a hang.
 const BOUND: Duration = Duration::from_secs(20);
-
-static PANICS: AtomicUsize = AtomicUsize::new(0);
-
-/// Counts the panics of tasks, which nobody else would see.
-fn count_panics() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            PANICS.fetch_add(1, Ordering::SeqCst);
-            before(panic);
-        }));
-    });
-}
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts")
@@ -38,7 +21,7 @@ fn within_bound(work: impl FnOnce() -> Result<()> + Send + 'static) {
     let (done, ended) = mpsc::channel();
     std::thread::spawn(move || done.send(work().map_err(|error| format!("{error:?}"))));
     ended.recv_timeout(BOUND).expect("it hangs, or has panicked").expect("no error");
-    assert_eq!(PANICS.load(Ordering::SeqCst), 0, "a panic");
+    assert_eq!(panics(), 0, "a panic");
 }
 
 /// A statement that does not end by itself in time.

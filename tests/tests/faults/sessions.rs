@@ -4,10 +4,8 @@ use std::time::{Duration, Instant};
 
 use oarlock::{DbExt, Error, ErrorKind, PoolOptions, Result};
 use oarlock_test_support::{Proxy, Server, ServerOptions};
-use oarlock_tests::{Database, Engine, Verdict, on_engines, until};
+use oarlock_tests::{Database, Engine, Verdict, create_item, ids, insert, on_engines, refused, until};
 use tokio::net::TcpListener;
-
-use crate::{create_item, ids, insert, refused};
 
 on_engines! {
     a_transaction_that_idles_too_long_is_lost_as_a_whole on Postgres MySql;

@@ -6,9 +6,7 @@ use oarlock::params::Parameters;
 use oarlock::postgres::PostgresExt;
 use oarlock::{Conn, Db, DbExt, Error, ErrorKind, Result, Value, ValueRef, connection::Query};
 use oarlock_test_support::{At, Direction, Fault, Proxy};
-use oarlock_tests::{Database, Engine, Verdict, on_engines};
-
-use crate::refused;
+use oarlock_tests::{Database, Engine, Verdict, on_engines, refused};
 
 on_engines! {
     text_that_is_not_utf8_is_an_error_that_names_its_column on Sqlite Postgres MySql;

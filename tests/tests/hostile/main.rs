@@ -7,8 +7,7 @@ mod mutated;
 mod naive;
 mod scripted;
 
-use std::sync::Once;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use oarlock_tests::panics;
 use std::time::Duration;
 
 /// How long a call may take to find out that its line is cut.
@@ -17,23 +16,9 @@ const BOUND: Duration = Duration::from_secs(5);
 /// What this process may hold at most: nothing here needs a fraction of it.
 const MOST_MEMORY: u64 = 256 << 20;
 
-static PANICS: AtomicUsize = AtomicUsize::new(0);
-
-/// Counts panics from now on, of any thread: one in a task of a driver's own would not reach the test.
-fn count_panics() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            PANICS.fetch_add(1, Ordering::SeqCst);
-            before(panic);
-        }));
-    });
-}
-
 /// Requires that nothing has panicked, and that memory was never taken at a stranger's word.
 fn assert_unharmed(place: &str) {
-    assert_eq!(PANICS.load(Ordering::SeqCst), 0, "{place}: a panic");
+    assert_eq!(panics(), 0, "{place}: a panic");
     // Only Linux tells it in a file.
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return };
     let peak =

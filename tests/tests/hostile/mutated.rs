@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use oarlock::{DbExt, Result, Row};
 use oarlock_test_support::{Direction, Proxy};
-use oarlock_tests::{Database, Engine, report};
+use oarlock_tests::{Database, Engine, count_panics, report};
 
-use crate::{BOUND, Dice, assert_unharmed, count, count_panics};
+use crate::{BOUND, Dice, assert_unharmed, count};
 
 /// A line that is quiet for so long is cut: both ends may be waiting for what was lost.
 const QUIET: Duration = Duration::from_millis(250);

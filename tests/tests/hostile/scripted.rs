@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use oarlock::{BoxFuture, DbExt, Error, ErrorKind, Result};
 use oarlock_test_support::{Direction, Proxy};
-use oarlock_tests::{Database, Engine};
+use oarlock_tests::{Database, Engine, count_panics};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{BOUND, Dice, assert_unharmed, count, count_panics};
+use crate::{BOUND, Dice, assert_unharmed, count};
 
 pub(crate) const SECRET: &str = "s3ntinel";
 

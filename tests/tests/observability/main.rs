@@ -9,24 +9,12 @@ mod spans;
 
 use std::time::Duration;
 
-use oarlock::{Db, DbExt, Error, ErrorKind, Result};
+use oarlock::{Db, DbExt, Result};
 
 /// A query over `item` that ends when the sun has gone out.
 const ENDLESS: &str = "SELECT count(*) AS endless_told FROM item a, item b, item c, item d, item e, item f";
 
 const LIMIT: Duration = Duration::from_millis(100);
-
-/// Requires an error of a kind, and gives it.
-#[track_caller]
-fn refused<T>(result: Result<T>, kind: ErrorKind) -> Error {
-    match result {
-        Ok(_) => panic!("expected a {kind} error, but it was accepted"),
-        Err(error) => {
-            assert_eq!(error.kind(), kind, "{error:?}");
-            error
-        }
-    }
-}
 
 /// Creates the table `item` with so many rows.
 async fn create_item(db: &dyn Db, rows: i64) -> Result<()> {

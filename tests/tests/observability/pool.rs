@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use oarlock::connection::BoxFuture;
 use oarlock::{Connection, Connector, DbExt, Error, ErrorKind, Pool, PoolOptions, Result};
-use oarlock_tests::{Database, Verdict, on_every_engine, until};
+use oarlock_tests::{Database, Verdict, on_every_engine, refused, until};
 use tracing::Level;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
 use crate::capture::{Capture, Note};
-use crate::refused;
 
 on_every_engine!(a_wait_is_a_span_and_a_timeout_a_warning);
 

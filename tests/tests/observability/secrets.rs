@@ -11,12 +11,11 @@ use oarlock::blocking;
 use oarlock::postgres::PostgresExt;
 use oarlock::{Db, DbExt, Error, ErrorKind, Json, Pool, PoolOptions, Result, Url};
 use oarlock_test_support::{Server, ServerOptions};
-use oarlock_tests::{Database, Engine, Liar, Lie, Verdict, on_every_engine};
+use oarlock_tests::{Database, Engine, Liar, Lie, Verdict, on_every_engine, refused};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
 use crate::capture::{Capture, Whose};
-use crate::refused;
 
 /// In two halves, so that a statement can make it without holding it.
 const HALVES: [&str; 2] = ["s3ntinel", "-w0rd"];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oarlock::{DbExt, ErrorKind, PoolOptions, Result};
-use oarlock_tests::{Database, Verdict, on_every_engine};
+use oarlock_tests::{Database, Verdict, on_every_engine, refused};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
@@ -11,7 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
 use crate::capture::{Capture, Note, namespace};
-use crate::{ENDLESS, LIMIT, create_item, refused};
+use crate::{ENDLESS, LIMIT, create_item};
 
 on_every_engine!(
     a_slow_statement_is_told_with_its_text,

@@ -3,11 +3,11 @@
 use oarlock::mysql::MysqlExt;
 use oarlock::postgres::PostgresExt;
 use oarlock::{Db, DbExt, Error, ErrorKind, Result, TxOptions};
-use oarlock_tests::{Database, Engine, Verdict, on_every_engine, until};
+use oarlock_tests::{Database, Engine, Verdict, on_every_engine, refused, until};
 use tracing::Instrument as _;
 
 use crate::capture::{Capture, namespace};
-use crate::{ENDLESS, LIMIT, create_item, refused};
+use crate::{ENDLESS, LIMIT, create_item};
 
 on_every_engine!(
     a_query_is_told_with_where_and_what,

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use oarlock::{DbExt, ErrorKind};
 use oarlock_test_support::{Authority, Valid};
+use oarlock_tests::refused;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::middle::{acceptor, direct, listen, read_packet, reading, write_packet};
-use crate::{Engine, Files, Servers, is_encrypted, refused};
+use crate::{Engine, Files, Servers, is_encrypted};
 
 #[tokio::test]
 async fn postgres_users_come_as_they_have_to() {

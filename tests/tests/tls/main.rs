@@ -7,22 +7,10 @@ mod middle;
 mod modes;
 mod transport;
 
-use oarlock::{Conn, DbExt, Error, ErrorKind, Result};
+use oarlock::{Conn, DbExt, Result};
 use tempfile::TempDir;
 
 pub(crate) use engine::{Engine, Servers};
-
-/// Requires an error of a kind, and gives it.
-#[track_caller]
-fn refused<T>(result: Result<T>, kind: ErrorKind) -> Error {
-    match result {
-        Ok(_) => panic!("expected a {kind} error, but it was accepted"),
-        Err(error) => {
-            assert_eq!(error.kind(), kind, "{error:?}");
-            error
-        }
-    }
-}
 
 /// Asks the server whether the session is encrypted.
 async fn is_encrypted(conn: &Conn) -> Result<bool> {

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 
 use oarlock::{Db, DbExt, Error, Pool, PoolOptions, Result};
 use oarlock_test_support::Server;
-use oarlock_tests::{Database, Liar, Lie, Verdict, on_every_engine, until};
-
-use crate::create_item;
+use oarlock_tests::{Database, Liar, Lie, Verdict, create_item, on_every_engine, until};
 
 on_every_engine!(ten_thousand_dropped_calls_lose_no_connection);
 

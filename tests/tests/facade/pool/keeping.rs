@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oarlock::{BoxFuture, Db, DbExt, Error, ErrorKind, Lease, Pool, PoolOptions, Result, Tx, TxOptions};
-use oarlock_tests::{Database, Engine, Verdict, caught, on_every_engine, until};
-
-use crate::{create_item, insert, refused};
+use oarlock_tests::{Database, Engine, Verdict, caught, create_item, insert, on_every_engine, refused, until};
 
 on_every_engine!(
     free_connections_are_kept_warm,
@@ -16,6 +14,7 @@ on_every_engine!(
     old_connections_end,
     a_connection_that_does_not_come_back_is_reported_with_its_place,
     closing_waits_and_tells_who_holds_a_connection,
+    closing_gives_up_what_is_being_opened,
     a_hook_prepares_every_session,
     a_hook_may_refuse_a_connection,
     options_stand_in_the_url,
@@ -129,6 +128,28 @@ async fn closing_waits_and_tells_who_holds_a_connection(database: Database) -> V
     drop(held);
     closing.await?;
     assert_eq!(pool.status().size, 0);
+    Ok(())
+}
+
+async fn closing_gives_up_what_is_being_opened(database: Database) -> Verdict {
+    // The hook of the second connection never comes to its end: it is being opened for as long as it may be.
+    let count = AtomicUsize::new(0);
+    let options = PoolOptions::new().max_size(2).after_connect(move |_| {
+        let first = count.fetch_add(1, Ordering::Relaxed) == 0;
+        Box::pin(async move { if first { Ok(()) } else { std::future::pending().await } })
+    });
+    let pool = options.connect(&database.url).await?;
+    let held = pool.acquire().await?;
+    let waiting = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.acquire().await.map(drop) }
+    });
+    assert!(until(async || Ok(pool.status().opening == 1)).await?, "{:?}", pool.status());
+    drop(held);
+    tokio::time::timeout(Duration::from_secs(2), pool.close()).await.expect("nothing is left to wait for")?;
+    let status = pool.status();
+    assert_eq!((status.size, status.opening, status.waiting), (0, 0, 0), "{status:?}");
+    refused(waiting.await.expect("the task ends"), ErrorKind::PoolClosed);
     Ok(())
 }
 

@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use oarlock::{Db, DbExt, ErrorKind, Pool, PoolOptions, Result};
-use oarlock_tests::{Database, Engine, Verdict, on_every_engine, until};
-
-use crate::{create_item, refused};
+use oarlock_tests::{Database, Engine, Verdict, create_item, on_every_engine, refused, until};
 
 on_every_engine!(
     a_statement_past_the_pools_limit_is_stopped,

@@ -7,9 +7,7 @@ use futures_util::TryStreamExt;
 use oarlock::connection::run;
 use oarlock::postgres::PostgresExt;
 use oarlock::{Conn, Db, DbExt, Pool, PoolOptions, Result, Value};
-use oarlock_tests::{Database, Engine, Liar, Lie, Verdict, on_every_engine};
-
-use crate::create_item;
+use oarlock_tests::{Database, Engine, Liar, Lie, Verdict, create_item, on_every_engine};
 
 on_every_engine!(nothing_of_a_borrower_is_left_to_the_next, what_changes_nothing_is_lent_again_without_a_reset);
 

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use oarlock::{Db, DbExt, Error, ErrorKind, Pool, PoolOptions, Result};
 use oarlock_test_support::Proxy;
-use oarlock_tests::{Database, Engine, Verdict, on_every_engine, until};
+use oarlock_tests::{Database, Engine, Verdict, on_every_engine, refused, until};
 use tokio::net::TcpListener;
-
-use crate::refused;
 
 on_every_engine!(
     who_comes_first_is_served_first,

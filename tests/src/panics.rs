@@ -1,0 +1,23 @@
+//! Panics of any thread: one in a task of a driver's own would not reach the test.
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts panics from now on.
+pub fn count_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.fetch_add(1, Ordering::SeqCst);
+            before(panic);
+        }));
+    });
+}
+
+/// Gives how many there were since [`count_panics`].
+pub fn panics() -> usize {
+    PANICS.load(Ordering::SeqCst)
+}
