@@ -184,7 +184,9 @@ async fn come_back(database: &Database, quote: Quote) -> Verdict {
                 format!("SELECT {table}.{table}, 1 AS {table} FROM {table} WHERE {table} > ? ORDER BY {table}.{table}");
             let rows: Vec<Row> = conn.fetch_all(&sql, (4_i64,)).await?;
             let shown: Vec<&str> = rows[0].columns().iter().map(|column| &*column.name).collect();
-            assert_eq!((shown, rows.len()), (vec![name.as_str(); 2], 1), "{name:?} comes back otherwise");
+            // MySQL takes blanks from the beginning of an alias, and warns of it (1466).
+            let alias = if database.engine == Engine::MySql { name.trim_start() } else { name.as_str() };
+            assert_eq!((shown, rows.len()), (vec![name.as_str(), alias], 1), "{name:?} comes back otherwise");
             assert_eq!(rows[0].get::<i64>(name.as_str())?, 5);
             conn.execute(&render::drop_table(name.as_str(), &dialect), ()).await?;
             is_alone(&conn, &name).await?;
