@@ -14,7 +14,7 @@ pub use crate::query::All;
 pub use crate::relation::{KeyOf, ManyRelation, Relation};
 pub use crate::sql::{Piece as SqlPiece, Sql, SqlArgument, Statement as SqlStatement};
 pub use crate::validate::{Hooks, Rule};
-pub use crate::write::{Assign, Create, Draft, Execute, UniqueKey, Update, Upsert};
+pub use crate::write::{Assign, Create, CreateBy, Draft, Execute, UniqueKey, Update, Upsert};
 
 use oarlock_core::value::{Bound, ToValue};
 use oarlock_core::{Column, Error, ErrorKind, FromValue, Result};

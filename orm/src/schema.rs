@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 
+use oarlock_core::dialect::Flavor;
 use oarlock_core::schema::{
     Auto, Check, Column, Default, EnumStorage, ForeignKey, Index, Literal, QualifiedName, Schema, Table, Type, render,
 };
@@ -43,7 +44,25 @@ pub fn create_statements(
     tables: impl IntoIterator<Item = &'static TableInfo>,
     dialect: &Dialect,
 ) -> Result<Vec<String>> {
-    render::create_schema(&of(tables), dialect)
+    render::create_schema(&by_code_point(of(tables), dialect), dialect)
+}
+
+/// Has text compare by code point, as it does on every database then. PostgreSQL's tables have to say so, text by text: the others do by
+/// themselves, or with their whole table.
+fn by_code_point(mut schema: Schema, dialect: &Dialect) -> Schema {
+    if dialect.flavor == Flavor::Postgres {
+        for column in schema.tables.iter_mut().flat_map(|table| &mut table.columns) {
+            let is_text = match &column.ty {
+                Type::Text | Type::VarChar(_) => true,
+                Type::Enum(texts) => texts.storage == EnumStorage::Text,
+                _ => false,
+            };
+            if is_text && column.collation.is_none() {
+                column.collation = Some("C".to_owned());
+            }
+        }
+    }
+    schema
 }
 
 /// Creates models' tables, each after those it refers to.
@@ -62,7 +81,8 @@ pub fn create_tables<D: Db + ?Sized>(
     let schema = of(tables);
     async move {
         let mut cursor = cursor(db, site).await?;
-        for statement in render::create_schema(&schema, &cursor.info().dialect)? {
+        let dialect = cursor.info().dialect;
+        for statement in render::create_schema(&by_code_point(schema, &dialect), &dialect)? {
             cursor.execute(&statement, ()).await?;
         }
         Ok(())

@@ -50,6 +50,12 @@ impl<M: Model, T> Column<M, T> {
     }
 }
 
+impl<M: Model, T> From<Column<M, T>> for Expr<T> {
+    fn from(column: Column<M, T>) -> Self {
+        column.expr()
+    }
+}
+
 impl<M, T> Clone for Column<M, T> {
     fn clone(&self) -> Self {
         *self

@@ -15,7 +15,7 @@ pub use embed::{Embed, Embedded};
 pub use table::{ColumnInfo, ForeignKeyInfo, TableInfo};
 
 use crate::expr::Expr;
-use crate::query::{Query, cursor, not_found};
+use crate::query::{Query, cursor, find_many, not_found};
 use crate::relation::IntoLoad;
 use crate::write::{Create, Draft, Execute, delete_rows, equal, insert_many};
 
@@ -134,6 +134,22 @@ pub trait Model: FromRow + Send + Sync + 'static {
     fn require<D: Db + ?Sized>(db: &D, key: impl Into<Self::Key>) -> impl Future<Output = Result<Self>> + Send {
         let row = Self::find(db, key);
         async move { row.await?.ok_or_else(not_found::<Self>) }
+    }
+
+    /// Reads the rows of keys, in the order of the keys: one statement for thousands of them. A key that has no row is left out, and one
+    /// that is given twice has its row once, in the first place.
+    ///
+    /// # Errors
+    ///
+    /// What the database says.
+    #[track_caller]
+    fn find_many<D: Db + ?Sized>(
+        db: &D,
+        keys: impl IntoIterator<Item: Into<Self::Key>>,
+    ) -> impl Future<Output = Result<Vec<Self>>> + Send {
+        let site = Location::caller();
+        let keys: Result<Vec<_>> = keys.into_iter().map(|key| Self::key_values(&key.into())).collect();
+        async move { find_many(db, keys?, site).await }
     }
 
     /// Makes the row, and gives it as it is stored. A key that the database numbers is left to it where it is nought.

@@ -1,5 +1,7 @@
 //! Queries over a model.
 
+mod aggregate;
+mod find;
 mod join;
 mod page;
 mod run;
@@ -15,6 +17,7 @@ use std::panic::Location;
 use oarlock_core::value::Value;
 use oarlock_core::{Cursor, Db, Error, ErrorKind, Result};
 
+pub(crate) use find::find_many;
 pub use join::JoinThrough;
 pub use page::{Page, Place, Slice};
 pub(crate) use run::{cursor, fetch_models, places, run};
@@ -269,14 +272,19 @@ impl<M: Model> Query<M> {
     /// Counts the rows on a cursor.
     async fn count_on(mut self, cursor: &mut Cursor) -> Result<u64> {
         self.select.projection = Projection::Count;
-        self.select.order.clear();
-        self.values.order.clear();
-        (self.select.limit, self.select.offset) = (false, false);
-        (self.values.limit, self.values.offset) = (None, None);
+        self.over_all_rows();
         let (shape, values, _) = self.into_shape()?;
         run(cursor, &shape, &values).await?;
         let row: Option<(u64,)> = cursor.fetch_one().await?;
         row.map(|row| row.0).ok_or_else(|| Error::new(ErrorKind::Internal, "a count gave no row"))
+    }
+
+    /// Forgets the order, and which part of the rows is read.
+    fn over_all_rows(&mut self) {
+        self.select.order.clear();
+        self.values.order.clear();
+        (self.select.limit, self.select.offset) = (false, false);
+        (self.values.limit, self.values.offset) = (None, None);
     }
 
     /// Gives something else than the model: columns, expressions, whole models that are joined, or a tuple of these.

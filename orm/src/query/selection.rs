@@ -319,7 +319,15 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
     /// An `Interface` error of the query itself, and what the database says.
     #[track_caller]
     pub fn all<D: Db + ?Sized>(self, db: &D) -> impl Future<Output = Result<Vec<S::Row>>> + Send {
-        let site = Location::caller();
+        self.all_at(db, Location::caller())
+    }
+
+    /// Reads all rows, for a call at a place in the program.
+    pub(super) fn all_at<D: Db + ?Sized>(
+        self,
+        db: &D,
+        site: &'static Location<'static>,
+    ) -> impl Future<Output = Result<Vec<S::Row>>> + Send {
         let shape = self.into_shape();
         async move {
             let (select, values) = shape?;

@@ -1,5 +1,7 @@
 //! The keys by which rows find each other.
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 use oarlock_core::value::{Bound, Value, ValueRef};
 use oarlock_core::{Error, ErrorKind, Result};
@@ -23,9 +25,17 @@ impl Groups {
         self.count
     }
 
-    /// Gives the values of one of `width` columns, group by group.
-    pub(crate) fn column(&self, column: usize, width: usize) -> impl Iterator<Item = &Value> {
-        self.keys.iter().skip(column).step_by(width)
+    /// Gives the values of each group, which has `width` of them.
+    pub(crate) fn keys(&self, width: usize) -> impl Iterator<Item = &[Value]> {
+        self.keys.chunks_exact(width)
+    }
+
+    /// Gives, for each of `width` columns, the list of its values in some of the groups.
+    pub(crate) fn lists(&self, width: usize, part: &Range<usize>) -> impl Iterator<Item = Value> {
+        let part = part.clone();
+        (0..width).map(move |column| {
+            Value::Array(self.keys(width).skip(part.start).take(part.len()).map(|key| key[column].clone()).collect())
+        })
     }
 
     /// Finds the group of the values, or makes one; `None` where one of them is NULL, which is like nothing.
@@ -34,14 +44,18 @@ impl Groups {
         columns: &[usize],
         value: impl Fn(usize) -> Result<Bound<'v>>,
     ) -> Result<Option<usize>> {
-        if let [column] = columns
-            && let Some(number) = whole(value(*column)?.as_ref())
-        {
-            return Ok(Some(*self.numbers.entry(number).or_insert_with(|| {
-                self.keys.push(Value::I64(number));
+        if let [column] = columns {
+            let key = value(*column)?;
+            if let Some(number) = whole(key.as_ref()) {
+                if let Some(group) = self.numbers.get(&number) {
+                    return Ok(Some(*group));
+                }
+                let decimal = matches!(key.as_ref(), ValueRef::Decimal(_));
+                self.keys.push(if decimal { key.into_value()? } else { Value::I64(number) });
+                self.numbers.insert(number, self.count);
                 self.count += 1;
-                self.count - 1
-            })));
+                return Ok(Some(self.count - 1));
+            }
         }
         if !self.encode(columns, &value)? {
             return Ok(None);
@@ -87,6 +101,8 @@ fn whole(value: ValueRef<'_>) -> Option<i64> {
     match value {
         ValueRef::I64(number) => Some(number),
         ValueRef::U64(number) => i64::try_from(number).ok(),
+        // PostgreSQL has no u64 but as a decimal.
+        ValueRef::Decimal(number) => number.to_i64(),
         _ => None,
     }
 }
@@ -105,13 +121,17 @@ fn encode(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<bool> {
         ValueRef::U64(number) => put(0, &i128::from(number).to_le_bytes()),
         ValueRef::Text(text) => put(1, text.as_bytes()),
         ValueRef::Bytes(bytes) => put(2, bytes),
-        ValueRef::Uuid(bytes) => put(3, &bytes),
+        // MySQL has no UUID but as bytes.
+        ValueRef::Uuid(bytes) => put(2, &bytes),
         ValueRef::Date(days) => put(4, &days.to_le_bytes()),
         ValueRef::Time(micros) => put(5, &micros.to_le_bytes()),
         ValueRef::DateTime(micros) => put(6, &micros.to_le_bytes()),
         ValueRef::Instant(micros) => put(7, &micros.to_le_bytes()),
         // Decimals that are equal may have more noughts or fewer.
-        ValueRef::Decimal(number) => put(8, number.to_string().trim_end_matches('0').as_bytes()),
+        ValueRef::Decimal(number) => match number.to_i128() {
+            Some(whole) => put(0, &whole.to_le_bytes()),
+            None => put(8, number.normalized().to_string().as_bytes()),
+        },
         other => {
             return Err(Error::new(
                 ErrorKind::NotSupported,
@@ -120,4 +140,41 @@ fn encode(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use oarlock_core::value::Decimal;
+
+    use super::*;
+
+    fn group(groups: &mut Groups, key: &[Value]) -> Option<usize> {
+        let columns: Vec<usize> = (0..key.len()).collect();
+        groups.enter(&columns, |column| Ok(Bound::Borrowed(key[column].as_ref()))).expect("it can be a key")
+    }
+
+    #[test]
+    fn a_key_is_the_same_in_whatever_type_a_database_gives_it() {
+        let decimal = |text: &str| Value::Decimal(text.parse::<Decimal>().expect("a decimal"));
+        let text = |text: &str| Value::Text(text.to_owned());
+        for (one, same, other) in [
+            (Value::U64(7), Value::I64(7), Value::U64(8)),
+            (Value::U64(u64::MAX), decimal("18446744073709551615"), Value::U64(u64::MAX - 1)),
+            (Value::I64(7), decimal("7"), decimal("70")),
+            (decimal("10.50"), decimal("10.5"), decimal("10.05")),
+            (decimal("100"), decimal("100.00"), decimal("1")),
+            (Value::Uuid([7; 16]), Value::Bytes(vec![7; 16]), Value::Uuid([8; 16])),
+            (text("a"), text("a"), text("A")),
+        ] {
+            for more in [vec![], vec![text("x")]] {
+                let key = |value: &Value| [std::slice::from_ref(value), more.as_slice()].concat();
+                let mut groups = Groups::default();
+                let first = group(&mut groups, &key(&one));
+                assert_eq!((first, group(&mut groups, &key(&same))), (Some(0), Some(0)), "{one:?} and {same:?}");
+                assert_eq!(group(&mut groups, &key(&other)), Some(1), "{one:?} and {other:?}");
+                assert_eq!(group(&mut groups, &key(&Value::Null)), None);
+                assert_eq!((groups.len(), groups.keys(key(&one).len()).count()), (2, 2));
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use oarlock_core::{BoxFuture, Cursor, Result};
 
 use super::key::Groups;
 use super::{Load, Relation, Slot, column_op};
-use crate::expr::{Binary, Op};
+use crate::expr::{Binary, Op, filled_up};
 use crate::model::{Model, TableInfo};
 use crate::query::{Query, Select, Values, fetch_models, run};
 use crate::render::Shape;
@@ -18,16 +18,16 @@ pub(super) struct Related<P, S: Slot> {
 }
 
 /// A relation's query, which runs once for every so many parents.
-pub(super) struct Prepared<C> {
-    pub(super) select: Select,
-    pub(super) values: Values,
+pub(crate) struct Prepared<C> {
+    select: Select,
+    values: Values,
     pub(super) with: Vec<Box<dyn Load<C>>>,
     /// What is wrong with it, told when it runs.
-    pub(super) fault: Option<(oarlock_core::ErrorKind, String)>,
+    fault: Option<(oarlock_core::ErrorKind, String)>,
 }
 
 impl<C: Model> Prepared<C> {
-    pub(super) fn new(query: Query<C>) -> Self {
+    pub(crate) fn new(query: Query<C>) -> Self {
         let (query, fault) = query.prepared();
         Self {
             select: query.select,
@@ -103,7 +103,7 @@ impl<P: Model, S: Slot + Send + Sync> Load<P> for Related<P, S> {
 const KEYS: usize = 8192;
 
 /// Cuts the groups into parts that fit one query each.
-pub(super) fn parts(
+pub(crate) fn parts(
     cursor: &mut Cursor,
     groups: usize,
     width: usize,
@@ -115,7 +115,7 @@ pub(super) fn parts(
 }
 
 /// Makes the query of the rows whose columns are the keys of a part of the groups.
-pub(super) fn narrowed<C: Model>(
+pub(crate) fn narrowed<C: Model>(
     query: &Prepared<C>,
     table: &'static TableInfo,
     columns: &[usize],
@@ -124,16 +124,7 @@ pub(super) fn narrowed<C: Model>(
 ) -> (Shape, Vec<Value>) {
     let mut select = query.select.clone();
     let had = !select.filter.is_empty();
-    for column in columns {
-        select.filter.push(column_op(table, *column));
-    }
-    if columns.len() > 1 {
-        select.filter.push(Op::Tuple(columns.len()));
-        select.filter.push(Op::Tuples { count: part.len().next_power_of_two(), width: columns.len() });
-    } else {
-        select.filter.push(Op::List(crate::expr::filled_up(part.len())));
-    }
-    select.filter.push(Op::Binary(Binary::In));
+    select.filter.extend(among(table, columns, part.len()));
     if had {
         select.filter.push(Op::Binary(Binary::And));
     }
@@ -146,13 +137,22 @@ pub(super) fn narrowed<C: Model>(
     let given = &query.values;
     let mut values = given.joins.clone();
     values.extend(given.filter.iter().cloned());
-    for column in 0..columns.len() {
-        let keys = groups.column(column, columns.len()).skip(part.start).take(part.len());
-        values.push(Value::Array(keys.cloned().collect()));
-    }
+    values.extend(groups.lists(columns.len(), &part));
     values.extend(given.order.iter().cloned());
     values.extend(given.limit.map(crate::query::rows));
     (Shape::Select(select), values)
+}
+
+/// Makes the condition that columns are one of so many keys, whose values are a list for each column.
+pub(crate) fn among(table: &'static TableInfo, columns: &[usize], keys: usize) -> Vec<Op> {
+    let mut ops: Vec<Op> = columns.iter().map(|column| column_op(table, *column)).collect();
+    if columns.len() > 1 {
+        ops.extend([Op::Tuple(columns.len()), Op::Tuples { count: keys.next_power_of_two(), width: columns.len() }]);
+    } else {
+        ops.push(Op::List(filled_up(keys)));
+    }
+    ops.push(Op::Binary(Binary::In));
+    ops
 }
 
 /// Reads a key from a row's columns.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use oarlock_core::{BoxFuture, Cursor};
 
 pub(crate) use key::Groups;
+pub(crate) use load::{Prepared, among, narrowed, parts};
 pub use many::{Joining, ManyRelation};
 pub use slot::{BelongsTo, HasMany, HasOne, ManyToMany, NotLoaded, Slot};
 

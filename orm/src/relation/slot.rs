@@ -38,6 +38,9 @@ pub trait Slot: Sized {
     /// The model that is related.
     type Model: Model;
 
+    /// Whether there can be several.
+    const MANY: bool;
+
     /// Makes what is held of the rows that belong to one parent, or to several parents alike.
     fn of(rows: Vec<Self::Model>) -> Self;
 
@@ -47,7 +50,7 @@ pub trait Slot: Sized {
 }
 
 macro_rules! slot {
-    ($(#[$doc:meta])* $name:ident holds $held:ty, gives $given:ty, $text:literal, |$inner:ident| $view:expr, |$rows:ident| $make:expr) => {
+    ($(#[$doc:meta])* $name:ident of many $many:literal holds $held:ty, gives $given:ty, $text:literal, |$inner:ident| $view:expr, |$rows:ident| $make:expr) => {
         $(#[$doc])*
         ///
         /// It is empty until it is loaded, and gives an error until then. It is serialized as what it holds, and as null where nothing was
@@ -83,6 +86,8 @@ macro_rules! slot {
 
         impl<C: Model> Slot for $name<C> {
             type Model = C;
+
+            const MANY: bool = $many;
 
             fn of($rows: Vec<C>) -> Self {
                 Self(Some($make))
@@ -135,17 +140,17 @@ macro_rules! slot {
 
 slot! {
     /// The rows of another table that refer to this one.
-    HasMany holds Arc<Vec<C>>, gives &[C], "the list", |held| held.as_slice(), |rows| Arc::new(rows)
+    HasMany of many true holds Arc<Vec<C>>, gives &[C], "the list", |held| held.as_slice(), |rows| Arc::new(rows)
 }
 
 slot! {
     /// The one row of another table that refers to this one, if there is one.
-    HasOne holds Option<Arc<C>>, gives Option<&C>, "the one", |held| held.as_deref(), |rows| rows.into_iter().next().map(Arc::new)
+    HasOne of many false holds Option<Arc<C>>, gives Option<&C>, "the one", |held| held.as_deref(), |rows| rows.into_iter().next().map(Arc::new)
 }
 
 slot! {
     /// The row of another table that this one refers to, if it refers to one.
-    BelongsTo holds Option<Arc<C>>, gives Option<&C>, "the owner", |held| held.as_deref(), |rows| rows.into_iter().next().map(Arc::new)
+    BelongsTo of many false holds Option<Arc<C>>, gives Option<&C>, "the owner", |held| held.as_deref(), |rows| rows.into_iter().next().map(Arc::new)
 }
 
 impl<C: Model> BelongsTo<C> {

@@ -7,7 +7,7 @@ use oarlock_core::value::Value;
 use oarlock_core::{Cursor, Db, Error, ErrorKind, Result};
 
 use super::draft::check_rules;
-use super::{Assign, Assignments, Draft, Execute, changed, equal, now, returned};
+use super::{Assign, Assignments, CreateRelated, Draft, Execute, changed, equal, insert_many, now, returned};
 use crate::expr::{AnyExpr, Op};
 use crate::model::{Model, Role, TableInfo};
 use crate::query::{cursor, not_found};
@@ -20,13 +20,15 @@ use crate::render::{Insert, Shape};
 #[must_use = "nothing is made until it is carried out"]
 pub struct Create<M> {
     pub(super) assignments: Assignments,
+    /// The rows that are made together with it.
+    pub(super) related: Vec<Box<dyn CreateRelated<M>>>,
     model: PhantomData<fn() -> M>,
 }
 
 impl<M: Model> Create<M> {
     /// Makes one that says nothing yet.
     pub fn new() -> Self {
-        Self { assignments: Assignments::default(), model: PhantomData }
+        Self { assignments: Assignments::default(), related: Vec::new(), model: PhantomData }
     }
 
     /// Makes one of a whole row, but for the key that the database numbers where it is nought.
@@ -52,18 +54,23 @@ impl<M: Model> Create<M> {
         M::before_create(&mut Draft::new(&mut self.assignments))?;
         self.assignments.check()?;
         check_rules::<M>(&self.assignments)?;
-        let table = M::table();
-        for (index, column) in table.columns().iter().enumerate() {
-            match column.role {
-                Role::CreatedAt | Role::UpdatedAt => self.assignments.assign_absent(index, now(column)),
-                Role::Version => self.assignments.assign_absent(index, Value::I64(1)),
-                Role::Auto => {}
-                _ if self.assignments.has(index) || column.nullable || column.default.is_some() => {}
-                _ => return Err(left_out(table, index)),
-            }
-        }
+        fill_in(M::table(), &mut self.assignments)?;
         Ok(self.assignments)
     }
+}
+
+/// Fills in what a table says of new rows, and finds out whether something is missing.
+pub(super) fn fill_in(table: &TableInfo, assignments: &mut Assignments) -> Result<()> {
+    for (index, column) in table.columns().iter().enumerate() {
+        match column.role {
+            Role::CreatedAt | Role::UpdatedAt => assignments.assign_absent(index, now(column)),
+            Role::Version => assignments.assign_absent(index, Value::I64(1)),
+            Role::Auto => {}
+            _ if assignments.has(index) || column.nullable || column.default.is_some() => {}
+            _ => return Err(left_out(table, index)),
+        }
+    }
+    Ok(())
 }
 
 impl<M: Model> Default for Create<M> {
@@ -93,6 +100,9 @@ impl<M: Model> Execute for Create<M> {
     type Output = M;
 
     async fn execute<D: Db + ?Sized>(self, db: &D, site: &'static Location<'static>) -> Result<M> {
+        if !self.related.is_empty() {
+            return insert_many(db, vec![self], site).await?.pop().ok_or_else(not_found::<M>);
+        }
         let mut cursor = cursor(db, site).await?;
         insert_one(&mut cursor, self.complete()?).await
     }

@@ -3,18 +3,15 @@
 use std::panic::Location;
 
 use oarlock_core::value::{Bound, Value, ValueRef};
-use oarlock_core::{Cursor, Db, Error, ErrorKind, Result};
+use oarlock_core::{Cursor, Db, Error, ErrorKind, Result, TxOptions};
 
 use super::create::{Create, insert_one, is_plain};
-use super::{Assignments, changed, returned};
-use crate::expr::{Binary, Op, filled_up};
+use super::graph::insert_graph;
+use super::{Assignments, ROWS, changed, finish, returned};
 use crate::model::Model;
 use crate::query::{Select, cursor};
-use crate::relation::{Groups, column_op};
+use crate::relation::{Groups, among};
 use crate::render::{Insert, Shape};
-
-/// How many rows are given in one statement at the most.
-const ROWS: usize = 1000;
 
 /// Makes rows, all or none, and gives them as they are stored, in the order in which they were given.
 pub(crate) async fn insert_many<M: Model, D: Db + ?Sized>(
@@ -22,6 +19,14 @@ pub(crate) async fn insert_many<M: Model, D: Db + ?Sized>(
     rows: Vec<Create<M>>,
     site: &'static Location<'static>,
 ) -> Result<Vec<M>> {
+    if rows.iter().any(|row| !row.related.is_empty()) {
+        let tx = db.begin_at(TxOptions::default(), site).await?;
+        let result = match cursor(&tx, site).await {
+            Ok(mut cursor) => insert_graph(&mut cursor, rows).await,
+            Err(error) => Err(error),
+        };
+        return finish(tx, result).await;
+    }
     let given = rows.into_iter().map(Create::complete).collect::<Result<Vec<_>>>()?;
     let uniform = given.windows(2).all(|pair| same_columns(&pair[0], &pair[1]));
     let plain = given.iter().all(|row| row.columns.iter().all(|(_, ops, _)| is_plain(ops)));
@@ -35,41 +40,32 @@ pub(crate) async fn insert_many<M: Model, D: Db + ?Sized>(
             return insert_uniform(&mut cursor, given).await;
         }
     }
-    let tx = db.begin_at(oarlock_core::TxOptions::default(), site).await?;
-    let result = insert_parts(&tx, given, site).await;
-    match result {
-        Ok(rows) => tx.commit().await.map(|()| rows),
-        Err(error) => {
-            // The error of the row is the one to tell; a rollback that fails is made good before the next statement.
-            let _ = tx.rollback().await;
-            Err(error)
-        }
-    }
+    let tx = db.begin_at(TxOptions::default(), site).await?;
+    let result = match cursor(&tx, site).await {
+        Ok(mut cursor) => insert_parts(&mut cursor, given).await,
+        Err(error) => Err(error),
+    };
+    finish(tx, result).await
 }
 
-/// Makes rows by as few statements as can be, on one transaction.
-async fn insert_parts<M: Model, D: Db + ?Sized>(
-    db: &D,
-    given: Vec<Assignments>,
-    site: &'static Location<'static>,
-) -> Result<Vec<M>> {
-    let mut cursor = cursor(db, site).await?;
-    let most = fits(&mut cursor, &given);
+/// Makes rows by as few statements as can be, on a cursor whose connection is in a transaction.
+pub(super) async fn insert_parts<M: Model>(cursor: &mut Cursor, given: Vec<Assignments>) -> Result<Vec<M>> {
+    let most = fits(cursor, &given);
     let mut made = Vec::with_capacity(given.len());
     let mut part: Vec<Assignments> = Vec::new();
     for row in given {
         let plain = row.columns.iter().all(|(_, ops, _)| is_plain(ops));
         let joins = part.first().is_none_or(|first| same_columns(first, &row)) && plain && part.len() < most;
         if !joins {
-            made.extend(insert_uniform(&mut cursor, std::mem::take(&mut part)).await?);
+            made.extend(insert_uniform(cursor, std::mem::take(&mut part)).await?);
         }
         if plain {
             part.push(row);
         } else {
-            made.push(insert_one(&mut cursor, row).await?);
+            made.push(insert_one(cursor, row).await?);
         }
     }
-    made.extend(insert_uniform(&mut cursor, part).await?);
+    made.extend(insert_uniform(cursor, part).await?);
     Ok(made)
 }
 
@@ -173,13 +169,7 @@ async fn read_all<M: Model>(cursor: &mut Cursor, keys: &[Vec<Value>]) -> Result<
     let table = M::table();
     let width = table.key().len();
     let mut select = Select::from(table);
-    select.filter = table.key().iter().map(|column| column_op(table, *column)).collect();
-    if width > 1 {
-        select.filter.extend([Op::Tuple(width), Op::Tuples { count: keys.len().next_power_of_two(), width }]);
-    } else {
-        select.filter.push(Op::List(filled_up(keys.len())));
-    }
-    select.filter.push(Op::Binary(Binary::In));
+    select.filter = among(table, table.key(), keys.len());
     let values: Vec<Value> =
         (0..width).map(|column| Value::Array(keys.iter().map(|key| key[column].clone()).collect())).collect();
     returned(cursor, &Shape::Select(select), &values).await

@@ -3,6 +3,8 @@
 mod create;
 mod delete;
 mod draft;
+mod graph;
+mod link;
 mod many;
 mod update;
 mod upsert;
@@ -14,11 +16,12 @@ use std::time::SystemTime;
 
 use oarlock_core::schema::Type;
 use oarlock_core::value::Value;
-use oarlock_core::{Cursor, Db, Error, Result};
+use oarlock_core::{Cursor, Db, Error, Result, Tx};
 
 pub use create::Create;
 pub(crate) use delete::{delete_rows, delete_where};
 pub use draft::Draft;
+pub use graph::{CreateBy, CreateRelated};
 pub(crate) use many::insert_many;
 pub use update::{Update, UpdateMany};
 pub use upsert::{UniqueKey, Upsert};
@@ -82,6 +85,15 @@ impl Assignments {
         }
     }
 
+    /// Says what a column is to hold.
+    fn assign_value(&mut self, column: usize, value: Value) {
+        let plain = (column, vec![Op::Value], vec![value]);
+        match self.columns.binary_search_by_key(&column, |known| known.0) {
+            Ok(place) => self.columns[place] = plain,
+            Err(place) => self.columns.insert(place, plain),
+        }
+    }
+
     fn has(&self, column: usize) -> bool {
         self.columns.binary_search_by_key(&column, |known| known.0).is_ok()
     }
@@ -116,6 +128,21 @@ impl Assignments {
             })
             .collect();
         (columns, values)
+    }
+}
+
+/// How many rows are given in one statement at the most.
+const ROWS: usize = 1000;
+
+/// Ends a transaction as what was done in it has ended.
+async fn finish<T>(tx: Tx, result: Result<T>) -> Result<T> {
+    match result {
+        Ok(done) => tx.commit().await.map(|()| done),
+        Err(error) => {
+            // The error of the statement is the one to tell; a rollback that fails is made good before the next statement.
+            let _ = tx.rollback().await;
+            Err(error)
+        }
     }
 }
 

@@ -102,6 +102,12 @@ async fn reading(db: Pool) -> Result<()> {
     let first: User = User::query().filter(User::NAME.is_null()).require(&db).await?;
     let many: u64 = Post::query().filter(Post::TITLE.one_of(["a", "b"])).count(&db).await?;
     let any: bool = Post::query().filter(Post::TITLE.like_ignoring_case("A%")).exists(&db).await?;
+    // In the order of the keys, by one statement; the last title of all.
+    let keys = Post::query().order_by(Post::ID.desc()).select(Post::ID).all(&db).await?;
+    let some: Vec<Post> = Post::find_many(&db, keys).await?;
+    let last: Option<String> = Post::query().max(&db, Post::TITLE).await?;
+    assert_eq!(some.iter().map(|post| post.title.as_str()).collect::<Vec<_>>(), ["c", "a", "b"]);
+    assert_eq!(last.as_deref(), Some("c"));
     assert_eq!((one.map(|user| user.id), first.id, many, any), (Some(ada.id), ada.id, 2, true));
 
     // Users with a post of that title, and how many posts they have.
@@ -137,6 +143,20 @@ async fn writing(db: Pool) -> Result<()> {
     let same = User::upsert(User::EMAIL).email("ada@example.org").name("Ada L.").exec(&db).await?;
     assert_eq!((same.id, same.name.as_deref()), (ada.id, Some("Ada L.")));
 
+    let same = User::find_or_create(User::EMAIL).email("ada@example.org").name("Nobody").exec(&db).await?;
+    assert_eq!(same.name.as_deref(), Some("Ada L."));
+
+    let bob = User::create()
+        .email("bob@example.org")
+        .with(
+            User::POSTS,
+            [Post::create().title("One").with(Post::TAGS, [Tag::create().name("first")]), Post::create().title("Two")],
+        )
+        .exec(&db)
+        .await?;
+    assert_eq!(bob.posts.get()?[0].tags.get()?[0].name, "first");
+    bob.delete(&db).await?;
+
     let changed = User::query().filter(User::NAME.is_not_null()).update().set(User::NAME, "Somebody").exec(&db).await?;
     let deleted = User::query().filter(User::EMAIL.ends_with(".invalid")).delete(&db).await?;
     assert_eq!((changed, deleted), (1, 0));
@@ -163,5 +183,12 @@ async fn loading_later(db: Pool) -> Result<()> {
     Post::load(&db, &mut posts, Post::TAGS.query().filter(Tag::NAME.ne("old"))).await?;
     assert_eq!(posts[0].author.require()?.email, "ada@example.org");
     assert_eq!(posts[0].tags.get()?[0].name, "news");
+
+    let (news, rust) = (tag, Tag::create().name("rust").exec(&db).await?);
+    Post::TAGS.link(&db, &post, [&news, &rust]).await?;
+    Post::TAGS.unlink(&db, &post, [&news]).await?;
+    Post::TAGS.set(&db, &post, [&rust]).await?;
+    Post::load(&db, &mut posts, Post::TAGS).await?;
+    assert_eq!(posts[0].tags.get()?.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["rust"]);
     Ok(())
 }

@@ -312,3 +312,15 @@ async fn a_decimal_is_not_ordered_as_text(db: Pool) -> Result<()> {
     assert_eq!(error.kind(), ErrorKind::NotSupported);
     Ok(())
 }
+
+#[test]
+fn text_compares_by_code_point_whatever_the_locale_of_the_database() -> Result<()> {
+    use oarlock::Dialect;
+    let statements = oarlock::orm::schema::create_statements([Client::table()], &Dialect::POSTGRES)?.join(";\n");
+    for column in ["home_city", "type", "kind"] {
+        let line = statements.lines().find(|line| line.contains(&format!("\"{column}\" "))).expect("it is a column");
+        assert!(line.contains("COLLATE \"C\""), "{line}");
+    }
+    assert_eq!(statements.matches("COLLATE").count(), 6, "text alone has a collation: {statements}");
+    Ok(())
+}

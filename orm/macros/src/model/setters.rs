@@ -72,6 +72,21 @@ impl Model<'_> {
                 }
             }
 
+            #[allow(dead_code)]
+            impl #changes<#private::Create<#name>> {
+                /// Makes rows of a relation together with the row, all in one transaction, and gives the row with the relation loaded.
+                ///
+                /// The foreign keys are filled in, and rows may have rows of their own: see `Create::with`.
+                #visibility fn with<R: #private::CreateBy<#name>>(
+                    mut self,
+                    relation: R,
+                    rows: impl ::core::iter::IntoIterator<Item: ::core::convert::Into<#private::Create<R::Model>>>,
+                ) -> Self {
+                    self.0 = self.0.with(relation, rows);
+                    self
+                }
+            }
+
             impl<M> ::core::convert::From<#changes<#private::Create<M>>> for #private::Create<M> {
                 fn from(changes: #changes<#private::Create<M>>) -> Self {
                     changes.0
@@ -93,6 +108,11 @@ impl Model<'_> {
                 /// Begins a row that is changed where one with the same unique key is there: see `Upsert`.
                 #visibility fn upsert(key: impl #private::UniqueKey<#name>) -> #changes<#private::Upsert<#name>> {
                     #changes(#private::Upsert::on(key))
+                }
+
+                /// Begins a row that is made unless one with the same unique key is there, which is given as it is: see `Upsert::keep`.
+                #visibility fn find_or_create(key: impl #private::UniqueKey<#name>) -> #changes<#private::Upsert<#name>> {
+                    #changes(#private::Upsert::on(key).keep())
                 }
             }
         }
