@@ -9,6 +9,7 @@ mod relations;
 mod rules;
 mod sea;
 mod selections;
+mod shop;
 mod sql;
 mod types;
 mod writes;
