@@ -10,7 +10,7 @@ use super::create::fill_in;
 use super::{Assignments, ROWS, changed, equal, finish};
 use crate::expr::{Binary, Op};
 use crate::model::{Model, TableInfo};
-use crate::query::{Projection, Select, cursor, run};
+use crate::query::{Output, Projection, Select, cursor, run};
 use crate::relation::{Groups, Joining, ManyRelation, among, column_op, parts};
 use crate::render::{Delete, Insert, Shape};
 
@@ -148,8 +148,8 @@ impl Links {
         let parts: Vec<_> = if all { vec![whole] } else { parts(cursor, self.others.len(), width).collect() };
         for part in parts {
             let mut select = Select::from(self.through);
-            select.projection =
-                Projection::Values(self.other.iter().map(|column| vec![column_op(self.through, *column)]).collect());
+            let output = |column: &usize| Output { ops: vec![column_op(self.through, *column)], name: None };
+            select.projection = Projection::Values(self.other.iter().map(output).collect());
             select.filter = self.filter((!all).then_some(part.len()));
             let values = if all { self.own_values.clone() } else { self.values(&self.others, &part) };
             run(cursor, &Shape::Select(select), &values).await?;
