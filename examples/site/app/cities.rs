@@ -1,25 +1,47 @@
-//! The cities in the database: the same SQL on every engine.
+//! The cities in the database: the same on every engine.
 
-use oarlock::{Db, DbExt, FromRow, Pool, Result, Value, named};
+use oarlock::orm::write::Assign;
+use oarlock::orm::{Draft, Hooks};
+use oarlock::{Model, Pool, Query, Result};
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 /// How many cities a page lists.
-pub const PER_PAGE: i64 = 25;
+pub const PER_PAGE: u64 = 25;
 
 /// A city as it is kept.
-#[derive(Debug, Clone, PartialEq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Model)]
+#[model(hooks, unique(name, country_code, region, latitude, longitude), check = "population >= 0")]
 pub struct City {
+    #[model(primary_key, auto)]
     pub id: i64,
+    #[model(max_length = 200)]
     pub name: String,
+    /// The name as it is searched and sorted by: the hook fills it in.
+    #[model(max_length = 600, index)]
+    pub search_name: String,
+    #[model(max_length = 100)]
     pub country: String,
+    #[model(max_length = 2)]
     pub country_code: String,
+    #[model(max_length = 20)]
     pub region: String,
+    #[model(index)]
     pub population: i64,
     pub latitude: f64,
     pub longitude: f64,
+    #[model(max_length = 50)]
     pub timezone: String,
+}
+
+impl Hooks for City {
+    fn before_save(draft: &mut Draft<'_, Self>) -> Result<()> {
+        if let Some(name) = draft.get(Self::NAME)? {
+            draft.set(Self::SEARCH_NAME, search_form(&name));
+        }
+        Ok(())
+    }
 }
 
 /// A city as the form and the data give it.
@@ -67,24 +89,23 @@ impl Sort {
         }
     }
 
-    fn order(self) -> &'static str {
-        match self {
-            Self::Population => "population DESC, id",
-            Self::Name => "search_name, id",
-        }
+    fn order(self, cities: Query<City>) -> Query<City> {
+        let cities = match self {
+            Self::Population => cities.order_by(City::POPULATION.desc()),
+            Self::Name => cities.order_by(City::SEARCH_NAME.asc()),
+        };
+        cities.order_by(City::ID.asc())
     }
 }
 
 /// One page of the list.
 pub struct Found {
     pub cities: Vec<City>,
-    pub total: i64,
+    pub total: u64,
     /// Counted from 1; the last page when the address asked for one past it.
-    pub page: i64,
-    pub pages: i64,
+    pub page: u64,
+    pub pages: u64,
 }
-
-const COLUMNS: &str = "id, name, country, country_code, region, population, latitude, longitude, timezone";
 
 /// The form in which names are searched and sorted, without case and accents, so that "zurich" finds Zürich: the databases' own
 /// ideas of what is alike differ.
@@ -101,111 +122,67 @@ pub async fn find(db: &Pool, filter: &Filter) -> Result<Found> {
     if !can_be_stored(&filter.q) || !can_be_stored(&filter.country) {
         return Ok(Found { cities: Vec::new(), total: 0, page: 1, pages: 0 });
     }
-    let mut conditions = vec!["1 = 1"];
-    let mut values: Vec<Value> = Vec::new();
     let wanted = search_form(filter.q.trim());
-    if !wanted.is_empty() {
-        conditions.push("search_name LIKE ? ESCAPE '!'");
-        let escaped = wanted.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-        values.push(Value::Text(format!("%{escaped}%")));
-    }
-    if !filter.country.is_empty() {
-        conditions.push("country_code = ?");
-        values.push(Value::Text(filter.country.clone()));
-    }
-    let conditions = conditions.join(" AND ");
-    let total: i64 = db.fetch_value(&format!("SELECT COUNT(*) FROM city WHERE {conditions}"), &values).await?;
-    let pages = (total + PER_PAGE - 1) / PER_PAGE;
-    let page = filter.page.clamp(1, pages.max(1));
-    values.extend([Value::I64(PER_PAGE), Value::I64((page - 1) * PER_PAGE)]);
-    let order = filter.sort.order();
-    let sql = format!("SELECT {COLUMNS} FROM city WHERE {conditions} ORDER BY {order} LIMIT ? OFFSET ?");
-    let cities = db.fetch_all(&sql, &values).await?;
+    let cities = || {
+        let mut cities = City::query();
+        if !wanted.is_empty() {
+            cities = cities.filter(City::SEARCH_NAME.contains(&wanted));
+        }
+        if !filter.country.is_empty() {
+            cities = cities.filter(City::COUNTRY_CODE.eq(&filter.country));
+        }
+        cities
+    };
+    let total = cities().count(db).await?;
+    let pages = total.div_ceil(PER_PAGE);
+    let page = u64::try_from(filter.page).unwrap_or(1).clamp(1, pages.max(1));
+    let cities = filter.sort.order(cities()).limit(PER_PAGE).offset((page - 1) * PER_PAGE).all(db).await?;
     Ok(Found { cities, total, page, pages })
 }
 
 /// Gives the countries' codes and names, by name.
 pub async fn countries(db: &Pool) -> Result<Vec<(String, String)>> {
-    db.fetch_all("SELECT DISTINCT country_code, country FROM city ORDER BY country, country_code", ()).await
+    let countries = City::query().select((City::COUNTRY_CODE, City::COUNTRY)).distinct();
+    countries.order_by(City::COUNTRY.asc()).order_by(City::COUNTRY_CODE.asc()).all(db).await
 }
 
 pub async fn get(db: &Pool, id: i64) -> Result<Option<City>> {
-    db.fetch_one(&format!("SELECT {COLUMNS} FROM city WHERE id = ?"), (id,)).await
+    City::find(db, id).await
 }
 
-const INSERT: &str = "INSERT INTO city \
-     (name, search_name, country, country_code, region, population, latitude, longitude, timezone) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
-/// Adds a city and gives its key: by RETURNING where the database has it, else by the connection's last key.
-pub async fn insert(db: &Pool, city: &NewCity) -> Result<i64> {
-    let search_name = search_form(&city.name);
-    let row = (
-        &city.name,
-        &search_name,
-        &city.country,
-        &city.country_code,
-        &city.region,
-        city.population,
-        city.latitude,
-        city.longitude,
-        &city.timezone,
-    );
-    let returning = db.lease().await?.info().capabilities.insert_returning;
-    if returning {
-        return db.fetch_value(&format!("{INSERT} RETURNING id"), row).await;
+impl NewCity {
+    /// Gives its values to a city that is made or changed.
+    fn give<W: Assign<Model = City>>(&self, city: CityChanges<W>) -> CityChanges<W> {
+        city.name(&self.name)
+            .country(&self.country)
+            .country_code(&self.country_code)
+            .region(&self.region)
+            .population(self.population)
+            .latitude(self.latitude)
+            .longitude(self.longitude)
+            .timezone(&self.timezone)
     }
-    let outcome = db.execute(INSERT, row).await?;
-    outcome
-        .last_insert_id
-        .ok_or_else(|| oarlock::Error::new(oarlock::ErrorKind::Internal, "the database gave the new city no key"))
+}
+
+/// Adds a city and gives its key.
+pub async fn insert(db: &Pool, city: &NewCity) -> Result<i64> {
+    Ok(city.give(City::create()).exec(db).await?.id)
 }
 
 /// Adds many cities, all or none, and gives their number.
-pub async fn insert_all(db: &impl Db, cities: &[NewCity]) -> Result<u64> {
-    let search_names: Vec<String> = cities.iter().map(|city| search_form(&city.name)).collect();
-    let rows: Vec<_> = cities
-        .iter()
-        .zip(&search_names)
-        .map(|(c, search)| {
-            (
-                &c.name,
-                search,
-                &c.country,
-                &c.country_code,
-                &c.region,
-                c.population,
-                c.latitude,
-                c.longitude,
-                &c.timezone,
-            )
-        })
-        .collect();
-    let outcome = db.execute_many(INSERT, rows).await?;
-    Ok(outcome.rows_affected.unwrap_or_default())
+pub async fn insert_all(db: &Pool, cities: &[NewCity]) -> Result<usize> {
+    Ok(City::create_many(db, cities.iter().map(|city| city.give(City::create()))).await?.len())
 }
 
 /// Changes a city; `false` when there is none.
 pub async fn update(db: &Pool, id: i64, city: &NewCity) -> Result<bool> {
-    let sql = "UPDATE city SET name = :name, search_name = :search, country = :country, country_code = :code, \
-         region = :region, population = :population, latitude = :latitude, longitude = :longitude, timezone = :timezone \
-         WHERE id = :id";
-    let params = named! {
-        id: id,
-        name: city.name,
-        search: search_form(&city.name),
-        country: city.country,
-        code: city.country_code,
-        region: city.region,
-        population: city.population,
-        latitude: city.latitude,
-        longitude: city.longitude,
-        timezone: city.timezone,
-    };
-    Ok(db.execute(sql, params).await?.rows_affected == Some(1))
+    match City::find(db, id).await? {
+        Some(there) => city.give(there.update()).exec(db).await.map(|_| true),
+        None => Ok(false),
+    }
 }
 
 /// Deletes a city; `false` when there is none.
 pub async fn delete(db: &Pool, id: i64) -> Result<bool> {
-    Ok(db.execute("DELETE FROM city WHERE id = ?", (id,)).await?.rows_affected == Some(1))
+    Ok(City::query().filter(City::ID.eq(id)).delete(db).await? == 1)
 }

@@ -33,7 +33,7 @@ fn frame(title: &str, body: &Markup) -> Markup {
 
 pub fn list(filter: &Filter, found: &Found, countries: &[(String, String)]) -> Markup {
     let first = (found.page - 1) * super::cities::PER_PAGE + 1;
-    let last = first + i64::try_from(found.cities.len()).unwrap_or_default() - 1;
+    let last = first + u64::try_from(found.cities.len()).unwrap_or_default() - 1;
     frame(
         "Search",
         &html! {
@@ -160,7 +160,7 @@ pub fn message(title: &str, text: &str) -> Markup {
 }
 
 /// The list's address for another page of the same search.
-fn address(filter: &Filter, page: i64) -> String {
+fn address(filter: &Filter, page: u64) -> String {
     let encode =
         |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     format!("/?q={}&country={}&sort={}&page={page}", encode(&filter.q), encode(&filter.country), filter.sort.word())
@@ -172,7 +172,7 @@ fn degrees(angle: f64, [positive, negative]: [&str; 2]) -> String {
 }
 
 /// Writes a number with thin spaces between its thousands.
-fn thousands(number: i64) -> String {
+fn thousands(number: impl ToString) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 2);
     for (index, digit) in digits.chars().enumerate() {
