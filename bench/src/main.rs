@@ -2,6 +2,7 @@
 
 mod bulk;
 mod oarlock_peer;
+mod orm;
 mod pool;
 mod raw_mysql;
 mod raw_postgres;
@@ -29,6 +30,10 @@ fn main() -> Result<(), Failure> {
             }
             Ok(())
         }
+        ["orm", prefix, out] => orm::orm(prefix, out),
+        ["orm-worker", peer, engine, url] => {
+            orm::serve(peer, Engine::named(engine).ok_or("unknown engine")?, url.to_owned())
+        }
         ["bulk", out] => bulk::bulk(out),
         ["worker", peer, engine, url] => {
             let engine = Engine::named(engine).ok_or("unknown engine")?;
@@ -42,6 +47,9 @@ fn main() -> Result<(), Failure> {
             }
             Ok(())
         }
-        _ => Err("usage: oarlock-bench overhead|pool SQLX-BINARY OUT.json, or bulk OUT.json".into()),
+        _ => {
+            Err("usage: oarlock-bench overhead|pool SQLX-BINARY OUT.json, orm PEERS-PREFIX OUT.json, or bulk OUT.json"
+                .into())
+        }
     }
 }

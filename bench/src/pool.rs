@@ -90,7 +90,7 @@ struct Pass {
 
 impl Pass {
     fn of(peer: &mut Worker, shape: &str, count: u64) -> Result<Self, Failure> {
-        let [nanos, p50, p99, opened, sum] = peer.ask(shape, count)?;
+        let [nanos, p50, p99, opened, sum] = peer.ask(shape, &count.to_string())?;
         Ok(Self {
             nanos: nanos.parse::<f64>()? / count as f64,
             p50: p50.parse()?,

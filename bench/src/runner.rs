@@ -15,12 +15,30 @@ const PASSES: usize = 9;
 const PASS: Duration = Duration::from_millis(250);
 
 #[derive(Serialize)]
-struct Measured {
+pub struct Measured {
     engine: &'static str,
     shape: &'static str,
     peer: &'static str,
     median_ns: u64,
     ratio: f64,
+}
+
+impl Measured {
+    pub fn new(engine: Engine, shape: &'static str, peer: &'static str, nanos: f64, raw: f64) -> Self {
+        let ratio = (nanos / raw * 1000.0).round() / 1000.0;
+        Self { engine: engine.name(), shape, peer, median_ns: nanos as u64, ratio }
+    }
+
+    pub fn print(&self) {
+        println!(
+            "{:10} {:18} {:12} {:>14.2} µs {:>8.3}",
+            self.engine,
+            self.shape,
+            self.peer,
+            self.median_ns as f64 / 1000.0,
+            self.ratio
+        );
+    }
 }
 
 /// Measures the contract over the raw drivers, and sqlx beside them.
@@ -45,14 +63,7 @@ pub fn overhead(sqlx: &str, out: &str) -> Result<(), Failure> {
         for shape in Shape::ALL.into_iter().filter(|shape| shape.runs_on(engine) && chosen(&shapes, shape.name())) {
             let rows = measure(engine, shape, &mut peers)?;
             for row in &rows {
-                println!(
-                    "{:10} {:18} {:8} {:>14.2} µs {:>8.3}",
-                    row.engine,
-                    row.shape,
-                    row.peer,
-                    row.median_ns as f64 / 1000.0,
-                    row.ratio
-                );
+                row.print();
             }
             table.extend(rows);
         }
@@ -63,7 +74,7 @@ pub fn overhead(sqlx: &str, out: &str) -> Result<(), Failure> {
 
 /// Gives the nanoseconds of one iteration, and the sum of what was read.
 fn run(peer: &mut Worker, shape: Shape, iterations: u64) -> Result<(f64, u64), Failure> {
-    let [nanos, sum] = peer.ask(shape.name(), iterations)?;
+    let [nanos, sum] = peer.ask(shape.name(), &iterations.to_string())?;
     Ok((nanos.parse::<f64>()? / iterations as f64, sum.parse()?))
 }
 
@@ -94,15 +105,7 @@ fn measure(engine: Engine, shape: Shape, peers: &mut [Worker]) -> Result<Vec<Mea
         }
     }
     let medians: Vec<f64> = times.into_iter().map(median).collect();
-    Ok(peers
-        .iter()
-        .zip(&medians)
-        .map(|(peer, median)| Measured {
-            engine: engine.name(),
-            shape: shape.name(),
-            peer: peer.name,
-            median_ns: *median as u64,
-            ratio: (median / medians[0] * 1000.0).round() / 1000.0,
-        })
-        .collect())
+    let measured =
+        |(peer, median): (&Worker, &f64)| Measured::new(engine, shape.name(), peer.name, *median, medians[0]);
+    Ok(peers.iter().zip(&medians).map(measured).collect())
 }

@@ -27,9 +27,9 @@ impl Worker {
         }
     }
 
-    /// Has it run a shape so often, and gives the words of its answer, of which there have to be so many.
-    pub fn ask<const N: usize>(&mut self, shape: &str, count: u64) -> Result<[String; N], Failure> {
-        writeln!(self.input, "{shape} {count}")?;
+    /// Tells it two words, such as a shape and how often to run it, and gives those of its answer, of which there have to be so many.
+    pub fn ask<const N: usize>(&mut self, what: &str, of: &str) -> Result<[String; N], Failure> {
+        writeln!(self.input, "{what} {of}")?;
         let line = self.line()?;
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         words.try_into().map_err(|_| format!("{} said {line:?}", self.name).into())

@@ -4,12 +4,17 @@
 //! standard input, `SHAPE ITERATIONS`, with `NANOSECONDS CHECKSUM`. So peers that cannot be linked into one program are
 //! measured in one run, pass by pass in turn, and what they read is compared before it counts.
 
+mod orm;
 mod pool;
 
 use std::future::Future;
 use std::io::{self, BufRead, Write};
 use std::time::Instant;
 
+pub use orm::{
+    NewUser, OrmPeer, OrmShape, comment_sum, nested_sum, ordered_sum, orm_tables, post_sum, serve_orm, unordered_sum,
+    user_sum,
+};
 pub use pool::{POOL, Pooled, serve_pool};
 
 /// A database.

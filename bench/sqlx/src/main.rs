@@ -1,5 +1,6 @@
 //! sqlx as its documentation shows it: `query_as` into structs, statements cached, one connection.
 
+mod orm;
 mod pool;
 
 use std::sync::Arc;
@@ -214,12 +215,16 @@ peer!(
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let [mode, engine, url] = &words[..]
-        && mode == "pool"
+        && let Some(engine) = Engine::named(engine)
     {
-        return Ok(pool::serve(Engine::named(engine).ok_or("unknown engine")?, url)?);
+        return Ok(match mode.as_str() {
+            "pool" => pool::serve(engine, url)?,
+            "orm" => orm::serve(engine, url)?,
+            _ => return Err("unknown benchmark".into()),
+        });
     }
     let [engine, url] = &words[..] else {
-        return Err("usage: oarlock-bench-sqlx [pool] ENGINE URL".into());
+        return Err("usage: oarlock-bench-sqlx [pool|orm] ENGINE URL".into());
     };
     let url = url.clone();
     match Engine::named(engine).ok_or("unknown engine")? {
