@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// What a browser calls a form's fields.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// Sends requests to one address.
 #[derive(Debug, Clone, Copy)]
 pub struct Client {
@@ -36,7 +39,7 @@ impl Client {
     ///
     /// When the connection fails or the answer is no HTTP.
     pub async fn get(&self, path: &str) -> Answer {
-        self.send("GET", path, "").await.unwrap_or_else(|error| panic!("GET {path}: {error}"))
+        self.send("GET", path, FORM, "").await.unwrap_or_else(|error| panic!("GET {path}: {error}"))
     }
 
     /// Sends a form, already encoded.
@@ -45,13 +48,23 @@ impl Client {
     ///
     /// As [`get`](Self::get).
     pub async fn post(&self, path: &str, form: &str) -> Answer {
-        self.send("POST", path, form).await.unwrap_or_else(|error| panic!("POST {path}: {error}"))
+        self.send("POST", path, FORM, form).await.unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
-    async fn send(&self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+    /// Sends JSON.
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub async fn json(&self, method: &str, path: &str, json: &str) -> Answer {
+        let answer = self.send(method, path, "application/json", json).await;
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    async fn send(&self, method: &str, path: &str, content_type: &str, body: &str) -> io::Result<Answer> {
         let mut stream = TcpStream::connect(self.address).await?;
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: {content_type}\r\n\
              Content-Length: {}\r\n\r\n{body}",
             self.address,
             body.len()
