@@ -7,20 +7,21 @@ pub use oarlock_core::value::{Json, Value};
 
 pub use crate::expr::{Argument, Column as ModelColumn};
 pub use crate::model::{
-    ColumnDef, DefaultDef, Embed, Embedded, FieldDef, FieldKind, ForeignKeyDef, Model, ModelDef, Role, TableInfo,
-    foreign_key,
+    ColumnDef, DefaultDef, Document, Embed, Embedded, FieldDef, FieldKind, ForeignKeyDef, Model, ModelDef, Role,
+    Stored, TableInfo, foreign_key, foreign_keys,
 };
 pub use crate::query::All;
 pub use crate::relation::{KeyOf, ManyRelation, Relation};
-pub use crate::sql::{Piece as SqlPiece, Sql, SqlArgument, Statement as SqlStatement};
+pub use crate::sql::{
+    List as SqlList, Piece as SqlPiece, Single as SqlSingle, Sql, SqlArgument, Statement as SqlStatement,
+};
 pub use crate::validate::{Hooks, Rule};
 pub use crate::write::{Assign, Create, CreateBy, Draft, Execute, UniqueKey, Update, Upsert};
 
-use oarlock_core::value::{Bound, ToValue};
+use oarlock_core::value::Bound;
 use oarlock_core::{Column, Error, ErrorKind, FromValue, Result};
-use serde::Serialize;
 
-use crate::expr::Expr;
+use crate::expr::{AnyExpr, Expr};
 
 /// Finds a model's columns by their names.
 pub fn plan_model<M: Model>(columns: &[Column]) -> Result<Box<[usize]>> {
@@ -39,27 +40,12 @@ pub fn no_column(column: usize) -> Error {
     Error::new(ErrorKind::Internal, format!("there is no column {column} in this struct"))
 }
 
-pub fn owned(values: &[&dyn ToValue]) -> Result<Vec<Value>> {
-    values.iter().map(|value| value.to_value().and_then(Bound::into_value)).collect()
-}
-
-pub fn json_value<T: Serialize>(value: &T) -> Result<Bound<'_>> {
-    Json(value).to_value().and_then(Bound::into_value).map(Bound::Owned)
-}
-
 pub fn assign<W: Assign, T>(write: &mut W, column: usize, value: impl Argument<T>) {
     write.assign(column, value.into_expr().erase());
 }
 
-pub fn assign_json<W: Assign, T: Serialize>(write: &mut W, column: usize, value: &T) {
-    write.assign(column, Expr::value(&Json(value)));
-}
-
-pub fn assign_embedded<W: Assign, E: Embed>(write: &mut W, first: usize, value: &E) {
-    for column in 0..E::COLUMNS {
-        let bound = value.value(column).and_then(Bound::into_value);
-        write.assign(first + column, bound.map_or_else(Expr::failed, |value| Expr::value(&value)));
-    }
+pub fn document(bound: Result<Bound<'_>>) -> AnyExpr {
+    bound.and_then(Bound::into_value).map_or_else(Expr::failed, |value| Expr::value(&value))
 }
 
 /// Has a function of the program's check a value; NULL in a field that is no `Option` is not its matter.

@@ -123,18 +123,48 @@ pub enum SqlArgument<'a> {
     List(Result<Vec<Bound<'a>>>),
 }
 
-impl<'a> SqlArgument<'a> {
-    /// Takes a value.
-    pub fn one<T: ToValue + ?Sized>(value: &'a T) -> Self {
-        Self::One(value.to_value())
-    }
+/// A value that is an argument.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be bound as a parameter",
+    label = "`{Self}` is no value of a database's",
+    note = "a newtype or an enum of texts derives `ToValue`; a document is bound as `Json(value)`, a list as `{{names..}}`"
+)]
+pub trait Single {
+    /// Takes it as an argument.
+    fn argument(&self) -> SqlArgument<'_>;
+}
 
-    /// Takes a list.
-    pub fn list<T: ToValue + 'a, L: AsRef<[T]> + ?Sized>(list: &'a L) -> Self {
-        Self::List(list.as_ref().iter().map(ToValue::to_value).collect())
+#[diagnostic::do_not_recommend]
+impl<T: ToValue + ?Sized> Single for T {
+    fn argument(&self) -> SqlArgument<'_> {
+        SqlArgument::One(self.to_value())
     }
 }
 
+/// A list of values that are arguments.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a list of values",
+    label = "`{Self}` is no list",
+    note = "`{{names..}}` takes a list: a `Vec`, an array or a slice; one value is `{{name}}`"
+)]
+pub trait List<T> {
+    /// Takes it as an argument.
+    fn argument<'a>(&'a self) -> SqlArgument<'a>
+    where
+        T: 'a;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ToValue, L: AsRef<[T]> + ?Sized> List<T> for L {
+    fn argument<'a>(&'a self) -> SqlArgument<'a>
+    where
+        T: 'a,
+    {
+        SqlArgument::List(self.as_ref().iter().map(ToValue::to_value).collect())
+    }
+}
 /// A statement with its arguments, on a database: see `sql!`.
 ///
 /// # Errors

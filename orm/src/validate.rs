@@ -13,6 +13,11 @@ use crate::write::Draft;
 ///
 /// Each is called before anything is sent, for every row by `create`, `upsert` and `create_many`, and for every row by `update`. Changes by a
 /// query ([`Query::update`](crate::Query::update)) have no row, and call nothing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has `#[model(hooks)]` and no hooks",
+    label = "`Hooks` is not implemented for `{Self}`",
+    note = "write `impl oarlock::orm::Hooks for {Self} {{ … }}`, or leave `hooks` out"
+)]
 pub trait Hooks: Model {
     /// Is called with the values of a new row. It may change them, and refuse them.
     ///

@@ -9,6 +9,7 @@ mod from_row;
 mod generics;
 mod model;
 mod params;
+mod span;
 mod sql;
 mod test;
 mod value;

@@ -5,6 +5,8 @@ use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::{Expr, LitStr, Token};
 
+use crate::span::respanned;
+
 /// What stands between the brackets.
 pub(crate) struct Input {
     db: Expr,
@@ -14,7 +16,10 @@ pub(crate) struct Input {
 impl Parse for Input {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let db = input.parse()?;
-        input.parse::<Token![,]>()?;
+        let missing = |error: syn::Error| {
+            syn::Error::new(error.span(), "what runs the statement is missing: write sql!(&db, \"…\")")
+        };
+        input.parse::<Token![,]>().map_err(missing)?;
         let text = input.parse().map_err(|error| {
             syn::Error::new(
                 error.span(),
@@ -43,14 +48,14 @@ pub(crate) fn expand(input: &Input) -> syn::Result<TokenStream> {
     for piece in &pieces {
         let (kind, argument) = match piece {
             Piece::Text(text) => (quote!(Text(#text)), None),
-            Piece::One(value) => (quote!(One), Some((value, quote!(one)))),
-            Piece::List(list) => (quote!(List), Some((list, quote!(list)))),
-            Piece::In(list) => (quote!(In), Some((list, quote!(list)))),
-            Piece::NotIn(list) => (quote!(NotIn), Some((list, quote!(list)))),
+            Piece::One(value) => (quote!(One), Some((value, quote!(SqlSingle)))),
+            Piece::List(list) => (quote!(List), Some((list, quote!(SqlList)))),
+            Piece::In(list) => (quote!(In), Some((list, quote!(SqlList)))),
+            Piece::NotIn(list) => (quote!(NotIn), Some((list, quote!(SqlList)))),
         };
         kinds.push(quote!(::oarlock::__private::SqlPiece::#kind));
         arguments.extend(
-            argument.map(|(value, taken)| quote_spanned!(span=> ::oarlock::__private::SqlArgument::#taken(&#value))),
+            argument.map(|(value, taken)| quote_spanned!(span=> ::oarlock::__private::#taken::argument(&#value))),
         );
     }
     let db = &input.db;
@@ -126,21 +131,6 @@ fn set_span(expr: &mut Expr, span: Span) {
     if let Ok(placed) = syn::parse2(tokens) {
         *expr = placed;
     }
-}
-
-fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
-    tokens
-        .into_iter()
-        .map(|mut token| {
-            if let proc_macro2::TokenTree::Group(group) = &token {
-                let mut inner = proc_macro2::Group::new(group.delimiter(), respanned(group.stream(), span));
-                inner.set_span(span);
-                return proc_macro2::TokenTree::Group(inner);
-            }
-            token.set_span(span);
-            token
-        })
-        .collect()
 }
 
 /// Makes the piece of a list: where it stands alone in `IN (…)`, that whole.

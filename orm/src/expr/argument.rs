@@ -11,45 +11,50 @@ use crate::model::Model;
 /// What can be compared with an expression of type `T`, or stored in a column of it: a value of the type, a borrowed one, another
 /// column or expression. Where the column may be NULL, the plain value will do.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not go with a column of type `{T}`",
-    label = "the column holds `{T}`",
-    note = "give a value of the column's type, or a column or an expression of it"
+    message = "`{Self}` does not go with `{T}`",
+    label = "expected a value, a column or an expression of `{T}`"
 )]
 pub trait Argument<T> {
     /// Makes it an expression.
     fn into_expr(self) -> Expr<T>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: ToValue + ColumnType> Argument<T> for T {
     fn into_expr(self) -> Expr<T> {
         Expr::value(&self)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: ToValue + ColumnType> Argument<Option<T>> for T {
     fn into_expr(self) -> Expr<Option<T>> {
         Expr::value(&self)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> Argument<T> for Expr<T> {
     fn into_expr(self) -> Expr<T> {
         self
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> Argument<Option<T>> for Expr<T> {
     fn into_expr(self) -> Expr<Option<T>> {
         self.cast_unchecked()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M: Model, T> Argument<T> for Column<M, T> {
     fn into_expr(self) -> Expr<T> {
         self.expr()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M: Model, T> Argument<Option<T>> for Column<M, T> {
     fn into_expr(self) -> Expr<Option<T>> {
         self.expr().cast_unchecked()
@@ -58,12 +63,14 @@ impl<M: Model, T> Argument<Option<T>> for Column<M, T> {
 
 macro_rules! borrowed {
     ($($borrowed:ty => $owned:ty;)+) => {$(
+        #[diagnostic::do_not_recommend]
         impl Argument<$owned> for $borrowed {
             fn into_expr(self) -> Expr<$owned> {
                 Expr::value(&*self)
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl Argument<Option<$owned>> for $borrowed {
             fn into_expr(self) -> Expr<Option<$owned>> {
                 Expr::value(&*self)
@@ -80,6 +87,7 @@ borrowed! {
     &Vec<u8> => Vec<u8>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<const N: usize> Argument<Vec<u8>> for &[u8; N] {
     fn into_expr(self) -> Expr<Vec<u8>> {
         Expr::value(self.as_slice())

@@ -11,19 +11,19 @@ use crate::model::Model;
 /// A type that is text.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not text",
-    label = "only text can be searched",
-    note = "the text operators are for columns of `String` and `Option<String>`"
+    label = "only text can be searched: columns of `String` and `Option<String>`"
 )]
 pub trait Text {}
 
+#[diagnostic::do_not_recommend]
 impl Text for String {}
+#[diagnostic::do_not_recommend]
 impl Text for Option<String> {}
 
 /// A type that is a number.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a number",
-    label = "only numbers can be computed with",
-    note = "arithmetic is for columns of integers, floating-point numbers and decimals, and `Option`s of them"
+    label = "only numbers can be computed with: integers, floating-point numbers, decimals, and `Option`s of them"
 )]
 pub trait Number {
     /// The type of a sum: a whole number of 64 bits for integers, else the type itself; `None` over no rows.
@@ -34,11 +34,13 @@ pub trait Number {
 
 macro_rules! numbers {
     ($($type:ty => $sum:ty, $whole:literal;)+) => {$(
+        #[diagnostic::do_not_recommend]
         impl Number for $type {
             type Sum = Option<$sum>;
             const WHOLE: bool = $whole;
         }
 
+        #[diagnostic::do_not_recommend]
         impl Number for Option<$type> {
             type Sum = Option<$sum>;
             const WHOLE: bool = $whole;
@@ -57,209 +59,216 @@ numbers! {
     Decimal => Decimal, false;
 }
 
-/// Writes the operators for columns and for expressions, which differ in how they become an expression only.
+/// Writes the operators for columns and for expressions, which differ in how they become an expression only. They are given as they stand, so
+/// that a compile error names their line and not that of a macro.
 macro_rules! operators {
-    ($(impl [$($generics:tt)*] $type:ty;)+) => {$(
-        impl<$($generics)*> $type {
-            /// Is equal to. A comparison with NULL is never true: see [`same`](Self::same).
-            pub fn eq(self, other: impl Argument<T>) -> Expr<bool> {
-                self.expr().binary(Binary::Eq, other.into_expr())
-            }
-
-            /// Is not equal to. A comparison with NULL is never true: see [`not_same`](Self::not_same).
-            pub fn ne(self, other: impl Argument<T>) -> Expr<bool> {
-                self.expr().binary(Binary::Ne, other.into_expr())
-            }
-
-            /// Is less than.
-            pub fn lt(self, other: impl Argument<T>) -> Expr<bool> {
-                self.expr().binary(Binary::Lt, other.into_expr())
-            }
-
-            /// Is less than or equal to.
-            pub fn le(self, other: impl Argument<T>) -> Expr<bool> {
-                self.expr().binary(Binary::Le, other.into_expr())
-            }
-
-            /// Is greater than.
-            pub fn gt(self, other: impl Argument<T>) -> Expr<bool> {
-                self.expr().binary(Binary::Gt, other.into_expr())
-            }
-
-            /// Is greater than or equal to.
-            pub fn ge(self, other: impl Argument<T>) -> Expr<bool> {
-                self.expr().binary(Binary::Ge, other.into_expr())
-            }
-
-            /// Is equal to, where NULL is equal to NULL.
-            pub fn same(self, other: impl Argument<T>) -> Expr<bool> {
-                self.expr().binary(Binary::Same, other.into_expr())
-            }
-
-            /// Is not equal to, where NULL is equal to NULL.
-            pub fn not_same(self, other: impl Argument<T>) -> Expr<bool> {
-                self.expr().binary(Binary::NotSame, other.into_expr())
-            }
-
-            /// Lies between two values, both of them included.
-            pub fn between(self, low: impl Argument<T>, high: impl Argument<T>) -> Expr<bool> {
-                let expr = self.expr();
-                expr.clone().binary::<T, bool>(Binary::Ge, low.into_expr()).and(
-                    expr.binary::<T, bool>(Binary::Le, high.into_expr()),
-                )
-            }
-
-            /// Is one of the values; of none, false.
-            pub fn one_of<V: ToValue + Argument<T>>(self, values: impl IntoIterator<Item = V>) -> Expr<bool> {
-                list(self.expr(), Binary::In, values)
-            }
-
-            /// Is none of the values; of none, true.
-            pub fn none_of<V: ToValue + Argument<T>>(self, values: impl IntoIterator<Item = V>) -> Expr<bool> {
-                list(self.expr(), Binary::NotIn, values)
-            }
-
-            /// Is NULL.
-            pub fn is_null(self) -> Expr<bool> {
-                self.expr().then(Op::Unary(Unary::IsNull))
-            }
-
-            /// Is not NULL.
-            pub fn is_not_null(self) -> Expr<bool> {
-                self.expr().then(Op::Unary(Unary::IsNotNull))
-            }
-
-            /// Orders by it, the least first.
-            pub fn asc(self) -> Order {
-                Order::new(self.expr(), Direction::Ascending)
-            }
-
-            /// Orders by it, the greatest first.
-            pub fn desc(self) -> Order {
-                Order::new(self.expr(), Direction::Descending)
-            }
-
-            /// Counts the rows in which it is not NULL.
-            pub fn count(self) -> Expr<i64> {
-                aggregate(self.expr(), Aggregate::Count, false)
-            }
-
-            /// Counts its values, equal ones once.
-            pub fn count_distinct(self) -> Expr<i64> {
-                aggregate(self.expr(), Aggregate::Count, true)
-            }
-
-            /// Its least value, `None` over no rows.
-            pub fn min(self) -> Expr<Option<T>> {
-                aggregate(self.expr(), Aggregate::Min, false)
-            }
-
-            /// Its greatest value, `None` over no rows.
-            pub fn max(self) -> Expr<Option<T>> {
-                aggregate(self.expr(), Aggregate::Max, false)
-            }
-
-            /// The sum, `None` over no rows: of integers one of 64 bits, past which is an error.
-            pub fn sum(self) -> Expr<T::Sum>
-            where
-                T: Number,
-            {
-                aggregate(self.expr(), if T::WHOLE { Aggregate::SumInteger } else { Aggregate::Sum }, false)
-            }
-
-            /// The mean, as a floating-point number; `None` over no rows.
-            pub fn average(self) -> Expr<Option<f64>>
-            where
-                T: Number,
-            {
-                aggregate(self.expr(), Aggregate::Average, false)
-            }
-
-            /// The number without its sign.
-            pub fn abs(self) -> Expr<T>
-            where
-                T: Number,
-            {
-                self.expr().then(Op::Call(Function::Abs, 1))
-            }
-
-            /// Text in small letters. Beyond ASCII the databases differ.
-            pub fn lower(self) -> Expr<T>
-            where
-                T: Text,
-            {
-                self.expr().then(Op::Call(Function::Lower, 1))
-            }
-
-            /// Text in capitals. Beyond ASCII the databases differ.
-            pub fn upper(self) -> Expr<T>
-            where
-                T: Text,
-            {
-                self.expr().then(Op::Call(Function::Upper, 1))
-            }
-
-            /// The number of characters.
-            pub fn char_length(self) -> Expr<i64>
-            where
-                T: Text,
-            {
-                self.expr().then(Op::Call(Function::CharLength, 1))
-            }
-
-            /// Begins with the text, letters told from capitals.
-            pub fn starts_with(self, text: &str) -> Expr<bool>
-            where
-                T: Text,
-            {
-                pattern(self.expr(), TextMatch::Exact, &format!("{}%", escape(text)))
-            }
-
-            /// Ends with the text, letters told from capitals.
-            pub fn ends_with(self, text: &str) -> Expr<bool>
-            where
-                T: Text,
-            {
-                pattern(self.expr(), TextMatch::Exact, &format!("%{}", escape(text)))
-            }
-
-            /// Has the text in it, letters told from capitals.
-            pub fn contains(self, text: &str) -> Expr<bool>
-            where
-                T: Text,
-            {
-                pattern(self.expr(), TextMatch::Exact, &format!("%{}%", escape(text)))
-            }
-
-            /// Fits a pattern in which `%` stands for any text, `_` for any character and `\` takes that from the next one. Letters
-            /// are told from capitals, on every database.
-            pub fn like(self, text: &str) -> Expr<bool>
-            where
-                T: Text,
-            {
-                pattern(self.expr(), TextMatch::Exact, text)
-            }
-
-            /// Fits a pattern as [`like`](Self::like) does, ASCII letters and capitals taken as the same. Beyond ASCII the databases differ.
-            pub fn like_ignoring_case(self, text: &str) -> Expr<bool>
-            where
-                T: Text,
-            {
-                pattern(self.expr(), TextMatch::IgnoreCase, text)
-            }
+    ($($methods:tt)*) => {
+        impl<M: Model, T> Column<M, T> {
+            $($methods)*
         }
 
-        operators!(arithmetic [$($generics)*] $type;
-            Add add Binary::Add,
-            Sub sub Binary::Subtract,
-            Mul mul Binary::Multiply,
-            Div div if T::WHOLE { Binary::DivideWhole } else { Binary::Divide },
-            Rem rem Binary::Remainder);
-    )+};
-    (arithmetic $generics:tt $type:ty; $($trait:ident $method:ident $binary:expr),+) => {
-        $(operators!(one $generics $type; $trait $method $binary);)+
+        impl<T> Expr<T> {
+            $($methods)*
+        }
     };
-    (one [$($generics:tt)*] $type:ty; $trait:ident $method:ident $binary:expr) => {
+}
+
+operators! {
+    /// Is equal to. A comparison with NULL is never true: see [`same`](Self::same).
+    pub fn eq(self, other: impl Argument<T>) -> Expr<bool> {
+        self.expr().binary(Binary::Eq, other.into_expr())
+    }
+
+    /// Is not equal to. A comparison with NULL is never true: see [`not_same`](Self::not_same).
+    pub fn ne(self, other: impl Argument<T>) -> Expr<bool> {
+        self.expr().binary(Binary::Ne, other.into_expr())
+    }
+
+    /// Is less than.
+    pub fn lt(self, other: impl Argument<T>) -> Expr<bool> {
+        self.expr().binary(Binary::Lt, other.into_expr())
+    }
+
+    /// Is less than or equal to.
+    pub fn le(self, other: impl Argument<T>) -> Expr<bool> {
+        self.expr().binary(Binary::Le, other.into_expr())
+    }
+
+    /// Is greater than.
+    pub fn gt(self, other: impl Argument<T>) -> Expr<bool> {
+        self.expr().binary(Binary::Gt, other.into_expr())
+    }
+
+    /// Is greater than or equal to.
+    pub fn ge(self, other: impl Argument<T>) -> Expr<bool> {
+        self.expr().binary(Binary::Ge, other.into_expr())
+    }
+
+    /// Is equal to, where NULL is equal to NULL.
+    pub fn same(self, other: impl Argument<T>) -> Expr<bool> {
+        self.expr().binary(Binary::Same, other.into_expr())
+    }
+
+    /// Is not equal to, where NULL is equal to NULL.
+    pub fn not_same(self, other: impl Argument<T>) -> Expr<bool> {
+        self.expr().binary(Binary::NotSame, other.into_expr())
+    }
+
+    /// Lies between two values, both of them included.
+    pub fn between(self, low: impl Argument<T>, high: impl Argument<T>) -> Expr<bool> {
+        let expr = self.expr();
+        expr.clone().binary::<T, bool>(Binary::Ge, low.into_expr()).and(
+            expr.binary::<T, bool>(Binary::Le, high.into_expr()),
+        )
+    }
+
+    /// Is one of the values; of none, false.
+    pub fn one_of<V: ToValue + Argument<T>>(self, values: impl IntoIterator<Item = V>) -> Expr<bool> {
+        list(self.expr(), Binary::In, values)
+    }
+
+    /// Is none of the values; of none, true.
+    pub fn none_of<V: ToValue + Argument<T>>(self, values: impl IntoIterator<Item = V>) -> Expr<bool> {
+        list(self.expr(), Binary::NotIn, values)
+    }
+
+    /// Is NULL.
+    pub fn is_null(self) -> Expr<bool> {
+        self.expr().then(Op::Unary(Unary::IsNull))
+    }
+
+    /// Is not NULL.
+    pub fn is_not_null(self) -> Expr<bool> {
+        self.expr().then(Op::Unary(Unary::IsNotNull))
+    }
+
+    /// Orders by it, the least first.
+    pub fn asc(self) -> Order {
+        Order::new(self.expr(), Direction::Ascending)
+    }
+
+    /// Orders by it, the greatest first.
+    pub fn desc(self) -> Order {
+        Order::new(self.expr(), Direction::Descending)
+    }
+
+    /// Counts the rows in which it is not NULL.
+    pub fn count(self) -> Expr<i64> {
+        aggregate(self.expr(), Aggregate::Count, false)
+    }
+
+    /// Counts its values, equal ones once.
+    pub fn count_distinct(self) -> Expr<i64> {
+        aggregate(self.expr(), Aggregate::Count, true)
+    }
+
+    /// Its least value, `None` over no rows.
+    pub fn min(self) -> Expr<Option<T>> {
+        aggregate(self.expr(), Aggregate::Min, false)
+    }
+
+    /// Its greatest value, `None` over no rows.
+    pub fn max(self) -> Expr<Option<T>> {
+        aggregate(self.expr(), Aggregate::Max, false)
+    }
+
+    /// The sum, `None` over no rows: of integers one of 64 bits, past which is an error.
+    pub fn sum(self) -> Expr<T::Sum>
+    where
+        T: Number,
+    {
+        aggregate(self.expr(), if T::WHOLE { Aggregate::SumInteger } else { Aggregate::Sum }, false)
+    }
+
+    /// The mean, as a floating-point number; `None` over no rows.
+    pub fn average(self) -> Expr<Option<f64>>
+    where
+        T: Number,
+    {
+        aggregate(self.expr(), Aggregate::Average, false)
+    }
+
+    /// The number without its sign.
+    pub fn abs(self) -> Expr<T>
+    where
+        T: Number,
+    {
+        self.expr().then(Op::Call(Function::Abs, 1))
+    }
+
+    /// Text in small letters. Beyond ASCII the databases differ.
+    pub fn lower(self) -> Expr<T>
+    where
+        T: Text,
+    {
+        self.expr().then(Op::Call(Function::Lower, 1))
+    }
+
+    /// Text in capitals. Beyond ASCII the databases differ.
+    pub fn upper(self) -> Expr<T>
+    where
+        T: Text,
+    {
+        self.expr().then(Op::Call(Function::Upper, 1))
+    }
+
+    /// The number of characters.
+    pub fn char_length(self) -> Expr<i64>
+    where
+        T: Text,
+    {
+        self.expr().then(Op::Call(Function::CharLength, 1))
+    }
+
+    /// Begins with the text, letters told from capitals.
+    pub fn starts_with(self, text: &str) -> Expr<bool>
+    where
+        T: Text,
+    {
+        pattern(self.expr(), TextMatch::Exact, &format!("{}%", escape(text)))
+    }
+
+    /// Ends with the text, letters told from capitals.
+    pub fn ends_with(self, text: &str) -> Expr<bool>
+    where
+        T: Text,
+    {
+        pattern(self.expr(), TextMatch::Exact, &format!("%{}", escape(text)))
+    }
+
+    /// Has the text in it, letters told from capitals.
+    pub fn contains(self, text: &str) -> Expr<bool>
+    where
+        T: Text,
+    {
+        pattern(self.expr(), TextMatch::Exact, &format!("%{}%", escape(text)))
+    }
+
+    /// Fits a pattern in which `%` stands for any text, `_` for any character and `\` takes that from the next one. Letters
+    /// are told from capitals, on every database.
+    pub fn like(self, text: &str) -> Expr<bool>
+    where
+        T: Text,
+    {
+        pattern(self.expr(), TextMatch::Exact, text)
+    }
+
+    /// Fits a pattern as [`like`](Self::like) does, ASCII letters and capitals taken as the same. Beyond ASCII the databases differ.
+    pub fn like_ignoring_case(self, text: &str) -> Expr<bool>
+    where
+        T: Text,
+    {
+        pattern(self.expr(), TextMatch::IgnoreCase, text)
+    }
+}
+
+/// Writes the operators of arithmetic, for columns and for expressions.
+macro_rules! arithmetic {
+    ($($trait:ident $method:ident $binary:expr;)+) => {$(
+        arithmetic!(for [M: Model, T] Column<M, T>, $trait $method $binary);
+        arithmetic!(for [T] Expr<T>, $trait $method $binary);
+    )+};
+    (for [$($generics:tt)*] $type:ty, $trait:ident $method:ident $binary:expr) => {
         impl<$($generics)*, R: Argument<T>> std::ops::$trait<R> for $type
         where
             T: Number,
@@ -273,9 +282,12 @@ macro_rules! operators {
     };
 }
 
-operators! {
-    impl [M: Model, T] Column<M, T>;
-    impl [T] Expr<T>;
+arithmetic! {
+    Add add Binary::Add;
+    Sub sub Binary::Subtract;
+    Mul mul Binary::Multiply;
+    Div div if T::WHOLE { Binary::DivideWhole } else { Binary::Divide };
+    Rem rem Binary::Remainder;
 }
 
 impl<T> Expr<T> {

@@ -158,33 +158,57 @@ pub struct ForeignKeyDef {
     pub on_update: Action,
 }
 
-/// Finds the one foreign key among `keys` that refers to `table`, by the fields that are named, if any are.
+impl ModelDef {
+    /// Tells whether there is a column for each of the fields.
+    #[must_use]
+    pub const fn has_columns(&self, fields: &[&str]) -> bool {
+        let mut index = 0;
+        while index < fields.len() {
+            let (mut known, mut found) = (0, false);
+            while known < self.fields.len() {
+                let field = &self.fields[known];
+                found = found || (matches!(field.kind, FieldKind::Column(_)) && equal(field.name, fields[index]));
+                known += 1;
+            }
+            if !found {
+                return false;
+            }
+            index += 1;
+        }
+        true
+    }
+}
+
+/// Finds the first foreign key among `keys` that refers to `table`, by the fields that are named, if any are.
 ///
 /// # Panics
 ///
-/// When there is none or there are several. A relation asks at compile time, so that this is a compile error.
+/// When there is none. A relation has asked [`foreign_keys`] before, at compile time.
 #[must_use]
 pub const fn foreign_key(keys: &[ForeignKeyDef], table: &str, fields: &[&str]) -> usize {
-    let mut found = None;
     let mut index = 0;
+    while !keys[index].leads_to(table, fields) {
+        index += 1;
+    }
+    index
+}
+
+/// Counts the foreign keys among `keys` that refer to `table`, by the fields that are named, if any are.
+#[must_use]
+pub const fn foreign_keys(keys: &[ForeignKeyDef], table: &str, fields: &[&str]) -> usize {
+    let (mut index, mut count) = (0, 0);
     while index < keys.len() {
-        if equal(keys[index].table, table) && (fields.is_empty() || all_equal(keys[index].fields, fields)) {
-            assert!(
-                found.is_none(),
-                "several foreign keys lead from the one model to the other: name the field of the one that is meant, as in `has_many = author_id`"
-            );
-            found = Some(index);
+        if keys[index].leads_to(table, fields) {
+            count += 1;
         }
         index += 1;
     }
-    match found {
-        Some(index) => index,
-        None if fields.is_empty() => {
-            panic!(
-                "no foreign key leads from the one model to the other: add `#[model(references = …)]` to the field that refers"
-            )
-        }
-        None => panic!("there is no foreign key of these fields from the one model to the other"),
+    count
+}
+
+impl ForeignKeyDef {
+    const fn leads_to(&self, table: &str, fields: &[&str]) -> bool {
+        equal(self.table, table) && (fields.is_empty() || all_equal(self.fields, fields))
     }
 }
 

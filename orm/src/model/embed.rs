@@ -6,7 +6,8 @@ use oarlock_core::value::Bound;
 use oarlock_core::{Result, RowRef};
 
 use super::FieldDef;
-use crate::expr::Column;
+use crate::expr::{Column, Expr};
+use crate::write::Assign;
 
 /// A struct of several columns that stands in a model: `#[derive(Model)] #[model(embedded)]`.
 #[diagnostic::on_unimplemented(
@@ -34,6 +35,15 @@ pub trait Embed: Sized + Send + Sync + 'static {
     ///
     /// `Conversion` that names the field and the column.
     fn read(columns: &[usize], row: RowRef<'_>) -> Result<Self>;
+
+    /// Gives its columns to a write, the first of them to the column `first`.
+    #[doc(hidden)]
+    fn assign<W: Assign>(&self, write: &mut W, first: usize) {
+        for column in 0..Self::COLUMNS {
+            let bound = self.value(column).and_then(Bound::into_value);
+            write.assign(first + column, bound.map_or_else(Expr::failed, |value| Expr::value(&value)));
+        }
+    }
 }
 
 /// An embedded struct of a model, from which its columns can be had.

@@ -2,6 +2,7 @@
 
 mod definition;
 mod embed;
+mod stored;
 mod table;
 
 use std::future::Future;
@@ -10,8 +11,12 @@ use std::panic::Location;
 use oarlock_core::value::{Bound, Value};
 use oarlock_core::{Db, FromRow, Result, RowRef};
 
-pub use definition::{ColumnDef, DefaultDef, FieldDef, FieldKind, ForeignKeyDef, ModelDef, Role, foreign_key};
+pub use definition::{
+    ColumnDef, DefaultDef, FieldDef, FieldKind, ForeignKeyDef, ModelDef, Role, foreign_key, foreign_keys,
+};
 pub use embed::{Embed, Embedded};
+#[doc(hidden)]
+pub use stored::{Document, Stored};
 pub use table::{ColumnInfo, ForeignKeyInfo, TableInfo};
 
 use crate::expr::Expr;

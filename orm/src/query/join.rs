@@ -6,11 +6,16 @@ use crate::model::{Model, Role, TableInfo};
 use crate::relation::{ManyRelation, Relation, Slot};
 
 /// A relation that tables can be joined through.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no relation",
+    label = "expected a relation of a model, as `User::POSTS`"
+)]
 pub trait JoinThrough {
     /// Gives the joins, in their order.
     fn joins(self, kind: JoinKind, alias: Option<&'static str>) -> Vec<Join>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<P: Model, S: Slot> JoinThrough for Relation<P, S> {
     fn joins(self, kind: JoinKind, alias: Option<&'static str>) -> Vec<Join> {
         let (parent, child) = self.columns(self.key());
@@ -20,6 +25,7 @@ impl<P: Model, S: Slot> JoinThrough for Relation<P, S> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<P: Model, C: Model, J> JoinThrough for ManyRelation<P, C, J> {
     fn joins(self, kind: JoinKind, alias: Option<&'static str>) -> Vec<Join> {
         let (through, to_parent, to_child) = self.keys();

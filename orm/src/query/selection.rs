@@ -13,6 +13,11 @@ use crate::model::Model;
 use crate::render::Shape;
 
 /// What each row of a query gives: a column, an expression, [`All`] columns of a model, or a tuple of these.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be selected",
+    label = "expected columns, expressions, `Model::ALL`, or a tuple of these",
+    note = "a relation is loaded by `with`, or joined by `join` and selected as `Model::ALL`"
+)]
 pub trait Selection {
     /// The Rust type that it is read into.
     type Row: Send;
@@ -53,6 +58,7 @@ impl Selected {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: FromValue + Send> Selection for Expr<T> {
     type Row = T;
 
@@ -69,6 +75,7 @@ impl<T: FromValue + Send> Selection for Expr<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M: Model, T: FromValue + Send> Selection for Column<M, T> {
     type Row = T;
 
@@ -162,6 +169,7 @@ impl<M> Clone for All<M> {
 
 impl<M> Copy for All<M> {}
 
+#[diagnostic::do_not_recommend]
 impl<M: Model> Selection for All<M> {
     type Row = M;
 
@@ -184,6 +192,7 @@ impl<M: Model> Selection for All<M> {
 /// A model that may be missing: see [`All::optional`].
 pub struct Optional<M>(All<M>);
 
+#[diagnostic::do_not_recommend]
 impl<M: Model> Selection for Optional<M> {
     type Row = Option<M>;
 
@@ -203,6 +212,7 @@ impl<M: Model> Selection for Optional<M> {
 
 macro_rules! tuples {
     ($(($($name:ident . $index:tt after [$($before:ident)*]),+))+) => {$(
+        #[diagnostic::do_not_recommend]
         impl<$($name: Selection),+> Selection for ($($name,)+) {
             type Row = ($($name::Row,)+);
 

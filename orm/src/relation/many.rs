@@ -105,12 +105,14 @@ impl<P: Model, C: Model, J: Joining> ManyQuery<P, C, J> {
     like_a_query!(ManyQuery<P, J> of C);
 }
 
+#[diagnostic::do_not_recommend]
 impl<P: Model, C: Model, J: Joining> IntoLoad<P> for ManyRelation<P, C, J> {
     fn into_load(self) -> Box<dyn Load<P>> {
         self.query().into_load()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<P: Model, C: Model, J: Joining> IntoLoad<P> for ManyQuery<P, C, J> {
     fn into_load(mut self) -> Box<dyn Load<P>> {
         let join = self.relation.join();

@@ -120,6 +120,10 @@ pub struct RelationQuery<P, S: Slot> {
 }
 
 /// What a query can load: a relation, or a query of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no relation of `{P}`",
+    label = "expected a relation of `{P}`, or a query of one"
+)]
 pub trait IntoLoad<P> {
     /// Makes it what loads.
     fn into_load(self) -> Box<dyn Load<P>>;
@@ -131,12 +135,14 @@ pub trait Load<P>: Send + Sync {
     fn load<'l>(&'l self, cursor: &'l mut Cursor, parents: &'l mut [P]) -> BoxFuture<'l, ()>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<P: Model, S: Slot + Send + Sync + 'static> IntoLoad<P> for Relation<P, S> {
     fn into_load(self) -> Box<dyn Load<P>> {
         self.query().into_load()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<P: Model, S: Slot + Send + Sync + 'static> IntoLoad<P> for RelationQuery<P, S> {
     fn into_load(self) -> Box<dyn Load<P>> {
         Box::new(Related::new(self.relation, self.query))

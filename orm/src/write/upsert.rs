@@ -27,11 +27,16 @@ pub struct Upsert<M> {
 }
 
 /// The columns of a unique key: one, or a tuple.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no key of `{M}`",
+    label = "expected a column of `{M}`, or a tuple of its columns"
+)]
 pub trait UniqueKey<M> {
     /// Gives their indexes.
     fn columns(&self) -> Vec<usize>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, T> UniqueKey<M> for Column<M, T> {
     fn columns(&self) -> Vec<usize> {
         vec![self.index()]
@@ -40,6 +45,7 @@ impl<M, T> UniqueKey<M> for Column<M, T> {
 
 macro_rules! tuples {
     ($(($($name:ident . $index:tt),+))+) => {$(
+        #[diagnostic::do_not_recommend]
         impl<M, $($name),+> UniqueKey<M> for ($(Column<M, $name>,)+) {
             fn columns(&self) -> Vec<usize> {
                 vec![$(self.$index.index()),+]

@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Field, Ident, Lit, LitInt, LitStr, Path, Token, Type, parenthesized};
+use syn::{Attribute, Field, Ident, Lit, LitInt, LitStr, Path, Token, parenthesized};
 
 use crate::attributes::option;
 use crate::case::Case;
@@ -29,8 +29,37 @@ pub(crate) struct ForeignKey {
     pub(crate) model: Path,
     /// The fields there; the primary key without any.
     pub(crate) referenced: Vec<Ident>,
-    pub(crate) on_delete: Option<LitStr>,
-    pub(crate) on_update: Option<LitStr>,
+    pub(crate) on_delete: Option<Action>,
+    pub(crate) on_update: Option<Action>,
+}
+
+/// What happens to a row when the one that it refers to goes or changes its key.
+#[derive(Clone)]
+pub(crate) struct Action {
+    pub(crate) text: LitStr,
+    /// The variant of the schema model's `Action`.
+    pub(crate) variant: &'static str,
+}
+
+impl Action {
+    fn parse(text: LitStr) -> syn::Result<Self> {
+        let variant = match text.value().as_str() {
+            "no action" => "NoAction",
+            "restrict" => "Restrict",
+            "cascade" => "Cascade",
+            "set null" => "SetNull",
+            "set default" => "SetDefault",
+            other => {
+                return Err(syn::Error::new(
+                    text.span(),
+                    format!(
+                        "there is no action {other:?}: it is \"cascade\", \"set null\", \"set default\", \"restrict\" or \"no action\""
+                    ),
+                ));
+            }
+        };
+        Ok(Self { text, variant })
+    }
 }
 
 const STRUCT_OPTIONS: [&str; 11] = [
@@ -62,9 +91,10 @@ impl StructOptions {
             checks: Vec::new(),
             foreign_keys: Vec::new(),
         };
+        let place = format!("`{name}`");
         for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("model")) {
-            attribute.parse_nested_meta(|meta| {
-                match option(&meta, &STRUCT_OPTIONS, &format!("`{name}`"))?.as_str() {
+            let read = attribute.parse_nested_meta(|meta| {
+                match option(&meta, &STRUCT_OPTIONS, &place)?.as_str() {
                     "table" => options.table = Some(meta.value()?.parse()?),
                     "schema" => options.schema = Some(meta.value()?.parse()?),
                     "comment" => options.comment = Some(meta.value()?.parse()?),
@@ -74,11 +104,12 @@ impl StructOptions {
                     "unique" => options.uniques.push(idents(&meta)?),
                     "index" => options.indexes.push(idents(&meta)?),
                     "check" => options.checks.push(meta.value()?.parse()?),
-                    "foreign_key" => options.foreign_keys.push(foreign_key(&meta, name)?),
+                    "foreign_key" => options.foreign_keys.push(foreign_key(&meta)?),
                     _ => options.krate = meta.value()?.parse::<LitStr>()?.parse()?,
                 }
                 Ok(())
-            })?;
+            });
+            read.map_err(|error| placed(&error, &place))?;
         }
         Ok(options)
     }
@@ -92,7 +123,7 @@ fn idents(meta: &ParseNestedMeta<'_>) -> syn::Result<Vec<Ident>> {
 }
 
 /// Reads `(a, b, references = Model(c, d), on_delete = "cascade")`.
-fn foreign_key(meta: &ParseNestedMeta<'_>, name: &Ident) -> syn::Result<ForeignKey> {
+fn foreign_key(meta: &ParseNestedMeta<'_>) -> syn::Result<ForeignKey> {
     let mut key = ForeignKey {
         fields: Vec::new(),
         model: syn::parse_quote!(Self),
@@ -106,18 +137,16 @@ fn foreign_key(meta: &ParseNestedMeta<'_>, name: &Ident) -> syn::Result<ForeignK
             (key.model, key.referenced) = references(&inner)?;
             found = true;
         } else if inner.path.is_ident("on_delete") {
-            key.on_delete = Some(inner.value()?.parse()?);
+            key.on_delete = Some(Action::parse(inner.value()?.parse()?)?);
         } else if inner.path.is_ident("on_update") {
-            key.on_update = Some(inner.value()?.parse()?);
+            key.on_update = Some(Action::parse(inner.value()?.parse()?)?);
         } else {
             key.fields.push(inner.path.require_ident()?.clone());
         }
         Ok(())
     })?;
     if !found || key.fields.is_empty() {
-        return Err(meta.error(format!(
-            "`{name}`: a foreign key of several fields is written as `foreign_key(a, b, references = Model)`"
-        )));
+        return Err(meta.error("a foreign key of several fields is written as `foreign_key(a, b, references = Model)`"));
     }
     Ok(key)
 }
@@ -136,9 +165,18 @@ fn references(meta: &ParseNestedMeta<'_>) -> syn::Result<(Path, Vec<Ident>)> {
 
 /// What a column holds when an insert does not say.
 pub(crate) enum DefaultOption {
-    Now,
-    Uuid,
+    Now(Span),
+    Uuid(Span),
     Literal(Lit),
+}
+
+impl DefaultOption {
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Now(span) | Self::Uuid(span) => *span,
+            Self::Literal(literal) => literal.span(),
+        }
+    }
 }
 
 /// A rule of a field's values.
@@ -259,7 +297,7 @@ impl FieldOptions {
         let (mut on_delete, mut on_update) = (None, None);
         let place = format!("field `{label}`");
         for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("model")) {
-            attribute.parse_nested_meta(|meta| {
+            let read = attribute.parse_nested_meta(|meta| {
                 let span = meta.path.segments[0].ident.span();
                 match option(&meta, &FIELD_OPTIONS, &place)?.as_str() {
                     "column" => options.column = Some(meta.value()?.parse()?),
@@ -275,8 +313,8 @@ impl FieldOptions {
                         options.references =
                             Some(ForeignKey { fields, model, referenced, on_delete: None, on_update: None });
                     }
-                    "on_delete" => on_delete = Some(meta.value()?.parse::<LitStr>()?),
-                    "on_update" => on_update = Some(meta.value()?.parse::<LitStr>()?),
+                    "on_delete" => on_delete = Some(Action::parse(meta.value()?.parse()?)?),
+                    "on_update" => on_update = Some(Action::parse(meta.value()?.parse()?)?),
                     "version" => options.version = Some(span),
                     "created_at" => options.created_at = Some(span),
                     "updated_at" => options.updated_at = Some(span),
@@ -303,18 +341,19 @@ impl FieldOptions {
                     "prefix" => options.prefix = Some(meta.value()?.parse()?),
                     "json" => options.json = Some(span),
                     "skip" => options.skip = Some(span),
-                    relation => options.relation = Some(read_relation(relation, &meta, &place)?),
+                    relation => options.relation = Some(read_relation(relation, &meta)?),
                 }
                 Ok(())
-            })?;
+            });
+            read.map_err(|error| placed(&error, &place))?;
         }
         for (action, name) in [(&on_delete, "on_delete"), (&on_update, "on_update")] {
             if let (Some(action), None) = (action, &options.references) {
                 return Err(syn::Error::new(
-                    action.span(),
+                    action.text.span(),
                     format!(
                         "{place}: `{name}` needs `references`: write #[model(references = Model, {name} = {:?})]",
-                        action.value()
+                        action.text.value()
                     ),
                 ));
             }
@@ -361,11 +400,18 @@ impl FieldOptions {
     }
 }
 
+/// Says in front of an error where it is, unless it says so itself.
+fn placed(error: &syn::Error, place: &str) -> syn::Error {
+    let message = error.to_string();
+    let message = if message.starts_with(place) { message } else { format!("{place}: {message}") };
+    syn::Error::new(error.span(), message)
+}
+
 fn default(meta: &ParseNestedMeta<'_>) -> syn::Result<DefaultOption> {
     let literal: Lit = meta.value()?.parse()?;
     Ok(match &literal {
-        Lit::Str(text) if text.value() == "now" => DefaultOption::Now,
-        Lit::Str(text) if text.value() == "uuid" => DefaultOption::Uuid,
+        Lit::Str(text) if text.value() == "now" => DefaultOption::Now(text.span()),
+        Lit::Str(text) if text.value() == "uuid" => DefaultOption::Uuid(text.span()),
         Lit::Str(_) | Lit::Bool(_) | Lit::Int(_) | Lit::Float(_) => DefaultOption::Literal(literal),
         other => {
             return Err(syn::Error::new(
@@ -376,9 +422,9 @@ fn default(meta: &ParseNestedMeta<'_>) -> syn::Result<DefaultOption> {
     })
 }
 
-fn read_relation(option: &str, meta: &ParseNestedMeta<'_>, place: &str) -> syn::Result<Relation> {
+fn read_relation(option: &str, meta: &ParseNestedMeta<'_>) -> syn::Result<Relation> {
     if option == "many_to_many" {
-        return many_to_many(meta, place);
+        return many_to_many(meta);
     }
     let mut fields = Vec::new();
     if meta.input.peek(Token![=]) {
@@ -390,19 +436,22 @@ fn read_relation(option: &str, meta: &ParseNestedMeta<'_>, place: &str) -> syn::
         "has_many" => Relation::HasMany(fields),
         "has_one" => Relation::HasOne(fields),
         _ if fields.is_empty() => {
-            return Err(meta
-                .error(format!("{place}: `belongs_to` needs the field that refers: write `belongs_to = author_id`")));
+            return Err(meta.error("`belongs_to` needs the field that refers: write `belongs_to = author_id`"));
         }
         _ => Relation::BelongsTo(fields),
     })
 }
 
 /// Reads `= Model`, or `(Model, from = a, to = b)`.
-fn many_to_many(meta: &ParseNestedMeta<'_>, place: &str) -> syn::Result<Relation> {
+fn many_to_many(meta: &ParseNestedMeta<'_>) -> syn::Result<Relation> {
     let (mut from, mut to) = (Vec::new(), Vec::new());
     if meta.input.peek(Token![=]) {
-        let through = meta.value()?.parse::<Type>()?;
-        return Ok(Relation::ManyToMany { through: path(through, place)?, from, to });
+        let through = meta.value()?.parse()?;
+        return Ok(Relation::ManyToMany { through, from, to });
+    }
+    let missing = || meta.error("`many_to_many` needs the model that joins: write `many_to_many = PostTag`");
+    if !meta.input.peek(syn::token::Paren) {
+        return Err(missing());
     }
     let mut through = None;
     meta.parse_nested_meta(|inner| {
@@ -415,20 +464,5 @@ fn many_to_many(meta: &ParseNestedMeta<'_>, place: &str) -> syn::Result<Relation
         }
         Ok(())
     })?;
-    let Some(through) = through else {
-        return Err(
-            meta.error(format!("{place}: `many_to_many` needs the model that joins: write `many_to_many = PostTag`"))
-        );
-    };
-    Ok(Relation::ManyToMany { through, from, to })
-}
-
-fn path(ty: Type, place: &str) -> syn::Result<Path> {
-    match ty {
-        Type::Path(path) => Ok(path.path),
-        other => Err(syn::Error::new(
-            syn::spanned::Spanned::span(&other),
-            format!("{place}: `many_to_many` needs the model that joins: write `many_to_many = PostTag`"),
-        )),
-    }
+    Ok(Relation::ManyToMany { through: through.ok_or_else(missing)?, from, to })
 }

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, Lit};
 
-use super::attributes::{DefaultOption, ForeignKey, RuleOption};
+use super::attributes::{Action, DefaultOption, ForeignKey, RuleOption};
 use super::{Model, ModelField};
 use crate::case::Case;
 
@@ -35,13 +35,11 @@ impl Model<'_> {
             [only] => quote!(::core::clone::Clone::clone(&self.#only)),
             several => quote!((#(::core::clone::Clone::clone(&self.#several),)*)),
         };
-        let key_values = match keys.len() {
-            1 => quote!(&[key as &dyn #private::ToValue]),
-            count => {
-                let places = (0..count).map(syn::Index::from);
-                quote!(&[#(&key.#places as &dyn #private::ToValue),*])
-            }
-        };
+        let key_values = keys.iter().enumerate().map(|(place, field)| {
+            let (ty, private, place) = (field.ty, self.private_at(field), syn::Index::from(place));
+            let part = if keys.len() == 1 { quote!(key) } else { quote!(&key.#place) };
+            quote_spanned!(field.span()=> <#ty as #private::Stored>::copied(#part)?)
+        });
         let foreign_keys = self.foreign_keys();
         let uniques = self.groups(&self.options.uniques, |field| field.options.unique.is_some());
         let indexes = self.groups(&self.options.indexes, |field| field.options.index.is_some());
@@ -52,6 +50,7 @@ impl Model<'_> {
         let hooks = self.hooks();
         quote! {
             #[automatically_derived]
+            #[diagnostic::do_not_recommend]
             impl #private::Model for #name {
                 type Key = #key_type;
 
@@ -80,7 +79,7 @@ impl Model<'_> {
                 }
 
                 fn key_values(key: &Self::Key) -> #private::Result<::std::vec::Vec<#private::Value>> {
-                    #private::owned(#key_values)
+                    ::core::result::Result::Ok(::std::vec![#(#key_values),*])
                 }
 
                 fn value(&self, column: usize) -> #private::Result<#private::Bound<'_>> {
@@ -172,6 +171,7 @@ impl Model<'_> {
         let constants = self.constants();
         Ok(quote! {
             #[automatically_derived]
+            #[diagnostic::do_not_recommend]
             impl #private::Embed for #name {
                 const COLUMNS: usize = #count;
 
@@ -201,9 +201,8 @@ impl Model<'_> {
 
     /// Writes how many columns there are.
     fn column_count(&self) -> TokenStream {
-        let private = &self.private;
         let counts = self.stored().map(|field| {
-            let ty = field.ty;
+            let (ty, private) = (field.ty, self.private_at(field));
             if field.options.embed.is_some() {
                 quote_spanned!(field.span()=> <#ty as #private::Embed>::COLUMNS)
             } else {
@@ -218,7 +217,7 @@ impl Model<'_> {
     }
 
     fn field_definition(&self, field: &ModelField<'_>) -> TokenStream {
-        let private = &self.private;
+        let private = self.private_at(field);
         let (name, column, ty) = (&field.name, &field.column, field.ty);
         let options = &field.options;
         if options.embed.is_some() {
@@ -230,7 +229,13 @@ impl Model<'_> {
                 }
             };
         }
-        let held = field.column_type(private);
+        let (column_type, nullable) = if options.json.is_some() {
+            let held = quote_spanned!(field.span()=> <#private::Json<#ty> as #private::ColumnType>);
+            (quote!(#held::column_type), quote!(#held::NULLABLE))
+        } else {
+            let held = quote_spanned!(field.span()=> <#ty as #private::Stored>);
+            (quote!(#held::stored_type), quote!(#held::MAY_BE_NULL))
+        };
         let mut said = Vec::new();
         let role = [
             (options.auto, quote!(Auto)),
@@ -271,11 +276,7 @@ impl Model<'_> {
                 name: #name,
                 kind: #private::FieldKind::Column(#private::ColumnDef {
                     #(#said,)*
-                    ..#private::ColumnDef::new(
-                        #column,
-                        <#held as #private::ColumnType>::column_type,
-                        <#held as #private::ColumnType>::NULLABLE,
-                    )
+                    ..#private::ColumnDef::new(#column, #column_type, #nullable)
                 }),
             }
         }
@@ -291,7 +292,8 @@ impl Model<'_> {
             RuleOption::NotBlank => quote!(#private::Rule::NotBlank),
             RuleOption::Email => quote!(#private::Rule::Email),
             RuleOption::Function(function) => {
-                let span = proc_macro2::Span::call_site().located_at(syn::spanned::Spanned::span(function));
+                let span = syn::spanned::Spanned::span(function);
+                let private = self.private_with(span);
                 quote_spanned!(span=> #private::Rule::Function(|value| #private::validate::<#ty, _>(value, |value| #function(value))))
             }
         });
@@ -306,8 +308,8 @@ impl Model<'_> {
             return Some(quote!(#private::DefaultDef::Sql(#sql)));
         }
         Some(match options.default.as_ref()? {
-            DefaultOption::Now => quote!(#private::DefaultDef::Now),
-            DefaultOption::Uuid => quote!(#private::DefaultDef::Uuid),
+            DefaultOption::Now(_) => quote!(#private::DefaultDef::Now),
+            DefaultOption::Uuid(_) => quote!(#private::DefaultDef::Uuid),
             DefaultOption::Literal(Lit::Bool(truth)) => quote!(#private::DefaultDef::Bool(#truth)),
             DefaultOption::Literal(Lit::Int(number)) => quote!(#private::DefaultDef::Int(#number)),
             DefaultOption::Literal(Lit::Float(number)) => {
@@ -324,25 +326,15 @@ impl Model<'_> {
     }
 
     fn foreign_key(&self, key: &ForeignKey) -> TokenStream {
-        let private = &self.private;
         let model = &key.model;
         let fields = key.fields.iter().map(|field| field.unraw().to_string());
         let referenced = key.referenced.iter().map(|field| field.unraw().to_string());
-        let action = |given: &Option<syn::LitStr>| match given.as_ref().map(syn::LitStr::value).as_deref() {
-            None | Some("no action") => quote!(NoAction),
-            Some("restrict") => quote!(Restrict),
-            Some("cascade") => quote!(Cascade),
-            Some("set null") => quote!(SetNull),
-            Some("set default") => quote!(SetDefault),
-            Some(_) => {
-                let message = "an action is \"cascade\", \"set null\", \"set default\", \"restrict\" or \"no action\"";
-                let span = given.as_ref().map_or_else(proc_macro2::Span::call_site, syn::LitStr::span);
-                let error = syn::Error::new(span, message).into_compile_error();
-                quote!(NoAction; #error)
-            }
+        let action = |given: &Option<Action>| {
+            Ident::new(given.as_ref().map_or("NoAction", |action| action.variant), proc_macro2::Span::call_site())
         };
         let (on_delete, on_update) = (action(&key.on_delete), action(&key.on_update));
         let span = proc_macro2::Span::call_site().located_at(syn::spanned::Spanned::span(model));
+        let private = self.private_with(span);
         quote_spanned! {span=>
             #private::ForeignKeyDef {
                 fields: &[#(#fields),*],
@@ -369,7 +361,7 @@ impl Model<'_> {
         let mut before = quote!(0);
         let mut arms = Vec::new();
         for field in self.stored() {
-            let (ident, ty) = (field.ident, field.ty);
+            let (ident, ty, private) = (field.ident, field.ty, self.private_at(field));
             if field.options.embed.is_some() {
                 arms.push(quote_spanned! {field.span()=>
                     if column < (#before) + <#ty as #private::Embed>::COLUMNS {
@@ -379,9 +371,9 @@ impl Model<'_> {
                 before = quote!(#before + <#ty as #private::Embed>::COLUMNS);
             } else {
                 let value = if field.options.json.is_some() {
-                    quote_spanned!(field.span()=> #private::json_value(&self.#ident))
+                    quote_spanned!(field.span()=> <#ty as #private::Document>::stored(&self.#ident))
                 } else {
-                    quote_spanned!(field.span()=> #private::ToValue::to_value(&self.#ident))
+                    quote_spanned!(field.span()=> <#ty as #private::Stored>::stored(&self.#ident))
                 };
                 arms.push(quote!(if column == #before { return #value; }));
                 before = quote!(#before + 1);
@@ -395,11 +387,10 @@ impl Model<'_> {
 
     /// Writes how each field is read.
     fn reads(&self) -> Vec<TokenStream> {
-        let private = &self.private;
         let mut before = quote!(0);
         let mut reads = Vec::new();
         for field in &self.fields {
-            let (ident, ty, label) = (field.ident, field.ty, &field.label);
+            let (ident, ty, label, private) = (field.ident, field.ty, &field.label, self.private_at(field));
             if !field.is_stored() {
                 reads.push(quote_spanned!(field.span()=> #ident: <#ty as ::core::default::Default>::default()));
                 continue;
@@ -413,9 +404,9 @@ impl Model<'_> {
                 continue;
             }
             reads.push(if field.options.json.is_some() {
-                quote_spanned!(field.span()=> #ident: #private::read_json::<#ty>(row, columns[#before], #label)?)
+                quote_spanned!(field.span()=> #ident: <#ty as #private::Document>::read(row, columns[#before], #label)?)
             } else {
-                quote_spanned!(field.span()=> #ident: #private::read::<#ty>(row, columns[#before], #label)?)
+                quote_spanned!(field.span()=> #ident: <#ty as #private::Stored>::read(row, columns[#before], #label)?)
             });
             before = quote!(#before + 1);
         }

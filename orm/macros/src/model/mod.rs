@@ -7,14 +7,16 @@ mod attributes;
 mod columns;
 mod relations;
 mod setters;
+mod sound;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Field, Fields, Ident, Path, Type};
 
 use crate::case::Case;
+use crate::span::respanned;
 use attributes::{FieldOptions, Relation, StructOptions};
 
 /// A struct, as its attributes describe it.
@@ -50,7 +52,7 @@ impl ModelField<'_> {
     }
 
     /// The type whose column holds the field.
-    fn column_type(&self, private: &Path) -> TokenStream {
+    fn column_type(&self, private: &TokenStream) -> TokenStream {
         let ty = self.ty;
         if self.options.json.is_some() {
             quote_spanned!(self.span()=> #private::Json<#ty>)
@@ -71,12 +73,13 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
         return model.embedded();
     }
     model.check()?;
+    let checks = model.checks();
     let definition = model.definition();
     let constants = model.constants();
     let reading = model.reading();
     let relations = model.relations()?;
     let setters = model.setters();
-    Ok(quote!(#definition #reading #constants #relations #setters))
+    Ok(quote!(#checks #definition #reading #constants #relations #setters))
 }
 
 fn read(input: &DeriveInput) -> syn::Result<Model<'_>> {
@@ -120,6 +123,7 @@ fn model_field<'a>(field: &'a Field, model: &Ident, options: &StructOptions) -> 
     let name = ident.unraw().to_string();
     let label = format!("{model}.{name}");
     let field_options = FieldOptions::parse(field, &label)?;
+    sound::check_type(&field_options, &field.ty, &label)?;
     let column = match (&field_options.column, options.rename_all) {
         (Some(column), _) => column.value(),
         (None, Some(case)) => case.apply(&name),
@@ -137,53 +141,24 @@ impl Model<'_> {
         self.fields.iter().filter(|field| field.options.primary_key.is_some()).collect()
     }
 
-    /// Finds a field by the name that an attribute gives.
-    fn field(&self, name: &Ident, place: &str) -> syn::Result<&ModelField<'_>> {
-        self.fields.iter().find(|field| name.unraw() == field.name.as_str()).ok_or_else(|| {
-            let known: Vec<&str> = self.stored().map(|field| field.name.as_str()).collect();
-            syn::Error::new(name.span(), format!("{place}: there is no field `{name}`; there are {}", known.join(", ")))
+    /// What the macro names of oarlock's, as if it stood in the place of a field's type: what is wrong with that is told there.
+    fn private_at(&self, field: &ModelField<'_>) -> TokenStream {
+        self.private_with(field.span())
+    }
+
+    fn private_with(&self, span: Span) -> TokenStream {
+        respanned(self.private.to_token_stream(), span)
+    }
+
+    /// Finds the field of a column by the name that an attribute gives.
+    fn column(&self, name: &Ident, place: &str) -> syn::Result<&ModelField<'_>> {
+        let mut columns = self.stored().filter(|field| field.options.embed.is_none());
+        columns.find(|field| name.unraw() == field.name.as_str()).ok_or_else(|| {
+            let columns = self.stored().filter(|field| field.options.embed.is_none());
+            let known: Vec<&str> = columns.map(|field| field.name.as_str()).collect();
+            let message = format!("{place}: there is no column `{name}`; there are {}", known.join(", "));
+            syn::Error::new(name.span(), message)
         })
-    }
-
-    /// Refuses what contradicts itself.
-    fn check(&self) -> syn::Result<()> {
-        let name = self.name;
-        if self.key().is_empty() {
-            return Err(syn::Error::new(
-                name.span(),
-                format!(
-                    "`{name}`: a model needs a primary key: write #[model(primary_key)] on its field, and `auto` if the database numbers it"
-                ),
-            ));
-        }
-        let once = [
-            ("auto", self.spans(|options| options.auto)),
-            ("version", self.spans(|options| options.version)),
-            ("created_at", self.spans(|options| options.created_at)),
-            ("updated_at", self.spans(|options| options.updated_at)),
-            ("soft_delete", self.spans(|options| options.soft_delete)),
-        ];
-        for (option, spans) in once {
-            if let [_, second, ..] = spans.as_slice() {
-                return Err(syn::Error::new(*second, format!("`{name}`: only one field can be `{option}`")));
-            }
-        }
-        let mut columns: Vec<(&str, &ModelField<'_>)> = Vec::new();
-        for field in self.stored().filter(|field| field.options.embed.is_none()) {
-            if let Some((_, other)) = columns.iter().find(|(column, _)| *column == field.column) {
-                let message = format!(
-                    "field `{}`: the column {:?} is that of `{}`; rename one of them",
-                    field.label, field.column, other.label
-                );
-                return Err(syn::Error::new(field.ident.span(), message));
-            }
-            columns.push((&field.column, field));
-        }
-        Ok(())
-    }
-
-    fn spans(&self, option: impl Fn(&FieldOptions) -> Option<Span>) -> Vec<Span> {
-        self.fields.iter().filter_map(|field| option(&field.options)).collect()
     }
 
     /// Writes the constants of columns and embedded structs.
@@ -192,7 +167,7 @@ impl Model<'_> {
         let mut before = quote!(0);
         let mut constants = Vec::new();
         for field in self.stored() {
-            let constant = field.constant();
+            let (constant, private) = (field.constant(), self.private_at(field));
             let visibility = self.visibility;
             let doc = format!("The column of [`{}`](Self::{}).", field.name, field.ident);
             if field.options.embed.is_some() {
@@ -203,7 +178,7 @@ impl Model<'_> {
                 });
                 before = quote!(#before + <#ty as #private::Embed>::COLUMNS);
             } else {
-                let ty = field.column_type(private);
+                let ty = field.column_type(&private);
                 constants.push(quote_spanned! {field.span()=>
                     #[doc = #doc]
                     #visibility const #constant: #private::ModelColumn<#name, #ty> = #private::ModelColumn::new(#before);

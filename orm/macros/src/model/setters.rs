@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use super::Model;
 
@@ -13,13 +14,13 @@ impl Model<'_> {
         let mut before = quote!(0);
         let mut setters = Vec::new();
         for field in self.stored() {
-            let (ident, ty) = (field.ident, field.ty);
+            let (ident, ty, private) = (field.ident, field.ty, self.private_at(field));
             if field.options.embed.is_some() {
                 let doc = format!("Sets all columns of [`{}`]({name}::{ident}).", field.name);
                 setters.push(quote_spanned! {field.span()=>
                     #[doc = #doc]
                     #visibility fn #ident(mut self, value: &#ty) -> Self {
-                        #private::assign_embedded(&mut self.0, #before, value);
+                        <#ty as #private::Embed>::assign(value, &mut self.0, #before);
                         self
                     }
                 });
@@ -31,14 +32,18 @@ impl Model<'_> {
                 quote_spanned! {field.span()=>
                     #[doc = #doc]
                     #visibility fn #ident(mut self, value: &#ty) -> Self {
-                        #private::assign_json(&mut self.0, #before, value);
+                        #private::Assign::assign(&mut self.0, #before, #private::document(<#ty as #private::Document>::stored(value)));
                         self
                     }
                 }
             } else {
+                // The type itself is where a value of another type is told.
+                let span = field.ty.span();
+                let place = self.private_with(span);
+                let argument = quote_spanned!(span=> impl #place::Argument<#ty>);
                 quote_spanned! {field.span()=>
                     #[doc = #doc]
-                    #visibility fn #ident(mut self, value: impl #private::Argument<#ty>) -> Self {
+                    #visibility fn #ident(mut self, value: #argument) -> Self {
                         #private::assign(&mut self.0, #before, value);
                         self
                     }

@@ -1,0 +1,10 @@
+use oarlock::Model;
+
+#[derive(Model)]
+struct User {
+    #[model(primary_key, auto)]
+    id: i64,
+    email: &'static str,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use oarlock::Model;
+
+#[derive(Model)]
+enum Role {
+    Admin,
+}
+
+fn main() {}

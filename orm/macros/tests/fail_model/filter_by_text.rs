@@ -1,0 +1,9 @@
+#[path = "blog/mod.rs"]
+mod blog;
+
+use blog::User;
+use oarlock::Model;
+
+fn main() {
+    let _ = User::query().filter(User::EMAIL);
+}

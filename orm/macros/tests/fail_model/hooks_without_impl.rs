@@ -1,0 +1,10 @@
+use oarlock::Model;
+
+#[derive(Model)]
+#[model(hooks)]
+struct User {
+    #[model(primary_key, auto)]
+    id: i64,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use oarlock::Model;
+
+#[derive(Model)]
+struct User {
+    #[model(primary_key, auto)]
+    id: i64,
+    #[model(max_length = "20")]
+    name: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use oarlock::{Pool, sql};
+
+fn query(db: &Pool) {
+    let id = 1_i64;
+    let _ = sql!(db, "SELECT name FROM users WHERE id IN ({id..})");
+}
+
+fn main() {}

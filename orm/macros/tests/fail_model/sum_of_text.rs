@@ -1,0 +1,9 @@
+#[path = "blog/mod.rs"]
+mod blog;
+
+use blog::Post;
+use oarlock::Model;
+
+fn main() {
+    let _ = Post::query().select(Post::TITLE.sum());
+}
