@@ -108,7 +108,12 @@ impl<T> Expr<T> {
 
 /// Gives the error of a value that could not be bound, of which an expression's copies have one together.
 pub(crate) fn raise(error: Arc<Error>) -> Error {
-    Arc::try_unwrap(error).unwrap_or_else(|shared| Error::new(shared.kind(), shared.message()))
+    Arc::try_unwrap(error).unwrap_or_else(|shared| again(&shared))
+}
+
+/// Gives an error again, for what is told more than once: its kind and its message.
+pub(crate) fn again(error: &Error) -> Error {
+    Error::new(error.kind(), error.message())
 }
 
 /// An expression whose type does not matter.

@@ -123,6 +123,9 @@ operators! {
     }
 
     /// Is one of the values; of none, false.
+    ///
+    /// PostgreSQL takes a list of any length as one parameter; elsewhere each value is one, and there may be as many as
+    /// `Capabilities::max_parameters` says: 32,766 on SQLite, 65,535 on MySQL. More are an `Interface` error.
     pub fn one_of<V: ToValue + Argument<T>>(self, values: impl IntoIterator<Item = V>) -> Expr<bool> {
         list(self.expr(), Binary::In, values)
     }
@@ -326,8 +329,13 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// The lengths to which lists are filled up, so that lists of all lengths make few statements: powers of two, and half-way between.
+/// The lengths to which lists are filled up, so that lists of all lengths make few statements: powers of two, and half-way between. Very
+/// long ones are left as they are: filled up, they might have more values than the database takes.
 pub(crate) fn filled_up(count: usize) -> usize {
+    const LONG: usize = 8192;
+    if count > LONG {
+        return count;
+    }
     let power = count.next_power_of_two();
     let between = power / 4 * 3;
     if count <= between { between } else { power }
@@ -354,6 +362,7 @@ mod tests {
     fn lists_are_filled_up_by_half_at_the_most() {
         let lengths: Vec<usize> = [0, 1, 2, 3, 4, 5, 6, 7, 9, 13, 100].map(filled_up).into();
         assert_eq!(lengths, [0, 1, 2, 3, 4, 6, 6, 8, 12, 16, 128]);
+        assert_eq!([8191, 8192, 8193, 32_766].map(filled_up), [8192, 8192, 8193, 32_766], "long ones are as they are");
         for count in 3..10_000 {
             let filled = filled_up(count);
             assert!(filled >= count && (filled - count) * 2 <= count, "{count} to {filled}");

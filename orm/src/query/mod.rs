@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use oarlock_core::value::Value;
-use oarlock_core::{Cursor, Db, Error, ErrorKind, Result};
+use oarlock_core::{Cursor, Db, Dialect, Error, ErrorKind, Result};
 
 pub(crate) use find::find_many;
 pub use join::JoinThrough;
@@ -25,10 +25,10 @@ pub use selection::{All, Named, Optional, SelectQuery, Selected, Selection};
 pub use shape::{Join, JoinKind, Lock, LockWait, Output, Projection, Select, Source};
 pub use stream::ModelStream;
 
-use crate::expr::{Argument, Binary, Column, Op, Order, Unary};
+use crate::expr::{Argument, Binary, Column, Op, Order, Unary, again};
 use crate::model::{Model, Role};
 use crate::relation::{IntoLoad, Load};
-use crate::render::Shape;
+use crate::render::{self, Shape};
 use crate::write::{UpdateMany, delete_where};
 
 /// A query over a model's table.
@@ -285,6 +285,38 @@ impl<M: Model> Query<M> {
         self.values.order.clear();
         (self.select.limit, self.select.offset) = (false, false);
         (self.values.limit, self.values.offset) = (None, None);
+    }
+
+    /// Gives the SQL that reads all rows on a kind of database, for a look at it. Values stay out: a parameter stands for each.
+    ///
+    /// ```
+    /// # use oarlock_orm::{Model, Query};
+    /// use oarlock_core::Dialect;
+    ///
+    /// # fn f<User: Model>() -> oarlock_core::Result<()> {
+    /// println!("{}", User::query().limit(10).sql(&Dialect::POSTGRES)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What running it would tell before anything is sent.
+    pub fn sql(&self, dialect: &Dialect) -> Result<String> {
+        let (select, _) = self.without_relations().into_select()?;
+        render::sql(&Shape::Select(select), dialect)
+    }
+
+    /// Gives the query again, without what it loads beside its own rows.
+    pub(crate) fn without_relations(&self) -> Self {
+        Self {
+            select: self.select.clone(),
+            values: self.values.clone(),
+            with: Vec::new(),
+            error: self.error.as_ref().map(again),
+            deleted: self.deleted,
+            model: PhantomData,
+        }
     }
 
     /// Gives something else than the model: columns, expressions, whole models that are joined, or a tuple of these.

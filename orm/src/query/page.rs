@@ -80,15 +80,7 @@ impl<M: Model> Query<M> {
             let skipped = (number - 1).checked_mul(size).ok_or_else(|| Error::interface("there is no such page"))?;
             add_key::<M>(&mut self.select.order);
             let mut cursor = cursor(db, caller).await?;
-            let counted = Query::<M> {
-                select: self.select.clone(),
-                values: self.values.clone(),
-                with: Vec::new(),
-                error: None,
-                deleted: self.deleted,
-                model: std::marker::PhantomData,
-            };
-            let total = counted.count_on(&mut cursor).await?;
+            let total = self.without_relations().count_on(&mut cursor).await?;
             let items = self.limit(size).offset(skipped).all_on(&mut cursor).await?;
             Ok(Page { items, number, size, total })
         }
@@ -187,45 +179,71 @@ fn prepare<M: Model>(query: &mut Query<M>, from: Place<'_>) -> Result<(Vec<usize
     Ok((columns, backwards))
 }
 
-/// Makes the condition that a row comes after the values in an order.
+/// Makes the condition that a row comes after the values in an order, of a form by which an index on the columns can be used.
 fn beyond<M: Model>(order: &[OrderTerm], columns: &[usize], values: &[Value]) -> (Vec<Op>, Vec<Value>) {
     let table = M::table();
     let op = |column: usize| Op::Column(ColumnOp { table, alias: None, column });
-    let (mut ops, mut bound) = (Vec::new(), Vec::new());
-    // Rows that are equal in the terms before, and come after in one.
-    for (last, (term, value)) in order.iter().zip(values).enumerate() {
-        let mut conditions = 0;
-        for (column, value) in columns[..last].iter().zip(values) {
-            ops.extend([op(*column), Op::Value, Op::Binary(Binary::Same)]);
-            bound.push(value.clone());
-            conditions += 1;
-        }
-        let column = columns[last];
-        let up = term.direction == Direction::Ascending;
-        let nulls_first = match term.nulls {
-            Nulls::Least => up,
-            Nulls::First => true,
-            Nulls::Last => false,
+    let up = |term: &OrderTerm| term.direction == Direction::Ascending;
+    // NULLs that come after the value are beyond it, and no comparison finds them.
+    let nulls_after = |term: &OrderTerm, column: usize| {
+        let last = match term.nulls {
+            Nulls::Least => !up(term),
+            Nulls::First => false,
+            Nulls::Last => true,
         };
-        match (value, nulls_first) {
-            (Value::Null, true) => ops.extend([op(column), Op::Unary(Unary::IsNotNull)]),
-            (Value::Null, false) => ops.push(Op::Sql("1 = 0".into(), 0)),
-            (_, first) => {
-                ops.extend([op(column), Op::Value, Op::Binary(if up { Binary::Gt } else { Binary::Lt })]);
-                if !first && table.column(column).nullable {
-                    ops.extend([op(column), Op::Unary(Unary::IsNull), Op::Binary(Binary::Or)]);
-                }
+        last && table.column(column).nullable
+    };
+    let comparable = |(term, (column, value)): (&OrderTerm, (&usize, &Value))| {
+        up(term) == up(&order[0]) && !nulls_after(term, *column) && !matches!(value, Value::Null)
+    };
+    if columns.len() > 1 && order.iter().zip(columns.iter().zip(values)).all(comparable) {
+        let mut ops: Vec<Op> = columns.iter().map(|column| op(*column)).collect();
+        ops.push(Op::Tuple(columns.len()));
+        ops.extend(values.iter().map(|_| Op::Value));
+        ops.push(Op::Tuple(columns.len()));
+        ops.push(Op::Binary(if up(&order[0]) { Binary::Gt } else { Binary::Lt }));
+        return (ops, values.to_vec());
+    }
+
+    let (mut ops, mut bound) = (Vec::new(), Vec::new());
+    // The first column alone bounds what is read, where the alternatives below would not.
+    let bounded = columns.len() > 1 && !matches!(values[0], Value::Null) && !nulls_after(&order[0], columns[0]);
+    if bounded {
+        ops.extend([op(columns[0]), Op::Value, Op::Binary(if up(&order[0]) { Binary::Ge } else { Binary::Le })]);
+        bound.push(values[0].clone());
+    }
+    // Rows that are equal in the terms before, and come after in one.
+    let mut alternatives = 0;
+    for (last, (term, value)) in order.iter().zip(values).enumerate() {
+        let (column, nulls_after) = (columns[last], nulls_after(term, columns[last]));
+        if nulls_after && matches!(value, Value::Null) {
+            continue;
+        }
+        for (column, value) in columns[..last].iter().zip(values) {
+            ops.push(op(*column));
+            if matches!(value, Value::Null) {
+                ops.push(Op::Unary(Unary::IsNull));
+            } else {
+                ops.extend([Op::Value, Op::Binary(Binary::Eq)]);
+                bound.push(value.clone());
             }
         }
-        if !matches!(value, Value::Null) {
+        ops.push(op(column));
+        if matches!(value, Value::Null) {
+            ops.push(Op::Unary(Unary::IsNotNull));
+        } else {
+            ops.extend([Op::Value, Op::Binary(if up(term) { Binary::Gt } else { Binary::Lt })]);
             bound.push(value.clone());
+            if nulls_after {
+                ops.extend([op(column), Op::Unary(Unary::IsNull), Op::Binary(Binary::Or)]);
+            }
         }
-        for _ in 0..conditions {
-            ops.push(Op::Binary(Binary::And));
-        }
-        if last > 0 {
-            ops.push(Op::Binary(Binary::Or));
-        }
+        ops.extend((0..last).map(|_| Op::Binary(Binary::And)));
+        alternatives += 1;
+    }
+    ops.extend((1..alternatives).map(|_| Op::Binary(Binary::Or)));
+    if bounded {
+        ops.push(Op::Binary(Binary::And));
     }
     (ops, bound)
 }

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use oarlock_core::value::Value;
-use oarlock_core::{Cursor, Db, FromRow, Result, RowRef};
+use oarlock_core::{Cursor, Db, Error, FromRow, Result, RowRef};
 
 use crate::model::Model;
 use crate::render::{Shape, rendered};
@@ -20,7 +20,17 @@ pub(crate) async fn cursor<D: Db + ?Sized>(db: &D, site: &'static Location<'stat
 pub(crate) async fn run(cursor: &mut Cursor, shape: &Shape, values: &[Value]) -> Result<()> {
     let statement = rendered(shape, cursor.info().dialect.flavor)?;
     let arguments = statement.bind(values)?;
+    let most = cursor.info().capabilities.max_parameters;
+    if arguments.len() > most {
+        return Err(too_many(arguments.len(), most));
+    }
     cursor.execute(&statement.sql, arguments).await
+}
+
+#[cold]
+fn too_many(count: usize, most: usize) -> Error {
+    Error::interface(format!("a statement of {count} values, of which the database takes {most} at once"))
+        .with_hint("cut the list in parts, or keep it in a table that the query asks")
 }
 
 /// How many columns a model may have: as many as any of the databases allows a query.

@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use oarlock_core::value::Value;
-use oarlock_core::{Db, Error, FromRow, FromValue, Result, RowRef};
+use oarlock_core::{Db, Dialect, Error, FromRow, FromValue, Result, RowRef};
 
 use super::{Output, Projection, Query, Select, cursor, places, run};
-use crate::expr::{Argument, Column, ColumnOp, Expr, Op, Order};
+use crate::expr::{Argument, Column, ColumnOp, Expr, Op, Order, again};
 use crate::model::Model;
-use crate::render::Shape;
+use crate::render::{self, Shape};
 
 /// What each row of a query gives: a column, an expression, [`All`] columns of a model, or a tuple of these.
 #[diagnostic::on_unimplemented(
@@ -375,6 +375,23 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
     pub fn first<D: Db + ?Sized>(self, db: &D) -> impl Future<Output = Result<Option<S::Row>>> + Send {
         let rows = self.limit(1).all(db);
         async move { Ok(rows.await?.pop()) }
+    }
+
+    /// Gives the SQL that reads all rows on a kind of database: see [`Query::sql`].
+    ///
+    /// # Errors
+    ///
+    /// What running it would tell before anything is sent.
+    pub fn sql(&self, dialect: &Dialect) -> Result<String> {
+        let selected = Selected {
+            columns: self.selected.columns.clone(),
+            values: self.selected.values.clone(),
+            error: self.selected.error.as_ref().map(again),
+        };
+        let (group, having) = (self.group.clone(), self.having.clone());
+        let query = self.query.without_relations();
+        let (select, _) = Self { query, selected, group, having, selection: PhantomData }.into_shape()?;
+        render::sql(&Shape::Select(select), dialect)
     }
 
     /// Gives the shape and its values in its order.

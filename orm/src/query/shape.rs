@@ -60,7 +60,12 @@ impl Select {
 impl Select {
     /// Tells whether there is a query inside, whose table may be one of this one's.
     pub(crate) fn has_subquery(&self) -> bool {
-        let programs = std::iter::once(&self.filter)
+        self.programs().flatten().any(|op| matches!(op, Op::Subquery(..)))
+    }
+
+    /// Gives the programs of everything but the joins.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &Vec<Op>> {
+        std::iter::once(&self.filter)
             .chain(std::iter::once(&self.having))
             .chain(&self.group)
             .chain(self.order.iter().map(|term| &term.ops))
@@ -71,8 +76,7 @@ impl Select {
                 }
                 .iter()
                 .map(|output| &output.ops),
-            );
-        programs.into_iter().flatten().any(|op| matches!(op, Op::Subquery(..)))
+            )
     }
 }
 

@@ -2,11 +2,11 @@
 
 use oarlock_core::dialect::Flavor;
 use oarlock_core::value::{Bound, Value};
-use oarlock_core::{BoxFuture, Cursor, Result};
+use oarlock_core::{BoxFuture, Cursor, Error, Result};
 
 use super::key::Groups;
 use super::{Load, Relation, Slot, column_op};
-use crate::expr::{Binary, Op, filled_up};
+use crate::expr::{Binary, Op, again, filled_up};
 use crate::model::{Model, TableInfo};
 use crate::query::{Query, Select, Values, fetch_models, run};
 use crate::render::Shape;
@@ -23,25 +23,17 @@ pub(crate) struct Prepared<C> {
     values: Values,
     pub(super) with: Vec<Box<dyn Load<C>>>,
     /// What is wrong with it, told when it runs.
-    fault: Option<(oarlock_core::ErrorKind, String)>,
+    fault: Option<Error>,
 }
 
 impl<C: Model> Prepared<C> {
     pub(crate) fn new(query: Query<C>) -> Self {
         let (query, fault) = query.prepared();
-        Self {
-            select: query.select,
-            values: query.values,
-            with: query.with,
-            fault: fault.map(|error| (error.kind(), error.message().to_owned())),
-        }
+        Self { select: query.select, values: query.values, with: query.with, fault }
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        match &self.fault {
-            Some((kind, message)) => Err(oarlock_core::Error::new(*kind, message.clone())),
-            None => Ok(()),
-        }
+        self.fault.as_ref().map_or(Ok(()), |error| Err(again(error)))
     }
 }
 

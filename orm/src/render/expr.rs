@@ -123,7 +123,7 @@ impl Renderer {
         let expr = if self.is(Flavor::Sqlite) {
             // SQLite compares tuples with the rows of a query only.
             let marks = vec!["?"; rows.len()].join(", ");
-            Expr::cust_with_exprs(format!("(VALUES {marks})"), rows)
+            Expr::cust_with_exprs(format!("VALUES {marks}"), rows)
         } else if rows.len() == 1 {
             Expr::Tuple(vec![rows.remove(0)])
         } else {
@@ -140,7 +140,13 @@ impl Renderer {
         if let Some(count) = right.list {
             return Ok(self.in_list(binary == Binary::In, left.expr, right.expr, count));
         }
-        let (left, right) = (left.expr, right.expr);
+        let (left, right) = match (left.expr, right.expr) {
+            // MySQL compares rows without the help of an index, and alternatives with it.
+            (Expr::Tuple(left), Expr::Tuple(right)) if ordered && self.is(Flavor::MySql) => {
+                return by_alternatives(binary, left, right);
+            }
+            operands => operands,
+        };
         Ok(match binary {
             Binary::And => left.and(right),
             Binary::Or => left.or(right),
@@ -218,7 +224,8 @@ impl Renderer {
             (Aggregate::Count, true) => Func::count_distinct(expr).into(),
             (Aggregate::SumInteger, _) => match self.flavor {
                 Flavor::Postgres => Expr::from(Func::sum(expr)).cast_as("bigint"),
-                Flavor::MySql => Expr::from(Func::sum(expr)).cast_as("SIGNED"),
+                // A cast would make the greatest number there is of one that is too great.
+                Flavor::MySql => Expr::from(Func::sum(expr)).binary(BinOper::Custom("DIV"), Expr::Constant(1.into())),
                 _ => Func::sum(expr).into(),
             },
             (Aggregate::Sum, _) => Func::sum(expr).into(),
@@ -262,6 +269,22 @@ impl Renderer {
         }
         Ok(Expr::cust_with_exprs(written, pieces))
     }
+}
+
+/// Writes that a row is less or greater than another: it is in its first column, or equal in that and so in those after it.
+fn by_alternatives(binary: Binary, left: Vec<Expr>, right: Vec<Expr>) -> Result<Expr> {
+    let (operator, last) = match binary {
+        Binary::Lt => (BinOper::SmallerThan, BinOper::SmallerThan),
+        Binary::Le => (BinOper::SmallerThan, BinOper::SmallerThanOrEqual),
+        Binary::Ge => (BinOper::GreaterThan, BinOper::GreaterThanOrEqual),
+        _ => (BinOper::GreaterThan, BinOper::GreaterThan),
+    };
+    let mut columns = left.into_iter().zip(right).rev();
+    let (left, right) = columns.next().ok_or_else(|| malformed("a row without columns"))?;
+    Ok(columns.fold(left.binary(last, right), |after, (left, right)| {
+        let equal = left.clone().binary(BinOper::Equal, right.clone());
+        left.binary(operator, right).or(equal.and(after))
+    }))
 }
 
 fn escaped_lower(pattern: Expr) -> Expr {

@@ -9,7 +9,7 @@ mod select;
 mod stand_in;
 mod write;
 
-use oarlock_core::dialect::Flavor;
+use oarlock_core::dialect::{Dialect, Flavor};
 use oarlock_core::value::{Bound, Value};
 use oarlock_core::{Error, Result, ToValue};
 use sea_query::{
@@ -77,6 +77,11 @@ pub(crate) fn render(shape: &Shape, flavor: Flavor) -> Result<Rendered> {
         write::append_returning(&mut sql, table, flavor);
     }
     Rendered::of(sql, values)
+}
+
+/// Gives a shape's text on a kind of database.
+pub(crate) fn sql(shape: &Shape, dialect: &Dialect) -> Result<String> {
+    Ok(rendered(shape, dialect.flavor)?.sql.clone())
 }
 
 /// Writes a query's statement after a program has changed it.

@@ -1,7 +1,7 @@
 //! Statements that write.
 
-use oarlock_core::Result;
 use oarlock_core::dialect::{Dialect, Flavor};
+use oarlock_core::{Error, Result};
 use sea_query::{DeleteStatement, Expr, InsertStatement, OnConflict, Query, ReturningClause, UpdateStatement};
 
 use super::{Named, Renderer, Scope, iden, malformed, table_name};
@@ -79,9 +79,15 @@ impl Renderer {
         self.enter_table(update.table, has_subquery(&update.filter));
         let mut statement = Query::update();
         statement.table(table_name(update.table));
+        let mut set = Vec::with_capacity(update.set.len());
         for (column, ops) in &update.set {
-            let value = self.expr(ops)?;
-            statement.value(iden(&update.table.column(*column).name), value);
+            set.push((*column, ops.as_slice(), self.expr(ops)?));
+        }
+        if self.is(Flavor::MySql) {
+            set = one_after_the_other(update.table, set)?;
+        }
+        for (column, _, value) in set {
+            statement.value(iden(&update.table.column(column).name), value);
         }
         if !update.filter.is_empty() {
             statement.and_where(self.expr(&update.filter)?);
@@ -110,6 +116,38 @@ impl Renderer {
     }
 }
 
+/// Puts assignments into an order in which each sees the row as it was: MySQL carries them out one after the other, and what comes later
+/// sees what came before.
+fn one_after_the_other<'o>(
+    table: &'static TableInfo,
+    mut left: Vec<(usize, &'o [Op], Expr)>,
+) -> Result<Vec<(usize, &'o [Op], Expr)>> {
+    let mut ordered = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let reads = |index: usize, column: usize| {
+            left.iter().enumerate().any(|(other, (_, ops, _))| other != index && reads_column(ops, table, column))
+        };
+        let Some(next) = (0..left.len()).find(|index| !reads(*index, left[*index].0)) else {
+            return Err(Error::not_supported(format!(
+                "columns of {} that change places: MySQL sets one after the other",
+                table.model()
+            ))
+            .with_hint("read the row, and set its columns to values"));
+        };
+        ordered.push(left.remove(next));
+    }
+    Ok(ordered)
+}
+
+/// Tells whether a program reads a column of the row that is changed.
+fn reads_column(ops: &[Op], table: &'static TableInfo, column: usize) -> bool {
+    ops.iter().any(|op| match op {
+        Op::Column(read) | Op::Outer(read) => read.table == table && read.column == column,
+        Op::Subquery(_, select) => select.programs().any(|ops| reads_column(ops, table, column)),
+        _ => false,
+    })
+}
+
 fn has_subquery(ops: &[Op]) -> bool {
     ops.iter().any(|op| matches!(op, Op::Subquery(..)))
 }
@@ -125,7 +163,7 @@ fn on_conflict(table: &TableInfo, conflict: &Conflict) -> OnConflict {
     if let Some(version) = conflict.version {
         let column = name(&version);
         let there = Expr::col((iden(table.name()), column.clone()));
-        clause.value(column, sea_query::ExprTrait::add(there, Expr::cust("1")));
+        clause.value(column, sea_query::ExprTrait::add(there, Expr::Constant(1.into())));
     }
     clause
 }

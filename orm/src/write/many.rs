@@ -36,7 +36,7 @@ pub(crate) async fn insert_many<M: Model, D: Db + ?Sized>(
     }
     if one_statement {
         let mut cursor = cursor(db, site).await?;
-        if fits(&mut cursor, &given) == given.len() {
+        if fits(&mut cursor, &given) >= given.len() {
             return insert_uniform(&mut cursor, given).await;
         }
     }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use oarlock_core::value::Value;
-use oarlock_core::{Db, Error, ErrorKind, Result};
+use oarlock_core::{Db, Dialect, Error, ErrorKind, Result};
 
 use super::create::read_back;
 use super::draft::check_rules;
@@ -130,6 +130,17 @@ impl<M: Model> UpdateMany<M> {
             let (update, values) = self.into_parts()?;
             changed(&mut cursor(db, site).await?, &Shape::Update(update), &values).await
         }
+    }
+
+    /// Gives the SQL that carries it out on a kind of database: see [`Query::sql`].
+    ///
+    /// # Errors
+    ///
+    /// What carrying it out would tell before anything is sent.
+    pub fn sql(&self, dialect: &Dialect) -> Result<String> {
+        let again = Self { assignments: self.assignments.clone(), query: self.query.without_relations() };
+        let (update, _) = again.into_parts()?;
+        render::sql(&Shape::Update(update), dialect)
     }
 
     /// Gives the shape and its values in its order.

@@ -1,6 +1,7 @@
 //! The ORM, with the same results on every engine.
 
 mod blog;
+mod extremes;
 #[allow(clippy::print_stdout)] // What a reader's own program would do.
 mod guide;
 mod pages;
