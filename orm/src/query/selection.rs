@@ -113,6 +113,7 @@ impl<M: Model, T> Column<M, T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: FromValue + Send> Selection for Named<T> {
     type Row = T;
 
