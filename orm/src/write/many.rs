@@ -30,7 +30,9 @@ pub(crate) async fn insert_many<M: Model, D: Db + ?Sized>(
     let given = rows.into_iter().map(Create::complete).collect::<Result<Vec<_>>>()?;
     let uniform = given.windows(2).all(|pair| same_columns(&pair[0], &pair[1]));
     let plain = given.iter().all(|row| row.columns.iter().all(|(_, ops, _)| is_plain(ops)));
-    let one_statement = given.len() <= ROWS && uniform && plain;
+    // Rows that give nothing have no common statement.
+    let some = given.len() == 1 || given.iter().all(|row| !row.is_empty());
+    let one_statement = given.len() <= ROWS && uniform && plain && some;
     if given.is_empty() {
         return Ok(Vec::new());
     }

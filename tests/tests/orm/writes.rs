@@ -1,6 +1,6 @@
 //! Writing models.
 
-use oarlock::{DbExt, ErrorKind, Model, Pool, Result};
+use oarlock::{Db, DbExt, ErrorKind, Model, Pool, Result};
 
 use crate::blog::{Post, PostTag, Tag, User, filled, tables};
 
@@ -135,5 +135,24 @@ async fn a_transaction_takes_models_like_anything_else(db: Pool) -> Result<()> {
     assert_eq!(Post::require(&db, post.id).await?, *post);
     db.transaction(|tx| async move { post.update().title("New title").exec(&tx).await.map(drop) }).await?;
     assert_eq!(Post::require(&db, post.id).await?.title, "New title");
+    Ok(())
+}
+
+/// A row that is nothing but its number.
+#[derive(Model, Debug, Clone, PartialEq)]
+struct Ticket {
+    #[model(primary_key, auto)]
+    id: i64,
+}
+
+async fn tickets(db: &dyn Db) -> Result<()> {
+    oarlock::orm::create_tables(db, [Ticket::table()]).await
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = tickets)]
+async fn rows_that_give_nothing_are_made(db: Pool) -> Result<()> {
+    let tickets = Ticket::create_many(&db, (0..3).map(|_| Ticket::create())).await?;
+    assert!(tickets.windows(2).all(|pair| pair[0].id < pair[1].id), "{tickets:?}");
+    assert_eq!(Ticket::query().count(&db).await?, 3);
     Ok(())
 }
