@@ -6,8 +6,8 @@ use super::key::Groups;
 use super::load::{Prepared, cell, narrowed, parts};
 use super::slot::ManyToMany;
 use super::{IntoLoad, Load, column_op, like_a_query};
-use crate::expr::{Binary, Expr, Op, Order};
-use crate::model::{ForeignKeyInfo, Model, TableInfo};
+use crate::expr::{Binary, Expr, Op, Order, Unary};
+use crate::model::{ForeignKeyInfo, Model, Role, TableInfo};
 use crate::query::{Join, JoinKind, Projection, Query, Source, places, run};
 
 /// What is kept of the rows that join two tables: the model of theirs, or nothing, `()`.
@@ -71,7 +71,7 @@ impl<P: Model, C: Model, J: Joining> ManyRelation<P, C, J> {
         ManyQuery { relation: self, query: Query::new() }
     }
 
-    /// Makes the join of the table that joins with that of the rows that are loaded.
+    /// Makes the join of the table that joins with that of the rows that are loaded. A joining row that is marked as deleted joins nothing.
     fn join(&self) -> Join {
         let through = (self.through)();
         let key = &through.foreign_keys()[self.to_child];
@@ -81,6 +81,9 @@ impl<P: Model, C: Model, J: Joining> ManyRelation<P, C, J> {
             if index > 0 {
                 on.push(Op::Binary(Binary::And));
             }
+        }
+        if let Some(deleted) = through.of_role(Role::DeletedAt) {
+            on.extend([column_op(through, deleted), Op::Unary(Unary::IsNull), Op::Binary(Binary::And)]);
         }
         Join { kind: JoinKind::Inner, source: Source { table: through, alias: None }, on }
     }

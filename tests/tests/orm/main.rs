@@ -13,4 +13,5 @@ mod selections;
 mod shop;
 mod sql;
 mod types;
+mod without_returning;
 mod writes;

@@ -1,7 +1,9 @@
 //! Loading related rows.
 
+use chrono::{DateTime, Utc};
+use oarlock::orm::create_tables;
 use oarlock::testing::QueryLog;
-use oarlock::{ErrorKind, Model, Pool, Result, assert_queries};
+use oarlock::{Db, ErrorKind, ManyToMany, Model, Pool, Result, assert_queries};
 
 use crate::blog::{Post, PostTag, Tag, User, filled};
 
@@ -64,5 +66,47 @@ async fn rows_are_found_through_a_joining_table(db: Pool) -> Result<()> {
     assert_eq!(red.iter().map(|post| post.title.as_str()).collect::<Vec<_>>(), ["two", "four"]);
     let late = Post::query().filter(Post::TAGS.any(Tag::NAME.eq("red") & PostTag::PLACE.gt(10))).all(&db).await?;
     assert_eq!(late.iter().map(|post| post.title.as_str()).collect::<Vec<_>>(), ["four"]);
+    Ok(())
+}
+
+#[derive(Model, Debug, Clone, PartialEq)]
+struct Author {
+    #[model(primary_key)]
+    id: i64,
+    #[model(many_to_many = Wrote)]
+    books: ManyToMany<Book>,
+}
+
+#[derive(Model, Debug, Clone, PartialEq)]
+struct Book {
+    #[model(primary_key)]
+    id: i64,
+}
+
+#[derive(Model, Debug, Clone, PartialEq)]
+struct Wrote {
+    #[model(primary_key, references = Author)]
+    author_id: i64,
+    #[model(primary_key, references = Book)]
+    book_id: i64,
+    #[model(soft_delete)]
+    deleted_at: Option<DateTime<Utc>>,
+}
+
+async fn written(db: &dyn Db) -> Result<()> {
+    create_tables(db, [Wrote::table(), Author::table(), Book::table()]).await?;
+    Author::create().id(1).exec(db).await?;
+    Book::create_many(db, [1, 2].map(|id| Book::create().id(id))).await?;
+    Wrote::create_many(db, [1, 2].map(|id| Wrote::create().author_id(1).book_id(id))).await?;
+    Wrote::query().filter(Wrote::BOOK_ID.eq(1)).delete(db).await.map(drop)
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = written)]
+async fn a_joining_row_that_is_marked_as_deleted_joins_nothing(db: Pool) -> Result<()> {
+    let author = Author::query().with(Author::BOOKS).require(&db).await?;
+    assert_eq!(author.books.get()?, [Book { id: 2 }]);
+    assert_eq!(Author::query().filter(Author::BOOKS.any(Book::ID.eq(1))).count(&db).await?, 0);
+    assert_eq!(Author::query().filter(Author::BOOKS.any(Book::ID.eq(2))).count(&db).await?, 1);
+    assert_eq!(Author::query().join(Author::BOOKS).count(&db).await?, 1);
     Ok(())
 }
