@@ -80,9 +80,14 @@ async fn heals(mut server: Server, sessions: &str) -> Result<()> {
     pool.close().await?;
 
     // A driver that says its lost connections live keeps the pool from healing, and that is noticed.
-    let blind = Pool::new(Arc::new(Liar::new(&server.url(), Lie::Alive)?), options());
-    assert_eq!(restart(&mut server, &blind).await, None);
-    Ok(())
+    // A connection that is just being opened when the server goes heals it all the same, so there are some tries.
+    for _ in 0..4 {
+        let blind = Pool::new(Arc::new(Liar::new(&server.url(), Lie::Alive)?), options());
+        if restart(&mut server, &blind).await.is_none() {
+            return Ok(());
+        }
+    }
+    panic!("lost connections that are said to live were not noticed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
