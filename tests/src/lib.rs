@@ -9,6 +9,7 @@ mod items;
 mod lies;
 mod panics;
 mod report;
+mod tampered;
 
 pub use engine::{Database, Engine, LIMIT, run, run_within};
 pub use http::{Answer, Client};
@@ -17,6 +18,7 @@ pub use lies::{Liar, Lie, caught};
 pub use oarlock_conformance::{Failure, Verdict, until};
 pub use panics::{count_panics, panics};
 pub use report::report;
+pub use tampered::{Tamper, Tampered};
 
 /// README.md's examples are tests.
 #[cfg(doctest)]

@@ -67,11 +67,7 @@ impl Liar {
     ///
     /// As the driver's factory.
     pub fn of(url: &Url, lie: Lie) -> Result<Self> {
-        let drivers: [&dyn factory::DriverFactory; 3] =
-            [&oarlock::sqlite::SqliteFactory, &oarlock::postgres::PostgresFactory, &oarlock::mysql::MysqlFactory];
-        let driver = drivers.into_iter().find(|driver| driver.schemes().contains(&url.scheme()));
-        let driver = driver.ok_or_else(|| factory::unknown_scheme(url.scheme()))?;
-        Ok(Self { connector: driver.connector(url, Purpose::Pool)?, lie })
+        Ok(Self { connector: driver(url)?, lie })
     }
 
     /// Opens a connection.
@@ -82,6 +78,14 @@ impl Liar {
     pub async fn open(&self) -> Result<Conn> {
         self.connect().await.map(Conn::new)
     }
+}
+
+/// Gives what opens connections of a URL for a pool.
+pub(crate) fn driver(url: &Url) -> Result<Arc<dyn Connector>> {
+    let drivers: [&dyn factory::DriverFactory; 3] =
+        [&oarlock::sqlite::SqliteFactory, &oarlock::postgres::PostgresFactory, &oarlock::mysql::MysqlFactory];
+    let driver = drivers.into_iter().find(|driver| driver.schemes().contains(&url.scheme()));
+    driver.ok_or_else(|| factory::unknown_scheme(url.scheme()))?.connector(url, Purpose::Pool)
 }
 
 impl Connector for Liar {

@@ -7,8 +7,13 @@ use oarlock::{Db, ErrorKind, ManyToMany, Model, Pool, Result, assert_queries};
 
 use crate::blog::{Post, PostTag, Tag, User, filled};
 
-#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
-async fn a_graph_is_loaded_by_one_query_for_each_level(db: Pool, log: QueryLog) -> Result<()> {
+proofs! {
+    a_graph_is_loaded_by_one_query_for_each_level(db: Pool, log: QueryLog) after filled;
+    rows_that_are_there_are_loaded_for(db: Pool, log: QueryLog) after filled;
+    a_joining_row_that_is_marked_as_deleted_joins_nothing(db: Pool) after written;
+}
+
+pub(crate) async fn a_graph_is_loaded_by_one_query_for_each_level(db: Pool, log: QueryLog) -> Result<()> {
     let users = assert_queries!(log, 3, {
         User::query()
             .filter(User::EMAIL.ends_with("@example.org"))
@@ -48,8 +53,7 @@ async fn what_several_rows_refer_to_is_loaded_once(db: Pool, log: QueryLog) -> R
     Ok(())
 }
 
-#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
-async fn rows_that_are_there_are_loaded_for(db: Pool, log: QueryLog) -> Result<()> {
+pub(crate) async fn rows_that_are_there_are_loaded_for(db: Pool, log: QueryLog) -> Result<()> {
     let mut users = User::query().order_by(User::ID.asc()).all(&db).await?;
     let error: oarlock::Error = users[0].posts.get().expect_err("nothing was loaded").into();
     assert_eq!((error.kind(), error.message()), (ErrorKind::Interface, "the list of Post was not loaded"));
@@ -93,7 +97,7 @@ struct Wrote {
     deleted_at: Option<DateTime<Utc>>,
 }
 
-async fn written(db: &dyn Db) -> Result<()> {
+pub(crate) async fn written(db: &dyn Db) -> Result<()> {
     create_tables(db, [Wrote::table(), Author::table(), Book::table()]).await?;
     Author::create().id(1).exec(db).await?;
     Book::create_many(db, [1, 2].map(|id| Book::create().id(id))).await?;
@@ -101,8 +105,7 @@ async fn written(db: &dyn Db) -> Result<()> {
     Wrote::query().filter(Wrote::BOOK_ID.eq(1)).delete(db).await.map(drop)
 }
 
-#[oarlock::test(engines = [sqlite, postgres, mysql], setup = written)]
-async fn a_joining_row_that_is_marked_as_deleted_joins_nothing(db: Pool) -> Result<()> {
+pub(crate) async fn a_joining_row_that_is_marked_as_deleted_joins_nothing(db: Pool) -> Result<()> {
     let author = Author::query().with(Author::BOOKS).require(&db).await?;
     assert_eq!(author.books.get()?, [Book { id: 2 }]);
     assert_eq!(Author::query().filter(Author::BOOKS.any(Book::ID.eq(1))).count(&db).await?, 0);

@@ -4,6 +4,14 @@ use oarlock::{Db, DbExt, ErrorKind, Model, Pool, Result};
 
 use crate::blog::{Post, PostTag, Tag, User, filled, tables};
 
+proofs! {
+    many_rows_come_back_in_the_order_in_which_they_were_given(db: Pool) after tables;
+    only_what_changes_is_sent_and_a_stale_row_is_found_out(db: Pool) after filled;
+    a_row_that_is_marked_as_deleted_is_left_out(db: Pool) after filled;
+    rows_are_changed_and_deleted_by_a_query(db: Pool) after filled;
+    a_row_is_made_or_changed_by_its_unique_key(db: Pool) after filled;
+}
+
 #[oarlock::test(engines = [sqlite, postgres, mysql], setup = tables)]
 async fn a_row_is_given_back_as_it_is_stored(db: Pool) -> Result<()> {
     let ada = User::create().email("ada@example.org").name("Ada").exec(&db).await?;
@@ -21,11 +29,11 @@ async fn a_row_is_given_back_as_it_is_stored(db: Pool) -> Result<()> {
     Ok(())
 }
 
-#[oarlock::test(engines = [sqlite, postgres, mysql], setup = tables)]
-async fn many_rows_come_back_in_the_order_in_which_they_were_given(db: Pool) -> Result<()> {
+pub(crate) async fn many_rows_come_back_in_the_order_in_which_they_were_given(db: Pool) -> Result<()> {
     let emails: Vec<String> = (0..2_500).map(|number| format!("{}@example.org", (number * 7_919) % 2_500)).collect();
     let users = User::create_many(&db, emails.iter().map(|email| User::create().email(email))).await?;
-    assert_eq!(users.iter().map(|user| &user.email).collect::<Vec<_>>(), emails.iter().collect::<Vec<_>>());
+    let (found, given): (Vec<_>, Vec<_>) = (users.iter().map(|user| &user.email).collect(), emails.iter().collect());
+    assert_eq!(found, given, "in the order in which they were given");
     assert!(users.windows(2).all(|pair| pair[0].id < pair[1].id));
     assert_eq!(User::query().count(&db).await?, 2_500);
     // All or none, also where several statements are needed.
@@ -46,10 +54,10 @@ async fn many_rows_come_back_in_the_order_in_which_they_were_given(db: Pool) -> 
     Ok(())
 }
 
-#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
-async fn only_what_changes_is_sent_and_a_stale_row_is_found_out(db: Pool) -> Result<()> {
+pub(crate) async fn only_what_changes_is_sent_and_a_stale_row_is_found_out(db: Pool) -> Result<()> {
     let post = Post::query().filter(Post::TITLE.eq("one")).require(&db).await?;
     let changed = post.update().title("new").views(Post::VIEWS + 5).exec(&db).await?;
+    assert_eq!(Post::query().filter(Post::TITLE.eq("new")).count(&db).await?, 1, "others stay as they were");
     assert_eq!((changed.title.as_str(), changed.views, changed.version), ("new", 5, 2));
     assert_eq!(Post::require(&db, post.id).await?, changed);
     let error = post.update().title("late").exec(&db).await.expect_err("it was changed");
@@ -63,8 +71,7 @@ async fn only_what_changes_is_sent_and_a_stale_row_is_found_out(db: Pool) -> Res
     Ok(())
 }
 
-#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
-async fn a_row_that_is_marked_as_deleted_is_left_out(db: Pool) -> Result<()> {
+pub(crate) async fn a_row_that_is_marked_as_deleted_is_left_out(db: Pool) -> Result<()> {
     let post = Post::query().filter(Post::TITLE.eq("two")).require(&db).await?;
     post.delete(&db).await?;
     assert_eq!(Post::query().count(&db).await?, 5);
@@ -79,8 +86,7 @@ async fn a_row_that_is_marked_as_deleted_is_left_out(db: Pool) -> Result<()> {
     Ok(())
 }
 
-#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
-async fn rows_are_changed_and_deleted_by_a_query(db: Pool) -> Result<()> {
+pub(crate) async fn rows_are_changed_and_deleted_by_a_query(db: Pool) -> Result<()> {
     let count = Post::query()
         .filter(Post::TITLE.one_of(["one", "two"]))
         .update()
@@ -98,8 +104,7 @@ async fn rows_are_changed_and_deleted_by_a_query(db: Pool) -> Result<()> {
     Ok(())
 }
 
-#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
-async fn a_row_is_made_or_changed_by_its_unique_key(db: Pool) -> Result<()> {
+pub(crate) async fn a_row_is_made_or_changed_by_its_unique_key(db: Pool) -> Result<()> {
     let new = User::upsert(User::EMAIL).email("dan@example.org").name("Dan").exec(&db).await?;
     assert_eq!(new.name.as_deref(), Some("Dan"));
     let same = User::upsert(User::EMAIL).email("dan@example.org").name("Daniel").exec(&db).await?;

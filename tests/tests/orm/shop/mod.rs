@@ -6,9 +6,9 @@
     reason = "each test tells one story, with what a loop gives beside what a query gives"
 )]
 
-mod data;
+pub(crate) mod data;
 mod models;
 mod reads;
 mod relations;
-mod together;
-mod writes;
+pub(crate) mod together;
+pub(crate) mod writes;
