@@ -63,11 +63,11 @@ const UNHEARD: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_millis(5);
 
 impl Request {
-    /// Makes the request, and again while the statement goes on: PostgreSQL forgets one that comes between a statement's
-    /// planning and its execution, where it reads the next message and counts as idle.
+    /// Makes the request, and again while the statement goes on: PostgreSQL forgets one that comes before the statement, or
+    /// between its planning and its execution, where it reads the next message and counts as idle.
     async fn insist(&self) -> Result<()> {
         let replies = self.wire.replies();
-        let runs = || self.wire.replies() == replies && self.wire.rows.are_awaited();
+        let runs = || self.wire.replies() == replies && self.wire.is_busy();
         loop {
             dial::reach(self).await?;
             let sent = Instant::now();

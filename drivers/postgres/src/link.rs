@@ -115,11 +115,13 @@ impl Link {
     /// Marks that a request leaves; [`landed`](Self::landed) or [`failed`](Self::failed) take the mark away.
     pub(crate) fn leave(&mut self, undo: Undo) {
         self.flight = Some(undo);
+        self.wire.set_under_way(true);
     }
 
     /// Marks that the request's reply is complete, or is being read by whoever holds its stream.
     pub(crate) fn landed(&mut self) {
         self.flight = None;
+        self.wire.set_under_way(false);
     }
 
     /// Cuts the line: nothing that may come over it can be trusted.
@@ -138,7 +140,7 @@ impl Link {
         if error.as_db_error().is_some() && self.settle().await.is_err() {
             self.dead = true;
         }
-        self.flight = None;
+        self.landed();
         error::convert(error, &self.wire, context)
     }
 
@@ -149,7 +151,7 @@ impl Link {
         }
         if error::is_fatal(error) {
             self.dead = true;
-            self.flight = None;
+            self.landed();
         }
         self.dead
     }
@@ -248,7 +250,7 @@ impl Link {
             }
             Undo::Nothing | Undo::Transaction | Undo::Batch => {}
         }
-        self.flight = None;
+        self.landed();
         Ok(())
     }
 

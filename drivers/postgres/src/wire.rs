@@ -21,6 +21,8 @@ pub(crate) struct Wire {
     status: AtomicU8,
     /// How many replies have come to their end.
     replies: AtomicU64,
+    /// A request was sent, and nobody has taken its reply yet.
+    under_way: AtomicBool,
     tag: AtomicU8,
     copying: AtomicBool,
     escapes: AtomicBool,
@@ -89,6 +91,16 @@ impl Wire {
     /// Gives how many replies have come to their end.
     pub(crate) fn replies(&self) -> u64 {
         self.replies.load(Ordering::Acquire)
+    }
+
+    /// Notes that a request leaves, or that its reply was taken.
+    pub(crate) fn set_under_way(&self, under_way: bool) {
+        self.under_way.store(under_way, Ordering::Release);
+    }
+
+    /// Tells whether the server has something to do, as far as it has been heard.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.under_way.load(Ordering::Acquire) || self.rows.are_awaited()
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {

@@ -1,15 +1,18 @@
 //! Locks that are not had, servers that take no writes, room that runs out, and what a database must not be made to do.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use oarlock::{DbExt, ErrorKind, Pool, PoolOptions, Result};
-use oarlock_test_support::Server;
+use oarlock_test_support::{Direction, Proxy, Server};
 use oarlock_tests::{Database, Engine, Verdict, create_item, ids, insert, on_engines, refused, until};
 
 on_engines! {
     a_lock_that_is_not_had_in_time_is_not_tried_again on Sqlite Postgres MySql;
     room_that_runs_out_is_told_and_what_fits_still_goes on Sqlite Postgres MySql;
     no_extension_is_loaded_by_sql on Sqlite;
+    a_request_to_stop_that_is_forgotten_is_made_again on Postgres;
 }
 
 /// Makes a wait for a lock end soon.
@@ -179,6 +182,49 @@ async fn no_extension_is_loaded_by_sql(database: Database) -> Verdict {
         assert!(seen.is_err(), "{trust}: {seen:?}");
         assert_eq!(conn.fetch_value::<i64>("SELECT 1", ()).await?, 1);
         conn.execute("DROP VIEW evil", ()).await?;
+    }
+    Ok(())
+}
+
+/// PostgreSQL forgets a request that comes while it waits for a message; here the first of each statement gets a wrong key, which
+/// it passes over as well.
+async fn a_request_to_stop_that_is_forgotten_is_made_again(database: Database) -> Verdict {
+    const LIMIT: Duration = Duration::from_millis(100);
+    /// The length of a request to stop, and its code.
+    const REQUEST: [u8; 8] = [0, 0, 0, 16, 4, 210, 22, 46];
+    let proxy = Proxy::to(&database.url).await;
+    let conn = oarlock::connect(proxy.url()).await?;
+    let requests = Arc::new(AtomicUsize::new(0));
+    proxy.tamper({
+        let requests = Arc::clone(&requests);
+        move |direction, bytes| {
+            if direction == Direction::ToServer
+                && bytes.starts_with(&REQUEST)
+                && requests.fetch_add(1, Ordering::SeqCst) == 0
+                && let Some(last) = bytes.last_mut()
+            {
+                *last ^= 1;
+            }
+        }
+    });
+    for shape in ["a query", "a script", "a pipeline", "a control statement"] {
+        requests.store(0, Ordering::SeqCst);
+        let started = Instant::now();
+        let limited = conn.with_timeout(LIMIT);
+        let result = match shape {
+            "a query" => limited.fetch_value::<bool>("SELECT pg_sleep(30) IS NULL", ()).await.map(drop),
+            "a script" => limited.script("SELECT 1; SELECT pg_sleep(30)").await,
+            "a pipeline" => {
+                let mut pipeline = limited.pipeline();
+                pipeline.add("SELECT 1", ()).add("SELECT pg_sleep(30)", ());
+                pipeline.run().await.map(drop)
+            }
+            _ => limited.execute("DO $$ BEGIN PERFORM pg_sleep(30); END $$", ()).await.map(drop),
+        };
+        refused(result, ErrorKind::StatementTimeout);
+        assert_eq!(requests.load(Ordering::SeqCst), 2, "{shape}");
+        assert!(started.elapsed() < Duration::from_secs(3), "{shape}: {:?}", started.elapsed());
+        assert_eq!(conn.fetch_value::<i64>("SELECT 1", ()).await?, 1, "{shape}");
     }
     Ok(())
 }
