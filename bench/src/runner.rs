@@ -19,25 +19,26 @@ pub struct Measured {
     engine: &'static str,
     shape: &'static str,
     peer: &'static str,
-    median_ns: u64,
-    ratio: f64,
+    /// None, as the ratio, where the peer has no words for the shape.
+    median_ns: Option<u64>,
+    ratio: Option<f64>,
 }
 
 impl Measured {
     pub fn new(engine: Engine, shape: &'static str, peer: &'static str, nanos: f64, raw: f64) -> Self {
         let ratio = (nanos / raw * 1000.0).round() / 1000.0;
-        Self { engine: engine.name(), shape, peer, median_ns: nanos as u64, ratio }
+        Self { engine: engine.name(), shape, peer, median_ns: Some(nanos as u64), ratio: Some(ratio) }
+    }
+
+    /// A peer that cannot do the shape.
+    pub fn lacking(engine: Engine, shape: &'static str, peer: &'static str) -> Self {
+        Self { engine: engine.name(), shape, peer, median_ns: None, ratio: None }
     }
 
     pub fn print(&self) {
-        println!(
-            "{:10} {:18} {:12} {:>14.2} µs {:>8.3}",
-            self.engine,
-            self.shape,
-            self.peer,
-            self.median_ns as f64 / 1000.0,
-            self.ratio
-        );
+        let micros = self.median_ns.map_or("-".to_owned(), |nanos| format!("{:.2} µs", nanos as f64 / 1000.0));
+        let ratio = self.ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.3}"));
+        println!("{:10} {:18} {:12} {micros:>17} {ratio:>8}", self.engine, self.shape, self.peer);
     }
 }
 

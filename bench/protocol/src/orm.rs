@@ -1,8 +1,8 @@
 //! What the runner and the ORMs say to each other.
 //!
-//! The shapes are those of diesel's own benchmarks. A peer answers `fill SHAPE` with `filled`, and `SHAPE ITERATIONS` with `NANOSECONDS
-//! CHECKSUM`. On SQLite every peer has a database of its own in memory, so that calls cost what the libraries make them cost; on a
-//! server all peers have the same rows, which the runner's first peer is told to fill in.
+//! The shapes are those of diesel's own benchmarks. A peer answers `can SHAPE` with `yes` or `no`, `fill SHAPE` with `filled`, and
+//! `SHAPE ITERATIONS` with `NANOSECONDS CHECKSUM`. On SQLite every peer has a database of its own in memory, so that calls cost what
+//! the libraries make them cost; on a server all peers have the same rows, which the runner's first peer is told to fill in.
 
 use std::future::Future;
 use std::io::{self, BufRead, Write};
@@ -191,6 +191,11 @@ pub fn unordered_sum(rows: impl Iterator<Item = u64>) -> u64 {
 
 /// One library on one engine.
 pub trait OrmPeer: Send {
+    /// Tells whether the library has words for a shape. It is not asked to run others.
+    fn can(&self, _shape: OrmShape) -> bool {
+        true
+    }
+
     /// Runs statements that give nothing back.
     fn script(&mut self, statements: Vec<String>) -> impl Future<Output = ()> + Send;
 
@@ -234,17 +239,24 @@ where
         let (word, rest) = line.split_once(' ').ok_or_else(|| io::Error::other("expected two words"))?;
         let named = |name| OrmShape::named(name).ok_or_else(|| io::Error::other("unknown shape"));
         let answer;
-        (peer, answer) = if word == "fill" {
-            let statements = named(rest)?.fill(engine);
-            let work = async move {
-                peer.script(statements).await;
-                (peer, "filled".to_owned())
-            };
-            runtime.block_on(runtime.spawn(work)).map_err(io::Error::other)?
-        } else {
-            let (shape, iterations) = (named(word)?, rest.parse().map_err(io::Error::other)?);
-            let work = measure(peer, engine, shape, iterations);
-            runtime.block_on(runtime.spawn(work)).map_err(io::Error::other)?
+        (peer, answer) = match word {
+            "can" => {
+                let can = peer.can(named(rest)?);
+                (peer, if can { "yes" } else { "no" }.to_owned())
+            }
+            "fill" => {
+                let statements = named(rest)?.fill(engine);
+                let work = async move {
+                    peer.script(statements).await;
+                    (peer, "filled".to_owned())
+                };
+                runtime.block_on(runtime.spawn(work)).map_err(io::Error::other)?
+            }
+            _ => {
+                let (shape, iterations) = (named(word)?, rest.parse().map_err(io::Error::other)?);
+                let work = measure(peer, engine, shape, iterations);
+                runtime.block_on(runtime.spawn(work)).map_err(io::Error::other)?
+            }
         };
         writeln!(out, "{answer}")?;
         out.flush()?;

@@ -16,13 +16,19 @@ use crate::runner::Measured;
 use crate::worker::{Worker, chosen, median, memory, url};
 
 /// How often each peer runs each shape.
-const PASSES: usize = 5;
+const PASSES: usize = 9;
 
-/// How long one pass of the fastest peer should take.
-const PASS: Duration = Duration::from_millis(100);
+/// How long one pass of a peer should take: eight peers, ten shapes and three engines are then measured in ten minutes.
+const PASS: Duration = Duration::from_millis(200);
 
-/// The peers of other processes: the name, which ends the program's, and what it is called with.
-const PEERS: [(&str, &str); 1] = [("sqlx", "orm")];
+/// The peers of other programs: the name, the program's ending, and what it is called with before the engine and its URL.
+const PEERS: [(&str, &str, &[&str]); 5] = [
+    ("diesel", "diesel", &["sync"]),
+    ("diesel-async", "diesel", &["async"]),
+    ("sqlx", "sqlx", &["orm"]),
+    ("sea-orm", "sea-orm", &[]),
+    ("toasty", "toasty", &[]),
+];
 
 /// Answers as one of our peers.
 pub fn serve(peer: &str, engine: Engine, url: String) -> Result<(), Failure> {
@@ -37,7 +43,7 @@ pub fn serve(peer: &str, engine: Engine, url: String) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Measures all peers; those of other processes are the programs `PREFIX-NAME`.
+/// Measures all peers; those of other programs are `PREFIX-ENDING`.
 pub fn orm(prefix: &str, out: &str) -> Result<(), Failure> {
     let own = std::env::current_exe()?;
     let own = own.to_str().ok_or("the program's path is not UTF-8")?;
@@ -62,9 +68,9 @@ pub fn orm(prefix: &str, out: &str) -> Result<(), Failure> {
                 workers.push(Worker::start(peer, own, &["orm-worker", peer, name, &url])?);
             }
         }
-        for (peer, word) in PEERS {
+        for (peer, ending, words) in PEERS {
             if chosen(&peers, peer) {
-                workers.push(Worker::start(peer, &format!("{prefix}-{peer}"), &[word, name, &url])?);
+                workers.push(Worker::start(peer, &format!("{prefix}-{ending}"), &[words, &[name, &url]].concat())?);
             }
         }
         for shape in OrmShape::ALL.into_iter().filter(|shape| chosen(&shapes, shape.name())) {
@@ -93,38 +99,51 @@ fn run(peer: &mut Worker, shape: OrmShape, iterations: u64) -> Result<(f64, u64)
     Ok((nanos.parse::<f64>()? / iterations as f64, sum.parse()?))
 }
 
-fn measure(engine: Engine, shape: OrmShape, peers: &mut [Worker]) -> Result<Vec<Measured>, Failure> {
+fn measure(engine: Engine, shape: OrmShape, workers: &mut [Worker]) -> Result<Vec<Measured>, Failure> {
+    let (mut peers, mut lacking) = (Vec::new(), Vec::new());
+    for worker in workers {
+        let [can] = worker.ask::<1>("can", shape.name())?;
+        if can == "yes" {
+            peers.push(worker);
+        } else {
+            lacking.push(Measured::lacking(engine, shape.name(), worker.name));
+        }
+    }
     let fillers = if engine == Engine::Sqlite { peers.len() } else { 1 };
     for peer in &mut peers[..fillers] {
         let [_] = peer.ask::<1>("fill", shape.name())?;
     }
-    // The same number of iterations for all, by the fastest one's speed; the sums must agree before anything is timed.
+    // The sums of the same number of iterations must agree before anything is timed.
     let probe = match shape {
         OrmShape::Trivial(10_000) | OrmShape::Medium(10_000) | OrmShape::Associations => 2,
         _ => 50,
     };
     let mut sums = Vec::new();
-    let mut speed = f64::MAX;
-    for peer in peers.iter_mut() {
-        let (nanos, sum) = run(peer, shape, probe)?;
-        sums.push((peer.name, sum));
-        speed = speed.min(nanos);
+    for peer in &mut peers {
+        sums.push((peer.name, run(peer, shape, probe)?.1));
     }
     if sums.iter().any(|sum| sum.1 != sums[0].1) {
         return Err(format!("{} {}: the peers read different rows: {sums:?}", engine.name(), shape.name()).into());
     }
-    // The table that is written must not grow without end.
-    let most = if let OrmShape::Insert(rows) = shape { 50_000 / rows } else { 20_000 };
-    let iterations = ((PASS.as_nanos() as f64 / speed) as u64).clamp(2, most);
+    // The first run prepared the statements; the second one tells how many iterations fill a pass, for each peer by its own
+    // speed, as some need a hundred times what others do. The table that is written must not grow without end.
+    let most = if let OrmShape::Insert(rows) = shape { 50_000 / rows } else { 500_000 };
+    let mut iterations = Vec::new();
+    for peer in &mut peers {
+        let nanos = run(peer, shape, probe)?.0;
+        iterations.push(((PASS.as_nanos() as f64 / nanos) as u64).clamp(2, most));
+    }
     let mut times = vec![Vec::with_capacity(PASSES); peers.len()];
     for pass in 0..PASSES {
         for turn in 0..peers.len() {
             let index = (pass + turn) % peers.len();
-            times[index].push(run(&mut peers[index], shape, iterations)?.0);
+            times[index].push(run(peers[index], shape, iterations[index])?.0);
         }
     }
     let medians: Vec<f64> = times.into_iter().map(median).collect();
     let measured =
-        |(peer, median): (&Worker, &f64)| Measured::new(engine, shape.name(), peer.name, *median, medians[0]);
-    Ok(peers.iter().zip(&medians).map(measured).collect())
+        |(peer, nanos): (&&mut Worker, &f64)| Measured::new(engine, shape.name(), peer.name, *nanos, medians[0]);
+    let mut rows: Vec<Measured> = peers.iter().zip(&medians).map(measured).collect();
+    rows.append(&mut lacking);
+    Ok(rows)
 }
