@@ -1,0 +1,266 @@
+//! What the catalog says of the objects that a statement names, as one digest: it tells whether a statement ran that was under way
+//! when its runner was interrupted.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use oarlock_core::dialect::Flavor;
+use oarlock_core::lex::{TokenKind, Tokens, Verb};
+use oarlock_core::{DbExt, Dialect, Row};
+use sha2::{Digest, Sha256};
+
+use super::Session;
+use crate::{Error, ErrorKind, Result};
+
+/// What PostgreSQL says of all that statements make which cannot run in a transaction.
+const POSTGRES: &str = "SELECT md5(coalesce(string_agg(line, '|' ORDER BY line), '')) FROM ( \
+    SELECT concat_ws(' ', 'index', n.nspname, c.relname, i.indisvalid, pg_catalog.pg_get_indexdef(i.indexrelid)) AS line \
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND NOT starts_with(n.nspname, 'pg_toast') \
+    UNION ALL SELECT concat_ws(' ', 'part', i.inhrelid, i.inhparent, to_jsonb(i)->>'inhdetachpending') FROM pg_catalog.pg_inherits i \
+    UNION ALL SELECT concat_ws(' ', 'database', datname, dattablespace) FROM pg_catalog.pg_database \
+    UNION ALL SELECT concat_ws(' ', 'tablespace', spcname) FROM pg_catalog.pg_tablespace \
+    UNION ALL SELECT concat_ws(' ', 'subscription', subname) FROM pg_catalog.pg_subscription) AS found";
+
+/// The indexes of which a statement was interrupted, or has failed.
+const INVALID: &str = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_index i \
+    JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE NOT i.indisvalid AND c.relkind = 'i' ORDER BY 1";
+
+/// The partitions that an interrupted statement has left half detached.
+const DETACHING: &str = "SELECT format('ALTER TABLE %s DETACH PARTITION %s FINALIZE', CAST(i.inhparent AS regclass), \
+    CAST(i.inhrelid AS regclass)) FROM pg_catalog.pg_inherits i WHERE to_jsonb(i)->>'inhdetachpending' = 'true'";
+
+impl Session {
+    /// Gives what a digest before a statement is to be over.
+    pub(super) async fn scope(&self, statement: &str, verb: Verb) -> Result<String> {
+        match self.dialect.flavor {
+            Flavor::Postgres => Ok(self.lines(INVALID, &[]).await?.join("\n")),
+            _ => Ok(names(statement, verb, &self.dialect)),
+        }
+    }
+
+    /// Gives the digest of what the catalog says.
+    pub(super) async fn digest(&self, scope: &str) -> Result<String> {
+        match self.dialect.flavor {
+            Flavor::Postgres => Ok(self.lines(POSTGRES, &[]).await?.join("")),
+            _ => self.mysql_digest(scope).await,
+        }
+    }
+
+    /// Takes away what an interrupted statement has left half done on PostgreSQL, so that it can run again, or is done.
+    pub(super) async fn clear(&self, scope: &str) -> Result<()> {
+        if self.dialect.flavor != Flavor::Postgres {
+            return Ok(());
+        }
+        let before: Vec<&str> = scope.lines().collect();
+        let left = self.lines(INVALID, &[]).await?.into_iter().filter(|index| !before.contains(&index.as_str()));
+        let drops = left.map(|index| format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).collect::<Vec<_>>();
+        for sql in drops.into_iter().chain(self.lines(DETACHING, &[]).await?) {
+            let cleared = self.conn.script(&sql).await;
+            cleared.map_err(|error| Error::database(format!("what was interrupted could not be cleared: {sql}"), error))?;
+        }
+        Ok(())
+    }
+
+    async fn mysql_digest(&self, scope: &str) -> Result<String> {
+        let scope: BTreeSet<&str> = scope.lines().collect();
+        let has = |words: &[&str]| words.iter().any(|word| scope.contains(word));
+        let mut found = String::new();
+        let qualifiers = scope.iter().filter_map(|word| word.strip_suffix('.'));
+        let schemas: BTreeSet<String> =
+            qualifiers.map(str::to_owned).chain([self.schema.to_lowercase()]).collect();
+        for schema in &schemas {
+            self.tables_of(schema, &scope, &mut found).await?;
+        }
+        let mut ask = Vec::new();
+        if has(&["trigger"]) {
+            ask.push(
+                "SELECT CONCAT_WS(' ', TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION, EVENT_OBJECT_TABLE, ACTION_STATEMENT) \
+                 FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ? ORDER BY 1",
+            );
+        }
+        if has(&["function", "procedure", "package"]) {
+            ask.push(
+                "SELECT CONCAT_WS(' ', ROUTINE_TYPE, ROUTINE_NAME, LAST_ALTERED, ROUTINE_DEFINITION) \
+                 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ? ORDER BY 1",
+            );
+        }
+        if has(&["event"]) {
+            ask.push(
+                "SELECT CONCAT_WS(' ', EVENT_NAME, STATUS, LAST_ALTERED, EVENT_DEFINITION) \
+                 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ? ORDER BY 1",
+            );
+        }
+        for sql in ask {
+            for schema in &schemas {
+                let _ = writeln!(found, "{}", self.lines(sql, &[schema]).await?.join("\n"));
+            }
+        }
+        if has(&["database", "schema"]) {
+            let sql = "SELECT CONCAT_WS(' ', SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME) \
+                FROM information_schema.SCHEMATA ORDER BY 1";
+            let _ = writeln!(found, "{}", self.lines(sql, &[]).await?.join("\n"));
+        }
+        if has(&["user", "role"]) {
+            let sql = "SELECT CONCAT_WS('@', User, Host) FROM mysql.user ORDER BY 1";
+            let open = "SELECT DISTINCT GRANTEE FROM information_schema.USER_PRIVILEGES ORDER BY 1";
+            let users = match self.lines(sql, &[]).await {
+                Ok(users) => users,
+                // Not everybody may read the table.
+                Err(_) => self.lines(open, &[]).await?,
+            };
+            let _ = writeln!(found, "{}", users.join("\n"));
+        }
+        if let Some(swapped) = ["=swap", "=rename"].iter().find(|mark| scope.contains(**mark)) {
+            self.identities(&schemas, &scope, *swapped == "=swap", &mut found).await?;
+        }
+        Ok(Sha256::digest(found).iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        }))
+    }
+
+    /// Writes down the definitions of the tables and views of a schema that a statement names.
+    async fn tables_of(&self, schema: &str, scope: &BTreeSet<&str>, found: &mut String) -> Result<()> {
+        let sql = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY 1";
+        for table in self.lines(sql, &[schema]).await? {
+            if !scope.contains(table.to_lowercase().as_str()) {
+                continue;
+            }
+            let quote = |name: &str| self.dialect.quote_identifier(name);
+            let sql = format!("SHOW CREATE TABLE {}.{}", quote(schema), quote(&table));
+            let definition = match self.conn.require_one::<Row>(&sql, ()).await {
+                Ok(row) => row.get::<String>(1).unwrap_or_default(),
+                // A view whose tables are gone has no definition to show, and is there all the same.
+                Err(error) if !error.is_connection_lost() => format!("{:?}", error.code()),
+                Err(error) => return Err(unreadable(error)),
+            };
+            let _ = writeln!(found, "{schema} {table} {}", without_counter(&definition));
+        }
+        Ok(())
+    }
+
+    /// Writes down the server's own numbers of the tables: two that look the same may have changed places.
+    async fn identities(
+        &self,
+        schemas: &BTreeSet<String>,
+        scope: &BTreeSet<&str>,
+        needed: bool,
+        found: &mut String,
+    ) -> Result<()> {
+        let mut answer = None;
+        for view in ["INNODB_SYS_TABLES", "INNODB_TABLES"] {
+            let sql = format!("SELECT CONCAT_WS(' ', NAME, TABLE_ID) FROM information_schema.{view} ORDER BY 1");
+            answer = self.lines(&sql, &[]).await.ok();
+            if answer.is_some() {
+                break;
+            }
+        }
+        let Some(lines) = answer else {
+            if !needed {
+                return Ok(());
+            }
+            return Err(Error::new(
+                ErrorKind::Unsafe,
+                "nobody can tell whether tables have changed places, where the runner is interrupted meanwhile",
+            )
+            .with_hint("grant the user PROCESS, which shows the tables' numbers"));
+        };
+        for line in lines {
+            let name = line.split(' ').next().unwrap_or_default().to_lowercase();
+            let Some((schema, table)) = name.split_once('/') else { continue };
+            let table = table.split('#').next().unwrap_or(table);
+            if schemas.contains(schema) && scope.contains(table) {
+                let _ = writeln!(found, "{line}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one column of text.
+    async fn lines(&self, sql: &str, params: &[&str]) -> Result<Vec<String>> {
+        let rows: Vec<(Option<String>,)> = self.conn.fetch_all(sql, params).await.map_err(unreadable)?;
+        Ok(rows.into_iter().filter_map(|row| row.0).collect())
+    }
+}
+
+fn unreadable(error: oarlock_core::Error) -> Error {
+    Error::database("the catalog could not be read", error)
+}
+
+/// Gives the words and names of a statement in small letters, one a line, those before a dot with it.
+///
+/// Strings are left out: there may be a password in one. Two marks tell that a look at the definitions may not be enough.
+fn names(statement: &str, verb: Verb, dialect: &Dialect) -> String {
+    let mut names = BTreeSet::new();
+    let mut last: Option<String> = None;
+    let mut twice = false;
+    for token in Tokens::new(statement, dialect.lexing).filter(|token| !token.kind.is_blank()) {
+        let text = token.text(statement);
+        let name = match token.kind {
+            TokenKind::Word => text.to_lowercase(),
+            TokenKind::QuotedIdentifier => text[1..text.len() - 1].replace("``", "`").to_lowercase(),
+            _ => {
+                if let (".", Some(qualifier)) = (text, last.take()) {
+                    names.insert(format!("{qualifier}."));
+                }
+                continue;
+            }
+        };
+        twice |= !names.insert(name.clone()) && name != "to" && name != "table";
+        last = Some(name);
+    }
+    let exchange = verb == Verb::Alter && names.contains("exchange");
+    match verb {
+        Verb::Rename if twice => names.insert("=swap".to_owned()),
+        Verb::Rename => names.insert("=rename".to_owned()),
+        _ if exchange => names.insert("=swap".to_owned()),
+        _ => false,
+    };
+    names.into_iter().collect::<Vec<_>>().join("\n")
+}
+
+/// Takes the counter of generated keys out of a definition: rows that come meanwhile move it.
+fn without_counter(definition: &str) -> String {
+    match definition.rsplit_once(" AUTO_INCREMENT=") {
+        Some((before, after)) => {
+            format!("{before}{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
+        None => definition.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_objects_and_never_of_strings() {
+        let told = names("ALTER TABLE `Shop`.`odd``name` ADD x INT COMMENT 'secret'", Verb::Alter, &Dialect::MARIADB);
+        assert_eq!(told, "add\nalter\ncomment\nint\nodd`name\nshop\nshop.\ntable\nx");
+    }
+
+    #[test]
+    fn tables_that_change_places_are_told() {
+        for (statement, verb, mark) in [
+            ("RENAME TABLE a TO c, b TO a, c TO b", Verb::Rename, Some("=swap")),
+            ("RENAME TABLE a TO b, c TO d", Verb::Rename, Some("=rename")),
+            ("ALTER TABLE t EXCHANGE PARTITION p WITH TABLE u", Verb::Alter, Some("=swap")),
+            ("ALTER TABLE t ADD a INT", Verb::Alter, None),
+        ] {
+            let told = names(statement, verb, &Dialect::MYSQL);
+            assert_eq!(told.lines().find(|name| name.starts_with('=')), mark, "{statement}");
+        }
+    }
+
+    #[test]
+    fn the_counter_of_keys_does_not_count() {
+        let definition = "CREATE TABLE `t` (\n  `a` int\n) ENGINE=InnoDB AUTO_INCREMENT=17 DEFAULT CHARSET=utf8mb4";
+        assert_eq!(
+            without_counter(definition),
+            "CREATE TABLE `t` (\n  `a` int\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! Runs plans: the session, its lock, the journal.
+
+mod digest;
+mod lock;
+mod pooler;
+mod run;
+mod session;
+
+pub(crate) use run::Ended;
+pub(crate) use session::Session;

@@ -1,0 +1,104 @@
+//! The one connection on which all of a run happens: its lock, the history, the migrations.
+
+use oarlock_core::dialect::Flavor;
+use oarlock_core::lease::Hold;
+use oarlock_core::{Conn, Connection, Db, DbExt, Dialect, Lease, TxState};
+use sha2::{Digest, Sha256};
+
+use crate::history::{History, TABLE, Tables};
+use crate::{Error, ErrorKind, Result};
+
+/// A connection that is kept for a run.
+pub(crate) struct Session {
+    pub(super) conn: Conn,
+    pub(super) dialect: Dialect,
+    /// The schema of the history: PostgreSQL's, or MySQL's database.
+    pub(super) schema: String,
+    pub(crate) tables: Tables,
+    /// What the lock is known by on this server.
+    pub(super) key: i64,
+    pub(super) locked: bool,
+}
+
+/// A lease as the owner of its connection.
+struct Leased(Lease);
+
+impl Hold for Leased {
+    fn connection(&mut self) -> &mut dyn Connection {
+        self.0.connection()
+    }
+}
+
+impl Session {
+    /// Takes a connection of a database for itself.
+    pub(crate) async fn open(db: &dyn Db) -> Result<Self> {
+        let within = || {
+            Error::new(ErrorKind::NotSupported, "migrations cannot run within a transaction")
+                .with_hint("give the pool or the connection, and begin nothing on it")
+        };
+        if db.is_transaction() {
+            return Err(within());
+        }
+        let mut lease = db.lease().await.map_err(|error| Error::database("there is no connection", error))?;
+        if lease.is_guarded() || lease.connection().tx_state() != TxState::Auto {
+            return Err(within());
+        }
+        let conn = Conn::on(Box::new(Leased(lease)));
+        // What is slow here is so by nature.
+        conn.set_slow_statement(None);
+        let dialect = conn.info().dialect;
+        let schema = schema(&conn, &dialect).await?;
+        let digest = Sha256::digest(format!("{TABLE}:{schema}"));
+        let key = digest.iter().take(8).fold(0_u64, |key, byte| key << 8 | u64::from(*byte)).cast_signed();
+        let tables = Tables::new(&dialect, &schema, key);
+        Ok(Self { conn, dialect, schema, tables, key, locked: false })
+    }
+
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    pub(crate) fn conn(&self) -> &Conn {
+        &self.conn
+    }
+
+    pub(crate) async fn history(&self) -> Result<History> {
+        self.tables.read(&self.conn).await
+    }
+
+    /// Tells whether the lock of the runner is that of each write transaction.
+    pub(crate) fn locks_by_writing(&self) -> bool {
+        !matches!(self.dialect.flavor, Flavor::Postgres | Flavor::MySql)
+    }
+
+    /// Makes the session as good as new, so that no migration sees what another one has set. The lock is gone then.
+    pub(crate) async fn renew(&mut self) -> Result<()> {
+        self.locked = false;
+        let reset = async {
+            let mut lease = self.conn.lease().await?;
+            lease.connection().reset().await
+        };
+        reset.await.map_err(|error| Error::database("the session could not be reset after a migration", error))
+    }
+}
+
+/// Finds the schema in which the history is.
+async fn schema(conn: &Conn, dialect: &Dialect) -> Result<String> {
+    let (sql, missing, hint) = match dialect.flavor {
+        Flavor::Postgres => (
+            "SELECT CAST(current_schema() AS text)",
+            "no schema of the search_path exists",
+            "create it, or set the search_path",
+        ),
+        Flavor::MySql => ("SELECT DATABASE()", "no database is selected", "name one in the URL"),
+        Flavor::Sqlite => return Ok("main".to_owned()),
+        _ => {
+            return Err(Error::new(ErrorKind::NotSupported, format!("there are no migrations on {}", dialect.name)));
+        }
+    };
+    let schema: Option<String> = conn
+        .fetch_value(sql, ())
+        .await
+        .map_err(|error| Error::database("the schema of the history could not be found", error))?;
+    schema.ok_or_else(|| Error::new(ErrorKind::NotSupported, missing).with_hint(hint))
+}

@@ -1,0 +1,87 @@
+//! Checksums of what a migration does: every token counts, and how lines end and what comments say does not.
+
+use std::fmt::Write;
+
+use oarlock_core::dialect::Flavor;
+use oarlock_core::lex::{Lexing, Tokens};
+use sha2::{Digest, Sha256};
+
+/// Gives the checksum of statements.
+pub(crate) fn of_statements<'s>(statements: impl IntoIterator<Item = &'s str>, flavor: Flavor) -> String {
+    let mut hash = Sha256::new();
+    for statement in statements {
+        for token in Tokens::new(statement, lexing(flavor)).filter(|token| !token.kind.is_blank()) {
+            // A checkout may have turned line breaks within strings and function bodies, too.
+            for (index, line) in token.text(statement).split("\r\n").enumerate() {
+                if index > 0 {
+                    hash.update("\n");
+                }
+                hash.update(line);
+            }
+            hash.update([0]);
+        }
+        hash.update([1]);
+    }
+    hexadecimal(&hash.finalize())
+}
+
+/// Gives the checksum of a migration that is told by its name: one in Rust.
+pub(crate) fn of_name(name: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"rust:");
+    hash.update(name);
+    hexadecimal(&hash.finalize())
+}
+
+/// Gives the rules by which tokens are told apart: the same on every server and for every `sql_mode`, so that a checksum outlives
+/// an upgrade.
+fn lexing(flavor: Flavor) -> Lexing {
+    match flavor {
+        Flavor::Postgres => Lexing::POSTGRES,
+        Flavor::MySql => Lexing::MYSQL,
+        _ => Lexing::SQLITE,
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(statement: &str) -> String {
+        of_statements([statement], Flavor::Postgres)
+    }
+
+    #[test]
+    fn white_space_comments_and_line_ends_do_not_count() {
+        let plain = of("CREATE FUNCTION f() AS $$\nSELECT 1\n$$");
+        assert_eq!(of("CREATE  FUNCTION f()\tAS -- why\n$$\r\nSELECT 1\r\n$$"), plain);
+        assert_eq!(of("\u{feff}CREATE FUNCTION f() /* a */ AS $$\nSELECT 1\n$$"), plain);
+    }
+
+    #[test]
+    fn every_token_counts() {
+        let plain = of("SELECT a, 'b' FROM c");
+        for other in
+            ["SELECT a, 'B' FROM c", "SELECT a 'b' FROM c", "SELECT a, 'b ' FROM c", "select a, 'b' FROM c", "SELECT a, 'b' FROMc"]
+        {
+            assert_ne!(of(other), plain, "{other}");
+        }
+        assert_ne!(of_statements(["a", "b"], Flavor::Sqlite), of_statements(["a b"], Flavor::Sqlite));
+        assert_ne!(of_statements(["SELECT 1 /*! + 1 */"], Flavor::MySql), of_statements(["SELECT 1"], Flavor::MySql));
+    }
+
+    #[test]
+    fn a_checksum_is_written_in_a_known_form() {
+        assert_eq!(
+            of_statements([], Flavor::Sqlite),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! Reads a directory of migrations. Files are read at once: there are few, and whoever migrates waits for them anyway.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{File, Source};
+use crate::script::Text;
+use crate::{Error, ErrorKind, Result};
+
+impl Source {
+    /// Reads a directory: its files, and those of the directories in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) for what cannot be read; [`Source`](ErrorKind::Source) for a link that leads out of the directory, a
+    /// file that is not UTF-8, and a name that is not.
+    pub fn directory(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let root = fs::canonicalize(path).map_err(|error| unreadable(path, error))?;
+        let mut files = Vec::new();
+        for (name, entry) in entries(path)? {
+            inside(&root, &entry)?;
+            if entry.is_dir() {
+                for (file, entry) in entries(&entry)? {
+                    inside(&root, &entry)?;
+                    take(&mut files, format!("{name}/{file}"), &entry)?;
+                }
+            } else {
+                take(&mut files, name, &entry)?;
+            }
+        }
+        Ok(Self { files, rust: Vec::new() })
+    }
+}
+
+fn take(files: &mut Vec<File>, path: String, entry: &Path) -> Result<()> {
+    if !path.ends_with(".sql") || entry.is_dir() {
+        return Ok(());
+    }
+    let bytes = fs::read(entry).map_err(|error| unreadable(entry, error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::new(ErrorKind::Source, format!("{} is not UTF-8: byte {at} is part of no character", entry.display()))
+            .with_hint("save the file as UTF-8")
+    })?;
+    files.push(File { path, text: Text::new(&entry.display().to_string(), &text) });
+    Ok(())
+}
+
+/// Lists a directory by name, so that the order does not depend on the file system.
+fn entries(directory: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let failed = |error| unreadable(directory, error);
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().into_string().map_err(|name| {
+            Error::new(ErrorKind::Source, format!("the name of {} is not Unicode", directory.join(name).display()))
+        })?;
+        entries.push((name, entry.path()));
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+/// Refuses a link that leads out of the directory of migrations.
+fn inside(root: &Path, entry: &Path) -> Result<()> {
+    let real = fs::canonicalize(entry).map_err(|error| unreadable(entry, error))?;
+    if real.starts_with(root) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Source, format!("{} is a link out of the directory of migrations", entry.display()))
+        .with_hint("put the file itself there"))
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("{} cannot be read", path.display())).with_source(error)
+}
