@@ -44,6 +44,7 @@
 //! | `postgres` | PostgreSQL |
 //! | `mysql` | MySQL and MariaDB |
 //! | `orm` (default) | models, typed queries, relations: see [`orm`] |
+//! | `migrate` | migrations, from a directory or compiled in: see [`migrate`] |
 //! | `tls` (default) | encrypted connections to PostgreSQL, MySQL and MariaDB, where these are built in |
 //! | `blocking` | the same names for programs without `async` |
 //! | `testing` | a database for each test, query counts, a scripted driver: see [`testing`](mod@testing) |
@@ -60,11 +61,15 @@ pub mod testing;
 pub use connect::connect;
 pub use oarlock_core::factory::{Connector, DriverFactory, Purpose, register};
 pub use oarlock_core::*;
+#[cfg(feature = "migrate")]
+pub use oarlock_macros::embed_migrations;
 #[cfg(feature = "testing")]
 pub use oarlock_macros::test;
 pub use oarlock_macros::{FromRow, FromValue, Params, ToValue};
 #[cfg(feature = "orm")]
 pub use oarlock_macros::{Model, sql};
+#[cfg(feature = "migrate")]
+pub use oarlock_migrate as migrate;
 #[cfg(feature = "orm")]
 pub use oarlock_orm::{self as orm, BelongsTo, HasMany, HasOne, ManyToMany, Model, Query};
 pub use pool::{Pool, PoolOptions};

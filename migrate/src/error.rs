@@ -61,14 +61,7 @@ struct Inner {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            message: message.into(),
-            hint: None,
-            place: None,
-            migration: None,
-            source: None,
-        }))
+        Self(Box::new(Inner { kind, message: message.into(), hint: None, place: None, migration: None, source: None }))
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {

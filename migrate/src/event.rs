@@ -47,7 +47,9 @@ pub enum Event<'e> {
 
 /// Whoever wants to know.
 #[derive(Clone)]
-pub(crate) struct Observer(Option<Arc<dyn Fn(&Event<'_>) + Send + Sync>>);
+pub(crate) struct Observer(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(&Event<'_>) + Send + Sync;
 
 impl Observer {
     pub(crate) const NOBODY: Self = Self(None);

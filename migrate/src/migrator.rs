@@ -9,7 +9,7 @@ use oarlock_core::{Db, DbExt, Dialect};
 use crate::engine::{Ended, Session};
 use crate::event::{Event, Observer};
 use crate::history::History;
-use crate::plan::{Back, Basis, Exceptions, Plan};
+use crate::plan::{Back, Basis, Exceptions, Plan, known};
 use crate::status::{self, Status};
 use crate::{Direction, Error, ErrorKind, Migration, Result, Source, Version};
 
@@ -218,7 +218,7 @@ impl Migrator {
     /// `Source` for what is wrong with the files, `Database`. What is amiss with a migration is no error but its state.
     pub async fn status(&self, db: &dyn Db) -> Result<Status> {
         let session = Session::open(db).await?;
-        let migrations = self.source.resolve(session.dialect())?;
+        let migrations = self.resolve(session.dialect())?;
         Ok(status::status(&migrations, &session.history().await?))
     }
 
@@ -239,14 +239,14 @@ impl Migrator {
     /// `Source`, `Locked`, `Database`.
     pub async fn repair(&self, db: &dyn Db) -> Result<Vec<String>> {
         let mut session = Session::open(db).await?;
-        let migrations = self.source.resolve(session.dialect())?;
+        let migrations = self.resolve(session.dialect())?;
         session.lock(self.lock_timeout, &self.observer).await?;
         let repaired = self.repaired(&session, &migrations).await;
         session.unlock().await;
         repaired
     }
 
-    async fn repaired(&self, session: &Session, migrations: &[Migration]) -> Result<Vec<String>> {
+    async fn repaired(&self, session: &Session, migrations: &[Arc<Migration>]) -> Result<Vec<String>> {
         let history = session.history().await?;
         let tx = session.begin(self.lock_timeout).await?;
         let mut changed = Vec::new();
@@ -274,19 +274,27 @@ impl Migrator {
     /// `Conflict` where the history is not empty, `UnknownVersion`, `Source`, `Locked`, `Database`.
     pub async fn baseline(&self, db: &dyn Db, version: Version) -> Result<Vec<String>> {
         let mut session = Session::open(db).await?;
-        let migrations = self.source.resolve(session.dialect())?;
-        self.known(&migrations, version)?;
+        let migrations = self.resolve(session.dialect())?;
+        known(&migrations, version)?;
         session.lock(self.lock_timeout, &self.observer).await?;
         let entered = self.baselined(&session, &migrations, version).await;
         session.unlock().await;
         entered
     }
 
-    async fn baselined(&self, session: &Session, migrations: &[Migration], version: Version) -> Result<Vec<String>> {
+    async fn baselined(
+        &self,
+        session: &Session,
+        migrations: &[Arc<Migration>],
+        version: Version,
+    ) -> Result<Vec<String>> {
         let history = session.history().await?;
         if let Some(applied) = history.applied.first() {
-            return Err(Error::new(ErrorKind::Conflict, format!("the history is not empty: it has {}", applied.title()))
-                .with_hint("a baseline is for a database without a history; `mark` enters a single migration"));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("the history is not empty: it has {}", applied.title()),
+            )
+            .with_hint("a baseline is for a database without a history; `mark` enters a single migration"));
         }
         self.set_up(session, &history).await?;
         let covered = migrations.iter().filter(|migration| migration.version().is_some_and(|known| known <= version));
@@ -301,8 +309,8 @@ impl Migrator {
     /// `UnknownVersion`, `Source`, `Locked`, `Database`.
     pub async fn mark(&self, db: &dyn Db, version: Version, direction: Direction) -> Result<Vec<String>> {
         let mut session = Session::open(db).await?;
-        let migrations = self.source.resolve(session.dialect())?;
-        self.known(&migrations, version)?;
+        let migrations = self.resolve(session.dialect())?;
+        known(&migrations, version)?;
         session.lock(self.lock_timeout, &self.observer).await?;
         let marked = self.marked(&session, &migrations, version, direction).await;
         session.unlock().await;
@@ -312,7 +320,7 @@ impl Migrator {
     async fn marked(
         &self,
         session: &Session,
-        migrations: &[Migration],
+        migrations: &[Arc<Migration>],
         version: Version,
         direction: Direction,
     ) -> Result<Vec<String>> {
@@ -339,7 +347,7 @@ impl Migrator {
     async fn enter<'m>(
         &self,
         session: &Session,
-        migrations: impl Iterator<Item = &'m Migration>,
+        migrations: impl Iterator<Item = &'m Arc<Migration>>,
         state: &str,
     ) -> Result<Vec<String>> {
         let unwritten = |error| Error::database("the history could not be written", error);
@@ -353,14 +361,6 @@ impl Migrator {
         }
         tx.commit().await.map_err(unwritten)?;
         Ok(entered)
-    }
-
-    fn known(&self, migrations: &[Migration], version: Version) -> Result<()> {
-        if migrations.iter().any(|migration| migration.version() == Some(version)) {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::UnknownVersion, format!("there is no migration {version}"))
-            .with_hint("`status` lists them"))
     }
 
     async fn plan(&self, session: &Session, goal: Goal) -> Result<Plan> {

@@ -76,7 +76,11 @@ pub(crate) enum Action {
     /// The migration leaves the history.
     Reverted,
     /// The journal: so many statements are done; with a proof, the next one begins.
-    Mark { open: bool, done: usize, begins: bool },
+    Mark {
+        open: bool,
+        done: usize,
+        begins: bool,
+    },
     /// The migration leaves the journal.
     Unmark,
 }
@@ -348,16 +352,19 @@ impl Basis<'_> {
     /// Plans the way up: to a version, or all of it and the repeatable migrations.
     pub(crate) fn up(&self, to: Option<Version>) -> Result<Plan> {
         if let Some(to) = to {
-            self.known(to)?;
+            known(self.migrations, to)?;
         }
         self.check()?;
         let mut plan = self.empty();
         self.finish(&mut plan)?;
         let latest = self.history.latest();
         for migration in self.migrations {
-            if self.history.under_way.as_ref().is_some_and(|under_way| {
-                under_way.direction == Direction::Up && under_way.is(migration)
-            }) {
+            if self
+                .history
+                .under_way
+                .as_ref()
+                .is_some_and(|under_way| under_way.direction == Direction::Up && under_way.is(migration))
+            {
                 continue;
             }
             let reverted = plan.steps.iter().any(|step| step.migration.id() == migration.id());
@@ -388,13 +395,14 @@ impl Basis<'_> {
         if let Back::To(version) = back
             && version.number() != self.history.latest()
         {
-            self.known(version)?;
+            known(self.migrations, version)?;
         }
         self.check()?;
         let mut plan = self.empty();
         self.finish(&mut plan)?;
         let interrupted: Option<&Arc<Migration>> = plan.steps.first().map(|step| &step.migration);
-        let mut applied: Vec<i64> = self.history.applied.iter().map(|applied| applied.version).filter(|v| *v > 0).collect();
+        let mut applied: Vec<i64> =
+            self.history.applied.iter().map(|applied| applied.version).filter(|v| *v > 0).collect();
         match (interrupted, &self.history.under_way) {
             (Some(migration), Some(under_way)) if under_way.direction == Direction::Up => {
                 applied.push(migration.id().number());
@@ -458,14 +466,6 @@ impl Basis<'_> {
             .with_hint(format!("give it a version later than that, or allow it by name: out of order {version}")))
     }
 
-    fn known(&self, version: Version) -> Result<()> {
-        if self.migrations.iter().any(|migration| migration.version() == Some(version)) {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::UnknownVersion, format!("there is no migration {version}"))
-            .with_hint("`status` lists them"))
-    }
-
     fn empty(&self) -> Plan {
         let setup = if self.history.exists { Vec::new() } else { self.tables.create().into() };
         Plan { setup, steps: Vec::new(), tables: self.tables.clone() }
@@ -503,6 +503,15 @@ impl Basis<'_> {
         };
         Ok(Step { migration: Arc::clone(migration), direction, shape, dialect: *self.dialect, under_way, replaces })
     }
+}
+
+/// Refuses a version that no migration has.
+pub(crate) fn known(migrations: &[Arc<Migration>], version: Version) -> Result<()> {
+    if migrations.iter().any(|migration| migration.version() == Some(version)) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::UnknownVersion, format!("there is no migration {version}"))
+        .with_hint("`status` lists them"))
 }
 
 fn missing(title: &str) -> Error {

@@ -51,6 +51,9 @@ enum Class {
     Closes,
 }
 
+/// The words that open a block outside of a stored program, which MariaDB runs as one statement.
+const BLOCKS: [&str; 7] = ["BEGIN", "IF", "CASE", "LOOP", "REPEAT", "WHILE", "FOR"];
+
 /// Finds how a script runs.
 ///
 /// # Errors
@@ -89,7 +92,12 @@ fn units(script: &Script, classes: &[Class], one_by_one: bool) -> Result<Vec<Uni
                 opened = Some(index);
             }
             (Class::Opens, Some(_)) => {
-                return Err(refuse(script, index, "a transaction begins within another", "end the first one before it"));
+                return Err(refuse(
+                    script,
+                    index,
+                    "a transaction begins within another",
+                    "end the first one before it",
+                ));
             }
             (Class::Closes, Some(begin)) => {
                 units.push(Unit::Atomic { statements: begin + 1..index, done: index + 1 });
@@ -142,7 +150,14 @@ fn group(script: &Script, statements: Range<usize>) -> Vec<Unit> {
 pub(crate) fn is_setting(verb: Verb) -> bool {
     matches!(
         verb,
-        Verb::Set | Verb::Use | Verb::Pragma | Verb::Attach | Verb::Detach | Verb::Prepare | Verb::Deallocate | Verb::Reset
+        Verb::Set
+            | Verb::Use
+            | Verb::Pragma
+            | Verb::Attach
+            | Verb::Detach
+            | Verb::Prepare
+            | Verb::Deallocate
+            | Verb::Reset
     )
 }
 
@@ -178,14 +193,14 @@ fn classify(script: &Script, index: usize, dialect: &Dialect) -> Result<Class> {
     }
     let words = Words::of(script.statement(index).unwrap_or_default(), dialect);
     match dialect.flavor {
-        Flavor::MySql => mysql(script, index, verb),
+        Flavor::MySql => mysql(script, index, verb, &words),
         Flavor::Postgres => Ok(postgres(verb, &words)),
         Flavor::Sqlite => Ok(sqlite(verb, &words)),
         _ => Ok(Class::Transactional),
     }
 }
 
-fn mysql(script: &Script, index: usize, verb: Verb) -> Result<Class> {
+fn mysql(script: &Script, index: usize, verb: Verb, words: &Words) -> Result<Class> {
     let acknowledged = |word: &str, what: &str| {
         if script.directives().allows(word) || script.directives().allows("rerun") {
             return Ok(Class::Alone(Proof::Harmless));
@@ -201,14 +216,14 @@ fn mysql(script: &Script, index: usize, verb: Verb) -> Result<Class> {
         Verb::Call => acknowledged("call", "a procedure"),
         Verb::Load => acknowledged("load-data", "LOAD DATA"),
         Verb::Execute => acknowledged("execute", "a prepared statement"),
-        Verb::Other => acknowledged("rerun", "such a statement"),
+        Verb::Other if BLOCKS.iter().any(|block| words.first(block)) => acknowledged("rerun", "a block"),
         Verb::Lock | Verb::Unlock => Err(refuse(
             script,
             index,
             "LOCK TABLES keeps the runner from its journal",
             "leave it out: one runner works at a time",
         )),
-        Verb::Create | Verb::Alter | Verb::Drop | Verb::Rename => Ok(Class::Alone(Proof::Catalog)),
+        Verb::Create | Verb::Alter | Verb::Drop | Verb::Rename | Verb::Other => Ok(Class::Alone(Proof::Catalog)),
         verb if verb.commits_implicitly(Flavor::MySql) => Ok(Class::Alone(Proof::Harmless)),
         _ => Ok(Class::Transactional),
     }
@@ -233,9 +248,8 @@ fn postgres(verb: Verb, words: &Words) -> Class {
 
 fn sqlite(verb: Verb, words: &Words) -> Class {
     match verb {
-        Verb::Vacuum => Class::Alone(Proof::Harmless),
-        // Within a transaction they are ignored, or refused.
-        Verb::Attach | Verb::Detach => Class::Alone(Proof::Harmless),
+        // Within a transaction they are refused, or ignored.
+        Verb::Vacuum | Verb::Attach | Verb::Detach => Class::Alone(Proof::Harmless),
         Verb::Pragma if words.any("FOREIGN_KEYS") || words.any("JOURNAL_MODE") => Class::Alone(Proof::Harmless),
         Verb::Pragma => Class::Session,
         _ => Class::Transactional,
@@ -253,6 +267,10 @@ impl Words {
 
     fn any(&self, word: &str) -> bool {
         self.0.iter().any(|known| known == word)
+    }
+
+    fn first(&self, word: &str) -> bool {
+        self.0.first().is_some_and(|known| known == word)
     }
 
     fn second(&self, words: &[&str]) -> bool {

@@ -1,5 +1,7 @@
 //! How each migration stands.
 
+use std::sync::Arc;
+
 use crate::history::{Applied, History};
 use crate::migration::Id;
 use crate::{Migration, Version};
@@ -77,7 +79,7 @@ impl Status {
     }
 }
 
-pub(crate) fn status(migrations: &[Migration], history: &History) -> Status {
+pub(crate) fn status(migrations: &[Arc<Migration>], history: &History) -> Status {
     let latest = history.latest();
     let mut entries: Vec<Entry> = migrations
         .iter()

@@ -8,6 +8,7 @@ mod http;
 mod items;
 mod lies;
 mod panics;
+mod proof;
 mod report;
 mod tampered;
 
@@ -17,6 +18,7 @@ pub use items::{create_item, ids, insert, refused};
 pub use lies::{Liar, Lie, caught};
 pub use oarlock_conformance::{Failure, Verdict, until};
 pub use panics::{count_panics, panics};
+pub use proof::{Dice, is_full};
 pub use report::report;
 pub use tampered::{Tamper, Tampered};
 

@@ -347,6 +347,9 @@ impl MysqlConnection {
             let start = from + span.start;
             from += span.end;
             self.command(traits, sql).await.map_err(|error| {
+                if start == 0 {
+                    return error.with_position(0);
+                }
                 let (line, column) = oarlock_core::lex::line_column(text, start);
                 error.context(format_args!("statement at line {line}, column {column}")).with_position(start)
             })?;

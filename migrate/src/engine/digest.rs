@@ -59,7 +59,8 @@ impl Session {
         let drops = left.map(|index| format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).collect::<Vec<_>>();
         for sql in drops.into_iter().chain(self.lines(DETACHING, &[]).await?) {
             let cleared = self.conn.script(&sql).await;
-            cleared.map_err(|error| Error::database(format!("what was interrupted could not be cleared: {sql}"), error))?;
+            cleared
+                .map_err(|error| Error::database(format!("what was interrupted could not be cleared: {sql}"), error))?;
         }
         Ok(())
     }
@@ -69,8 +70,7 @@ impl Session {
         let has = |words: &[&str]| words.iter().any(|word| scope.contains(word));
         let mut found = String::new();
         let qualifiers = scope.iter().filter_map(|word| word.strip_suffix('.'));
-        let schemas: BTreeSet<String> =
-            qualifiers.map(str::to_owned).chain([self.schema.to_lowercase()]).collect();
+        let schemas: BTreeSet<String> = qualifiers.map(str::to_owned).chain([self.schema.to_lowercase()]).collect();
         for schema in &schemas {
             self.tables_of(schema, &scope, &mut found).await?;
         }

@@ -16,6 +16,9 @@ use crate::{Error, ErrorKind, Result};
 /// How long to wait between two questions, at first and at the most.
 const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(250)];
 
+/// The server's process, the user, the application, the host.
+type Who = (i32, Option<String>, Option<String>, Option<String>);
+
 impl Session {
     /// Takes the lock, within a limit of time.
     pub(crate) async fn lock(&mut self, limit: Duration, observer: &Observer) -> Result<()> {
@@ -72,34 +75,29 @@ impl Session {
 
     /// Tells who has the lock, as far as the server says so.
     async fn holder(&self) -> Option<String> {
-        match self.dialect.flavor {
-            Flavor::MySql => {
-                let id: Option<i64> = self.conn.fetch_value("SELECT IS_USED_LOCK(?)", (self.lock_name(),)).await.ok()?;
-                let sql = "SELECT USER, HOST FROM information_schema.PROCESSLIST WHERE ID = ?";
-                let who: Option<(String, String)> = self.conn.fetch_one(sql, (id?,)).await.ok().flatten();
-                Some(match who {
-                    Some((user, host)) => format!("connection {} of {user} at {host}", id?),
-                    None => format!("connection {}", id?),
-                })
-            }
-            _ => {
-                let sql = "SELECT a.pid, CAST(a.usename AS text), a.application_name, host(a.client_addr) \
-                    FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-                    WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
-                    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
-                    AND CAST(l.classid AS int8) = ? AND CAST(l.objid AS int8) = ?";
-                let halves = ((self.key >> 32) & 0xFFFF_FFFF, self.key & 0xFFFF_FFFF);
-                type Who = (i32, Option<String>, Option<String>, Option<String>);
-                let (pid, user, application, host): Who = self.conn.fetch_one(sql, halves).await.ok().flatten()?;
-                let mut told = format!("process {pid} of the server");
-                for (lead, part) in [("of user", user), ("from", host), ("application", application)] {
-                    if let Some(part) = part.filter(|part| !part.is_empty()) {
-                        told = format!("{told}, {lead} {part}");
-                    }
-                }
-                Some(told)
+        if self.dialect.flavor == Flavor::MySql {
+            let id: Option<i64> = self.conn.fetch_value("SELECT IS_USED_LOCK(?)", (self.lock_name(),)).await.ok()?;
+            let sql = "SELECT USER, HOST FROM information_schema.PROCESSLIST WHERE ID = ?";
+            let who: Option<(String, String)> = self.conn.fetch_one(sql, (id?,)).await.ok().flatten();
+            return Some(match who {
+                Some((user, host)) => format!("connection {} of {user} at {host}", id?),
+                None => format!("connection {}", id?),
+            });
+        }
+        let sql = "SELECT a.pid, CAST(a.usename AS text), a.application_name, host(a.client_addr) \
+            FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+            WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
+            AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
+            AND CAST(l.classid AS int8) = ? AND CAST(l.objid AS int8) = ?";
+        let halves = ((self.key >> 32) & 0xFFFF_FFFF, self.key & 0xFFFF_FFFF);
+        let (pid, user, application, host): Who = self.conn.fetch_one(sql, halves).await.ok().flatten()?;
+        let mut told = format!("process {pid} of the server");
+        for (lead, part) in [("of user", user), ("from", host), ("application", application)] {
+            if let Some(part) = part.filter(|part| !part.is_empty()) {
+                told = format!("{told}, {lead} {part}");
             }
         }
+        Some(told)
     }
 
     /// Gives the name of the lock on MySQL, where locks are the server's and not a database's.

@@ -47,7 +47,6 @@ impl Session {
 }
 
 pub(super) fn shared() -> Error {
-    Error::new(ErrorKind::Pooler, "a pooler lends the server's session to others between transactions").with_hint(
-        "migrate past it: give the URL of the server itself, or of a pool in session mode",
-    )
+    Error::new(ErrorKind::Pooler, "a pooler lends the server's session to others between transactions")
+        .with_hint("migrate past it: give the URL of the server itself, or of a pool in session mode")
 }

@@ -172,8 +172,7 @@ impl Running<'_> {
         let unreadable = |error| Error::database("the history of migrations cannot be read", error);
         let migration = self.step.migration();
         let key = (migration.id().number(), migration.name(), migration.checksum());
-        let applied: i64 =
-            self.db().fetch_value(&self.session.tables.is_applied(), key).await.map_err(unreadable)?;
+        let applied: i64 = self.db().fetch_value(&self.session.tables.is_applied(), key).await.map_err(unreadable)?;
         let under_way = self.session.tables.under_way(self.db()).await.map_err(unreadable)?;
         let wanted = self.step.direction() == crate::Direction::Down;
         Ok((applied > 0) == wanted && under_way.map(|under_way| under_way.done) == self.journaled)
@@ -185,7 +184,8 @@ impl Running<'_> {
         self.observer.tell(&Event::Statement { migration: self.step.migration(), index, sql });
         let Err(error) = self.db().script(sql).await else { return Ok(()) };
         let begins = Action::Mark { open: false, done: index, begins: true };
-        let journaled = self.tx.is_none() && self.journaled == Some(index) && self.step.actions(index).contains(&begins);
+        let journaled =
+            self.tx.is_none() && self.journaled == Some(index) && self.step.actions(index).contains(&begins);
         if journaled && self.session.dialect.flavor == Flavor::MySql && !error.is_connection_lost() {
             // The server says that it did nothing, so nobody need look at the catalog. Where even this cannot be written, it is
             // looked at.

@@ -8,7 +8,10 @@ const FILES: [(&str, &str); 5] = [
     ("1_a.sql", "CREATE TABLE a (x int);\n-- oarlock: down\nDROP TABLE a"),
     ("2_b.sql", "CREATE TABLE b (x int); INSERT INTO b VALUES (1);\n-- oarlock: down\nDROP TABLE b"),
     ("3_c.sql", "-- oarlock: lock-timeout=1500ms\nINSERT INTO a VALUES (1)"),
-    ("4_d.sql", "CREATE TABLE d (x int); SET @x = 1; CREATE TABLE e (x int);\n-- oarlock: down\nDROP TABLE e; DROP TABLE d"),
+    (
+        "4_d.sql",
+        "CREATE TABLE d (x int); SET @x = 1; CREATE TABLE e (x int);\n-- oarlock: down\nDROP TABLE e; DROP TABLE d",
+    ),
     ("R__v.sql", "CREATE VIEW v AS SELECT 1"),
 ];
 
@@ -116,7 +119,10 @@ fn what_is_not_honest_is_refused_unless_it_is_allowed_by_its_version() {
     let mut case = Case::new(Dialect::SQLITE, &[1, 2]);
     case.history.applied[0].checksum = "other".to_owned();
     let edited = case.basis().up(None).unwrap_err();
-    assert_eq!((edited.kind(), edited.message()), (ErrorKind::Edited, "m/1_a.sql is not what was applied: it was edited since"));
+    assert_eq!(
+        (edited.kind(), edited.message()),
+        (ErrorKind::Edited, "m/1_a.sql is not what was applied: it was edited since")
+    );
     case.exceptions.edited.push(version(1));
     assert_eq!(case.up(Some(3)).unwrap(), ["up 3_c"]);
 

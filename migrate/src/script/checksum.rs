@@ -68,9 +68,13 @@ mod tests {
     #[test]
     fn every_token_counts() {
         let plain = of("SELECT a, 'b' FROM c");
-        for other in
-            ["SELECT a, 'B' FROM c", "SELECT a 'b' FROM c", "SELECT a, 'b ' FROM c", "select a, 'b' FROM c", "SELECT a, 'b' FROMc"]
-        {
+        for other in [
+            "SELECT a, 'B' FROM c",
+            "SELECT a 'b' FROM c",
+            "SELECT a, 'b ' FROM c",
+            "select a, 'b' FROM c",
+            "SELECT a, 'b' FROMc",
+        ] {
             assert_ne!(of(other), plain, "{other}");
         }
         assert_ne!(of_statements(["a", "b"], Flavor::Sqlite), of_statements(["a b"], Flavor::Sqlite));

@@ -46,7 +46,8 @@ impl Directives {
             ("no-transaction", None) => self.no_transaction = true,
             ("lock-timeout", Some(value)) => {
                 let limit = duration(value).ok_or_else(|| {
-                    wrong(format!("`{value}` is no time")).with_hint("write a number with its unit, such as 500ms, 5s or 2m")
+                    wrong(format!("`{value}` is no time"))
+                        .with_hint("write a number with its unit, such as 500ms, 5s or 2m")
                 })?;
                 self.lock_timeout = Some(limit);
             }

@@ -98,9 +98,8 @@ fn delimited(whole: &str, start: usize, delimiter: &str, dialect: &Dialect) -> (
 /// Refuses a statement that is not closed, or that only a client's program understands.
 fn check(text: &Text, range: &Range<usize>, verb: Verb, dialect: &Dialect) -> Result<()> {
     let sql = &text.text[range.clone()];
-    let wrong = |offset: usize, message: String| {
-        Error::new(ErrorKind::Source, message).at(text.place(range.start + offset))
-    };
+    let wrong =
+        |offset: usize, message: String| Error::new(ErrorKind::Source, message).at(text.place(range.start + offset));
     if let Some(nul) = sql.find('\0') {
         return Err(wrong(nul, "a NUL character".to_owned()));
     }
@@ -151,7 +150,10 @@ mod tests {
 
     #[test]
     fn a_delimiter_of_semicolons_and_one_that_never_comes() {
-        assert_eq!(cut("DELIMITER ;;\nSELECT 1; SELECT 2;;\nDELIMITER ;", &Dialect::MYSQL).unwrap(), ["SELECT 1; SELECT 2"]);
+        assert_eq!(
+            cut("DELIMITER ;;\nSELECT 1; SELECT 2;;\nDELIMITER ;", &Dialect::MYSQL).unwrap(),
+            ["SELECT 1; SELECT 2"]
+        );
         assert_eq!(cut("DELIMITER //\nSELECT 1; -- end\n", &Dialect::MYSQL).unwrap(), ["SELECT 1;"]);
         assert_eq!(cut("DELIMITER //\n//\n//\n", &Dialect::MYSQL).unwrap(), [""; 0]);
     }

@@ -101,6 +101,12 @@ fn what_is_unsafe_is_refused_where_it_stands() {
             "up.sql:1:25: the transaction is not ended (write COMMIT where it ends)",
         ),
         (
+            "IF 1 THEN DELETE FROM t; END IF",
+            Dialect::MARIADB,
+            "up.sql:1:1: nobody can tell whether a block ran, where the runner is interrupted meanwhile (if it may run twice, say so \
+             in the first lines: -- oarlock: allow=rerun)",
+        ),
+        (
             "LOCK TABLES t WRITE",
             Dialect::MYSQL,
             "up.sql:1:1: LOCK TABLES keeps the runner from its journal (leave it out: one runner works at a time)",

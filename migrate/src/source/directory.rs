@@ -34,7 +34,7 @@ impl Source {
 }
 
 fn take(files: &mut Vec<File>, path: String, entry: &Path) -> Result<()> {
-    if !path.ends_with(".sql") || entry.is_dir() {
+    if entry.extension().is_none_or(|extension| extension != "sql") || entry.is_dir() {
         return Ok(());
     }
     let bytes = fs::read(entry).map_err(|error| unreadable(entry, error))?;

@@ -64,9 +64,9 @@ impl Source {
     /// [`Source`](ErrorKind::Source) for a name or a text that is not understood, a version that two migrations have, and one that
     /// has nothing for this dialect.
     pub fn resolve(&self, dialect: &Dialect) -> Result<Vec<Migration>> {
-        let mut entries: BTreeMap<(bool, i64, &str), Vec<(Named<'_>, &File)>> = BTreeMap::new();
+        let mut entries: BTreeMap<Order<'_>, Vec<(Named<'_>, &File)>> = BTreeMap::new();
         for file in &self.files {
-            let Some(named) = name::read(&file.path, dialect.name).map_err(|error| self.in_directory(file, error))? else {
+            let Some(named) = name::read(&file.path, dialect.name).map_err(|error| in_directory(file, &error))? else {
                 continue;
             };
             let repeatable = if named.version.is_none() { named.name } else { "" };
@@ -87,13 +87,15 @@ impl Source {
         }
         Ok(migrations)
     }
+}
 
-    /// Puts the file as messages name it in place of its path within the source.
-    fn in_directory(&self, file: &File, error: Error) -> Error {
-        let message = error.message().replacen(&file.path, &file.text.file, 1);
-        let renamed = Error::new(ErrorKind::Source, message);
-        error.hint().map(|hint| hint.to_owned()).into_iter().fold(renamed, Error::with_hint)
-    }
+/// Where a migration stands: whether it is repeatable, its version, its name if it has none.
+type Order<'p> = (bool, i64, &'p str);
+
+/// Puts the file as messages name it in place of its path within the source.
+fn in_directory(file: &File, error: &Error) -> Error {
+    let renamed = Error::new(ErrorKind::Source, error.message().replacen(&file.path, &file.text.file, 1));
+    error.hint().into_iter().fold(renamed, Error::with_hint)
 }
 
 /// Reads the files of one version.
@@ -134,7 +136,9 @@ fn read(files: &[(Named<'_>, &File)], dialect: &Dialect) -> Result<Migration> {
             .with_hint("take the marker out"));
     }
     if let (None, Some((range, _))) = (first.version, &sections.down) {
-        return Err(Error::new(ErrorKind::Source, "a repeatable migration has no way down").at(file.text.place(range.start)));
+        return Err(
+            Error::new(ErrorKind::Source, "a repeatable migration has no way down").at(file.text.place(range.start))
+        );
     }
     let (range, directives) = sections.up;
     let up = Script::read(&file.text, range, directives, dialect)?;
@@ -169,7 +173,9 @@ fn pick<'f>(files: &[(Named<'_>, &'f File)], side: Side, dialect: &Dialect) -> O
 /// Tells whether two files of one version cannot both be.
 fn clashes(one: &Named<'_>, other: &Named<'_>) -> bool {
     let one_file = one.side == Side::Both;
-    one.name != other.name || one_file != (other.side == Side::Both) || (one.side == other.side && one.dialect == other.dialect)
+    one.name != other.name
+        || one_file != (other.side == Side::Both)
+        || (one.side == other.side && one.dialect == other.dialect)
 }
 
 fn doubled(first: &str, second: &str) -> Error {
@@ -181,9 +187,8 @@ impl RustMigration {
     fn resolve(&self) -> Result<Migration> {
         let name = name::plain(&self.name)
             .map_err(|message| Error::new(ErrorKind::Source, format!("{}: {message}", self.version)))?;
-        let version = Version::new(self.version).ok_or_else(|| {
-            Error::new(ErrorKind::Source, format!("{name}: {} is no version", self.version))
-        })?;
+        let version = Version::new(self.version)
+            .ok_or_else(|| Error::new(ErrorKind::Source, format!("{name}: {} is no version", self.version)))?;
         let title = format!("{version}_{name}");
         Ok(Migration {
             id: Id::Version(version),

@@ -73,9 +73,9 @@ pub(super) fn read<'p>(path: &'p str, dialect: &str) -> Result<Option<Named<'p>>
         return Err(wrong("the name has no version".to_owned())
             .with_hint("name it such as 20261121093000_create_users, or R__views for a repeatable one"));
     };
-    let version: Version = number.parse().map_err(|error: Error| {
-        wrong(error.message().to_owned()).with_hint(error.hint().unwrap_or_default())
-    })?;
+    let version: Version = number
+        .parse()
+        .map_err(|error: Error| wrong(error.message().to_owned()).with_hint(error.hint().unwrap_or_default()))?;
     Ok(Some(Named { version: Some(version), name: plain(name).map_err(wrong)?, side, dialect }))
 }
 
@@ -93,7 +93,9 @@ pub(super) fn plain(name: &str) -> std::result::Result<&str, String> {
 mod tests {
     use super::*;
 
-    fn told(path: &str) -> std::result::Result<Option<(i64, String, Side, Option<&str>)>, String> {
+    type Told<'p> = Option<(i64, String, Side, Option<&'p str>)>;
+
+    fn told(path: &str) -> std::result::Result<Told<'_>, String> {
         let named = read(path, "postgres").map_err(|error| error.to_string())?;
         Ok(named.map(|n| (n.version.map_or(0, Version::number), n.name.to_owned(), n.side, n.dialect)))
     }
@@ -102,7 +104,10 @@ mod tests {
     fn names_tell_version_name_direction_and_dialect() {
         for (path, read) in [
             ("7_a/up.sql", Some((7, "a", Side::Up, None))),
-            ("20261121093000_create_users/down.mysql.sql", Some((20_261_121_093_000, "create_users", Side::Down, Some("mysql")))),
+            (
+                "20261121093000_create_users/down.mysql.sql",
+                Some((20_261_121_093_000, "create_users", Side::Down, Some("mysql"))),
+            ),
             ("0007_a-b.sqlite.sql", Some((7, "a-b", Side::Both, Some("sqlite")))),
             ("R__views.sql", Some((0, "views", Side::Both, None))),
             ("README.md", None),

@@ -28,7 +28,13 @@ fn migrations_are_ordered_by_number_and_the_repeatable_ones_come_last() {
     ];
     assert_eq!(
         resolve(&files, &Dialect::SQLITE).unwrap(),
-        ["0007_a SELECT 7 SELECT -7", "9_b SELECT 9 SELECT -9", "10_c SELECT 10 none", "R__a SELECT 'a' none", "R__b SELECT 'b' none"]
+        [
+            "0007_a SELECT 7 SELECT -7",
+            "9_b SELECT 9 SELECT -9",
+            "10_c SELECT 10 none",
+            "R__a SELECT 'a' none",
+            "R__b SELECT 'b' none"
+        ]
     );
 }
 
@@ -90,7 +96,9 @@ fn a_migration_in_rust_has_its_place_among_the_files() {
     };
     assert_eq!(titles(&source), ["1_a", "2_b", "3_c"]);
     let twice = source.rust(RustMigration::new(3, "c", |_| async { Ok(()) }));
-    assert!(twice.resolve(&Dialect::SQLITE).unwrap_err().to_string().starts_with("migrations/3_c.sql and 3_c (Rust) have"));
+    assert!(
+        twice.resolve(&Dialect::SQLITE).unwrap_err().to_string().starts_with("migrations/3_c.sql and 3_c (Rust) have")
+    );
 }
 
 #[test]
@@ -106,7 +114,10 @@ fn a_directory_is_read_and_what_leads_out_of_it_is_refused() {
     let read = Source::directory(&root).unwrap().resolve(&Dialect::SQLITE).unwrap();
     let titles: Vec<&str> = read.iter().map(Migration::title).collect();
     assert_eq!(titles, ["1_a", "2_b"]);
-    assert_eq!(read[0].checksum(), Source::embedded("m", &[("1_a.sql", "SELECT 1")]).resolve(&Dialect::SQLITE).unwrap()[0].checksum());
+    assert_eq!(
+        read[0].checksum(),
+        Source::embedded("m", &[("1_a.sql", "SELECT 1")]).resolve(&Dialect::SQLITE).unwrap()[0].checksum()
+    );
 
     fs::write(root.join("3_c.sql"), [b'a', 0xFF]).unwrap();
     let error = Source::directory(&root).unwrap_err();

@@ -1,10 +1,11 @@
-//! The macros of oarlock: the derives, and `#[oarlock::test]`.
+//! The macros of oarlock: the derives, `sql!`, `embed_migrations!` and `#[oarlock::test]`.
 //!
 //! Generated code names `::oarlock::__private`; `#[row(crate = "path")]`, `#[value(crate = "path")]` and `#[test(crate = "path")]`
 //! name another path for who re-exports oarlock.
 
 mod attributes;
 mod case;
+mod embed;
 mod from_row;
 mod generics;
 mod model;
@@ -199,6 +200,25 @@ pub fn derive_model(input: TokenStream) -> TokenStream {
 pub fn sql(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as sql::Input);
     sql::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Compiles the migrations of a directory in, as an `oarlock::migrate::Source`. The path starts at the package.
+///
+/// ```ignore
+/// let migrations = Migrator::new(oarlock::embed_migrations!("migrations"));
+/// migrations.run(&pool).await?;
+/// ```
+///
+/// A file that changes is compiled in anew. For cargo to notice a file that is new, too, the package needs a `build.rs`:
+///
+/// ```
+/// // build.rs
+/// println!("cargo:rerun-if-changed=migrations");
+/// ```
+#[proc_macro]
+pub fn embed_migrations(input: TokenStream) -> TokenStream {
+    let directory = parse_macro_input!(input as syn::LitStr);
+    embed::expand(&directory).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes a test of an async function, with a database of its own that is dropped when the test passes, and kept when it fails.

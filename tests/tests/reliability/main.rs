@@ -11,15 +11,11 @@ mod once;
 use std::time::Duration;
 
 use oarlock::{Conn, DbExt, Result};
-use oarlock_tests::{Database, Engine, until};
+use oarlock_tests::{Database, Dice, Engine, is_full, until};
 
 /// Gives how often something is done: by default, or in a full run.
 fn count(default: usize, full: usize) -> usize {
     if is_full() { full } else { default }
-}
-
-fn is_full() -> bool {
-    std::env::var("OARLOCK_RELIABILITY").is_ok_and(|how| how == "full")
 }
 
 /// How long a test may take.
@@ -52,22 +48,4 @@ async fn alone(admin: &Conn, engine: Engine) -> Result<()> {
 /// Opens a connection that no fault concerns.
 async fn admin(database: &Database) -> Result<Conn> {
     oarlock::connect(&database.url).await
-}
-
-/// Numbers that look random and are the same in every run: `xorshift`.
-#[derive(Debug, Clone)]
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    /// Gives a number below a bound.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % bound.max(1)
-    }
 }

@@ -1,0 +1,1 @@
+CREATE VIEW norwegian AS SELECT name FROM city WHERE country = 'no';

@@ -1,0 +1,200 @@
+//! The runner is killed: at each of its calls, before the server has it or after it is done, and the next run finishes.
+//!
+//! What is killed is the connection, without a goodbye, with all that stands on it: to the server it is a killed process.
+
+use std::future::{pending, poll_fn};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use oarlock::connection::{BoxFuture, Query};
+use oarlock::decorate::{Decorate, Decorated};
+use oarlock::factory::{Purpose, find};
+use oarlock::migrate::Migrator;
+use oarlock::{Conn, Connection, DbExt, DriverFactory, TxOptions, Url};
+use oarlock_conformance::Verdict;
+use oarlock_tests::{Database, Dice, Engine, is_full, on_engines, report};
+use tokio::sync::Notify;
+
+use crate::history::{contents, source};
+
+/// On which side of the call the runner dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Before,
+    After,
+}
+
+/// How long a connection lives.
+struct Life {
+    /// Calls that were made.
+    calls: AtomicUsize,
+    /// The call at which it dies, from 1.
+    last: usize,
+    side: Side,
+    dead: Notify,
+}
+
+impl Life {
+    fn new(last: usize, side: Side) -> Arc<Self> {
+        Arc::new(Self { calls: AtomicUsize::new(0), last, side, dead: Notify::new() })
+    }
+
+    /// Makes a call, and does not come back from the last.
+    async fn call<T>(&self, call: impl Future<Output = oarlock::Result<T>>) -> oarlock::Result<T> {
+        let last = self.calls.fetch_add(1, Ordering::Relaxed) + 1 == self.last;
+        if last && self.side == Side::Before {
+            self.die().await
+        } else {
+            let result = call.await;
+            if last { self.die().await } else { result }
+        }
+    }
+
+    async fn die(&self) -> ! {
+        self.dead.notify_one();
+        pending::<()>().await;
+        unreachable!("a pending future does not end")
+    }
+}
+
+/// A connection that dies at a call.
+struct Mortal {
+    connection: Box<dyn Connection>,
+    life: Arc<Life>,
+}
+
+impl Decorate for Mortal {
+    fn inner(&self) -> &dyn Connection {
+        &*self.connection
+    }
+
+    fn inner_mut(&mut self) -> &mut dyn Connection {
+        &mut *self.connection
+    }
+
+    fn start<'a>(&'a mut self, query: Query<'a>) -> BoxFuture<'a, ()> {
+        let life = Arc::clone(&self.life);
+        let is_last = life.calls.load(Ordering::Relaxed) + 1 == life.last;
+        Box::pin(async move {
+            let start = async {
+                self.connection.start(query).await?;
+                if is_last && life.side == Side::After {
+                    poll_fn(|cx| self.connection.poll_finish(cx)).await?;
+                }
+                Ok(())
+            };
+            life.call(start).await
+        })
+    }
+
+    fn script<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, ()> {
+        let life = Arc::clone(&self.life);
+        Box::pin(async move { life.call(self.connection.script(text)).await })
+    }
+
+    fn begin<'a>(&'a mut self, options: &'a TxOptions) -> BoxFuture<'a, ()> {
+        let life = Arc::clone(&self.life);
+        Box::pin(async move { life.call(self.connection.begin(options)).await })
+    }
+
+    fn commit(&mut self) -> BoxFuture<'_, ()> {
+        let life = Arc::clone(&self.life);
+        Box::pin(async move { life.call(self.connection.commit()).await })
+    }
+}
+
+fn driver(engine: Engine) -> &'static dyn DriverFactory {
+    match engine {
+        Engine::Sqlite => &oarlock_sqlite::SqliteFactory,
+        Engine::Postgres => &oarlock_postgres::PostgresFactory,
+        Engine::MySql => &oarlock_mysql::MysqlFactory,
+    }
+}
+
+/// Migrates on a connection that dies; tells whether it lived to the end.
+async fn run(database: &Database, life: &Arc<Life>) -> oarlock::Result<bool> {
+    let url = Url::parse(&database.url)?;
+    let driver = find(url.scheme()).unwrap_or_else(|| driver(database.engine));
+    let connection = driver.connector(&url, Purpose::Single)?.connect().await?;
+    let conn = Conn::new(Box::new(Decorated(Mortal { connection, life: Arc::clone(life) })));
+    let migrator = Migrator::new(source(database.engine)).lock_timeout(Duration::from_secs(20));
+    tokio::select! {
+        ran = migrator.run(&conn) => {
+            ran?;
+            conn.close().await?;
+            Ok(true)
+        }
+        () = life.dead.notified() => Ok(false),
+    }
+}
+
+async fn found(database: &Database) -> oarlock::Result<String> {
+    let db = oarlock::connect(&database.url).await?;
+    let left: i64 = db.fetch_value("SELECT COUNT(*) FROM oarlock_migrations_journal", ()).await?;
+    assert_eq!(left, 0, "lines are left in the journal");
+    let found = contents(&db, database.engine).await?;
+    db.close().await?;
+    Ok(found)
+}
+
+/// Migrates without an interruption; gives what is in the database then, and the number of calls.
+async fn reference(database: &Database) -> oarlock::Result<(String, usize)> {
+    let life = Life::new(0, Side::Before);
+    assert!(run(database, &life).await?, "nobody dies");
+    Ok((found(database).await?, life.calls.load(Ordering::Relaxed)))
+}
+
+fn same(found: &str, wanted: &str, killed: &str) {
+    if found != wanted {
+        let line = found.lines().zip(wanted.lines()).find(|(found, wanted)| found != wanted);
+        panic!("killed {killed}, the database differs; the first line found and wanted: {line:#?}");
+    }
+}
+
+/// Each run is killed some calls after its beginning, until one lives to the end.
+async fn a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(database: Database) -> Verdict {
+    let (wanted, _) = reference(&database).await?;
+    let mut killed = 0;
+    for side in [Side::Before, Side::After] {
+        let Some(database) = Database::make(database.engine).await? else { return Ok(()) };
+        let mut dice = Dice::new(7);
+        let mut last = 0;
+        while !run(&database, &Life::new(last + 1, side)).await? {
+            killed += 1;
+            assert!(killed < 3000, "no progress is made");
+            last = usize::try_from(3 + dice.below(36)).unwrap_or(3);
+        }
+        same(&found(&database).await?, &wanted, &format!("again and again {side:?} its calls"));
+        database.remove().await?;
+    }
+    report(&format!("migrations on {:?}: {killed} kills, one after the other", database.engine));
+    Ok(())
+}
+
+/// A run is killed once, at each of its calls; in a full run of the proofs that is all of them.
+async fn a_run_that_is_killed_once_is_finished_by_the_next(database: Database) -> Verdict {
+    let (wanted, calls) = reference(&database).await?;
+    let step = if is_full() { 1 } else { calls / 3 };
+    let mut killed = 0;
+    for last in (1..=calls).rev().step_by(step) {
+        for side in [Side::Before, Side::After] {
+            let Some(database) = Database::make(database.engine).await? else { return Ok(()) };
+            assert!(!run(&database, &Life::new(last, side)).await?, "call {last} of {calls} is reached");
+            let finished = run(&database, &Life::new(0, side)).await;
+            let place = format!("{side:?} call {last} of {calls}");
+            finished.unwrap_or_else(|error| panic!("killed {place}, the next run fails: {error}"));
+            same(&found(&database).await?, &wanted, &place);
+            killed += 1;
+            database.remove().await?;
+        }
+    }
+    report(&format!("migrations on {:?}: {killed} kills, each in a database of its own", database.engine));
+    Ok(())
+}
+
+on_engines! {
+    within crate::limit();
+    a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been on Sqlite Postgres MySql;
+    a_run_that_is_killed_once_is_finished_by_the_next on Sqlite Postgres MySql;
+}

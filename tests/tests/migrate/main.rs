@@ -1,0 +1,14 @@
+//! Migrations on every engine: what a program does with them, what an interruption leaves, many runners at once.
+
+mod embedded;
+mod history;
+mod interrupted;
+
+use std::time::Duration;
+
+use oarlock_tests::is_full;
+
+/// How long a proof may take.
+fn limit() -> Duration {
+    if is_full() { Duration::from_hours(3) } else { Duration::from_mins(5) }
+}
