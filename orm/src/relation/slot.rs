@@ -49,6 +49,27 @@ pub trait Slot: Sized {
     fn share(&self) -> Self;
 }
 
+/// What a slot holds, seen through a trait so that a model is `Send` whatever it is related to.
+///
+/// Were the rows themselves in the field, the compiler would look for `Send` in all models that can be reached from one, each inside the
+/// other: in a schema of some twenty that hang together it comes to its recursion limit, and refuses them all.
+trait Hold<T>: Send + Sync {
+    fn held(&self) -> &T;
+}
+
+impl<T: Send + Sync> Hold<T> for T {
+    fn held(&self) -> &T {
+        self
+    }
+}
+
+type Shared<T> = Arc<dyn Hold<T>>;
+
+/// Gives what is shared: the pointer has a method `held`, too, which gives the pointer.
+fn held<T>(shared: &Shared<T>) -> &T {
+    (**shared).held()
+}
+
 macro_rules! slot {
     ($(#[$doc:meta])* $name:ident of many $many:literal holds $held:ty, gives $given:ty, $text:literal, |$inner:ident| $view:expr, |$rows:ident| $make:expr) => {
         $(#[$doc])*
@@ -112,7 +133,7 @@ macro_rules! slot {
 
         impl<C: PartialEq> PartialEq for $name<C> {
             fn eq(&self, other: &Self) -> bool {
-                self.0 == other.0
+                self.0.as_ref().map(|$inner| $view) == other.0.as_ref().map(|$inner| $view)
             }
         }
 
@@ -121,7 +142,7 @@ macro_rules! slot {
         impl<C: fmt::Debug> fmt::Debug for $name<C> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match &self.0 {
-                    Some(held) => held.fmt(f),
+                    Some($inner) => $view.fmt(f),
                     None => f.write_str("not loaded"),
                 }
             }
@@ -140,17 +161,17 @@ macro_rules! slot {
 
 slot! {
     /// The rows of another table that refer to this one.
-    HasMany of many true holds Arc<Vec<C>>, gives &[C], "the list", |held| held.as_slice(), |rows| Arc::new(rows)
+    HasMany of many true holds Shared<Vec<C>>, gives &[C], "the list", |inner| held(inner).as_slice(), |rows| Arc::new(rows)
 }
 
 slot! {
     /// The one row of another table that refers to this one, if there is one.
-    HasOne of many false holds Option<Arc<C>>, gives Option<&C>, "the one", |held| held.as_deref(), |rows| rows.into_iter().next().map(Arc::new)
+    HasOne of many false holds Option<Shared<C>>, gives Option<&C>, "the one", |inner| inner.as_ref().map(held), |rows| rows.into_iter().next().map(|row| Arc::new(row) as _)
 }
 
 slot! {
     /// The row of another table that this one refers to, if it refers to one.
-    BelongsTo of many false holds Option<Arc<C>>, gives Option<&C>, "the owner", |held| held.as_deref(), |rows| rows.into_iter().next().map(Arc::new)
+    BelongsTo of many false holds Option<Shared<C>>, gives Option<&C>, "the owner", |inner| inner.as_ref().map(held), |rows| rows.into_iter().next().map(|row| Arc::new(row) as _)
 }
 
 impl<C: Model> BelongsTo<C> {
@@ -169,7 +190,7 @@ impl<C: Model> BelongsTo<C> {
 ///
 /// It is empty until it is loaded, and gives an error until then. It is serialized as the list of the rows, without the joining
 /// ones, and as null where nothing was loaded.
-pub struct ManyToMany<C, J = ()>(Option<Arc<(Vec<C>, Vec<J>)>>);
+pub struct ManyToMany<C, J = ()>(Option<Shared<(Vec<C>, Vec<J>)>>);
 
 impl<C, J> ManyToMany<C, J> {
     /// Makes one in which nothing is loaded.
@@ -183,6 +204,12 @@ impl<C, J> ManyToMany<C, J> {
         self.0.is_some()
     }
 
+    fn held(&self) -> Option<&(Vec<C>, Vec<J>)> {
+        self.0.as_ref().map(held)
+    }
+}
+
+impl<C: Send + Sync + 'static, J: Send + Sync + 'static> ManyToMany<C, J> {
     pub(crate) fn of_pairs(rows: Vec<C>, joins: Vec<J>) -> Self {
         Self(Some(Arc::new((rows, joins))))
     }
@@ -197,7 +224,7 @@ impl<C: Model, J> ManyToMany<C, J> {
     ///
     /// [`NotLoaded`], which becomes an `Interface` error.
     pub fn get(&self) -> Result<&[C], NotLoaded> {
-        self.0.as_ref().map(|held| held.0.as_slice()).ok_or(Self::NOT_LOADED)
+        self.held().map(|held| held.0.as_slice()).ok_or(Self::NOT_LOADED)
     }
 
     /// Gives the rows, each with the one that joins it with this one.
@@ -206,7 +233,7 @@ impl<C: Model, J> ManyToMany<C, J> {
     ///
     /// As [`get`](Self::get).
     pub fn pairs(&self) -> Result<impl ExactSizeIterator<Item = (&C, &J)>, NotLoaded> {
-        self.0.as_ref().map(|held| held.0.iter().zip(&held.1)).ok_or(Self::NOT_LOADED)
+        self.held().map(|held| held.0.iter().zip(&held.1)).ok_or(Self::NOT_LOADED)
     }
 }
 
@@ -224,7 +251,7 @@ impl<C, J> Clone for ManyToMany<C, J> {
 
 impl<C: PartialEq, J: PartialEq> PartialEq for ManyToMany<C, J> {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.held() == other.held()
     }
 }
 
@@ -232,7 +259,7 @@ impl<C: Eq, J: Eq> Eq for ManyToMany<C, J> {}
 
 impl<C: fmt::Debug, J: fmt::Debug> fmt::Debug for ManyToMany<C, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match self.held() {
             Some(held) => f.debug_list().entries(held.0.iter().zip(&held.1)).finish(),
             None => f.write_str("not loaded"),
         }
@@ -241,6 +268,25 @@ impl<C: fmt::Debug, J: fmt::Debug> fmt::Debug for ManyToMany<C, J> {
 
 impl<C: Serialize, J> Serialize for ManyToMany<C, J> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
-        self.0.as_ref().map(|held| &held.0).serialize(serializer)
+        self.held().map(|held| &held.0).serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A model related to one that is related to one, and so on: three slots for each dot.
+    macro_rules! deep {
+        () => { u8 };
+        (. $($dots:tt)*) => { HasMany<BelongsTo<ManyToMany<deep!($($dots)*)>>> };
+    }
+
+    #[test]
+    fn models_are_send_however_many_they_are_related_to() {
+        fn sendable<T: Send + Sync>() -> usize {
+            size_of::<T>()
+        }
+        assert_eq!(sendable::<deep!(. . . . . . . . . . . .)>(), size_of::<HasMany<u8>>());
     }
 }
