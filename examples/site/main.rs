@@ -10,7 +10,7 @@ use std::env;
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
-use oarlock::{PoolOptions, Url};
+use oarlock::{PoolOptions, Url, embed_migrations};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -38,7 +38,7 @@ async fn serve() -> Result<(), String> {
     let url = Url::parse(&database).map_err(|error| format!("DATABASE_URL: {error}"))?;
     let unusable = |error| format!("cannot use the database {url}: {error}");
     let pool = PoolOptions::new().max_size(8).connect(&database).await.map_err(unusable)?;
-    app::setup::create_table(&pool).await.map_err(unusable)?;
+    app::setup::migrate(&pool, embed_migrations!("examples/site/migrations")).await.map_err(unusable)?;
     let imported = app::setup::import(&pool).await.map_err(unusable)?;
     if imported > 0 {
         say(&format!("imported {imported} cities into {url}"))?;

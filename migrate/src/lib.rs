@@ -53,6 +53,6 @@ pub use migration::{Direction, Id, Migration, Work};
 pub use migrator::{Done, Migrator, Report};
 pub use plan::{Back, Command, Plan, Purpose, Step};
 pub use script::{Directives, Place, Script, Statement};
-pub use source::{RustMigration, Source};
+pub use source::{RustMigration, Seeds, Source};
 pub use status::{Entry, State, Status};
 pub use version::Version;

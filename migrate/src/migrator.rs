@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use oarlock_core::{Db, DbExt, Dialect};
 
-use crate::engine::{Ended, Session};
+use crate::engine::{Ended, Session, refused};
 use crate::event::{Event, Observer};
 use crate::history::History;
 use crate::plan::{Back, Basis, Exceptions, Plan, known};
+use crate::shape::require_whole;
 use crate::status::{self, Status};
-use crate::{Direction, Error, ErrorKind, Migration, Result, Source, Version};
+use crate::{Direction, Error, ErrorKind, Migration, Result, Seeds, Source, Version};
 
 /// How long another runner may have the lock, where nothing else is said.
 const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
@@ -299,6 +300,31 @@ impl Migrator {
         self.set_up(session, &history).await?;
         let covered = migrations.iter().filter(|migration| migration.version().is_some_and(|known| known <= version));
         self.enter(session, covered, "baseline").await
+    }
+
+    /// Runs seeds, each in a transaction of its own; gives their files. It keeps no history of them.
+    ///
+    /// # Errors
+    ///
+    /// `Source` for what is wrong with the files, `Unsafe` for a statement that does not fit into a transaction, `Statement` with its
+    /// place where the server refuses one: the files before it have run then.
+    pub async fn seed(&self, db: &dyn Db, seeds: &Seeds) -> Result<Vec<String>> {
+        let session = Session::open(db).await?;
+        let scripts = seeds.resolve(session.dialect())?;
+        for script in &scripts {
+            require_whole(script, session.dialect())?;
+        }
+        let mut ran = Vec::new();
+        for script in scripts {
+            let tx = session.begin(self.lock_timeout).await?;
+            for (index, sql) in script.texts().enumerate() {
+                tx.script(sql).await.map_err(|error| refused(&script, index, error))?;
+            }
+            let committed = tx.commit().await;
+            committed.map_err(|error| Error::database(format!("{} could not be committed", script.file()), error))?;
+            ran.push(script.file().to_owned());
+        }
+        Ok(ran)
     }
 
     /// Enters one migration into the history without running it, or takes it out without taking it back; gives whether that changed

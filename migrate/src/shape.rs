@@ -75,6 +75,25 @@ pub(crate) fn shape(script: &Script, dialect: &Dialect) -> Result<Shape> {
     units(script, &classes, one_by_one).map(Shape::Journaled)
 }
 
+/// Refuses a script that is not one transaction.
+///
+/// # Errors
+///
+/// `Unsafe` for the first statement that does not fit into it.
+pub(crate) fn require_whole(script: &Script, dialect: &Dialect) -> Result<()> {
+    for index in 0..script.len() {
+        if !matches!(classify(script, index, dialect)?, Class::Transactional | Class::Session) {
+            return Err(refuse(
+                script,
+                index,
+                "the statement cannot be in a transaction, as a seed is",
+                "a seed is data: put the statement into a migration",
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn units(script: &Script, classes: &[Class], one_by_one: bool) -> Result<Vec<Unit>> {
     let mut units = Vec::new();
     let mut opened: Option<usize> = None;

@@ -30,3 +30,8 @@ fn the_page_on_the_orm_shows_the_tests_code() {
 fn the_page_on_testing_shows_the_tests_code() {
     shows_the_code_of(include_str!("../../docs/testing.md"), &[include_str!("testing/guide.rs")]);
 }
+
+#[test]
+fn the_page_on_migrations_shows_the_tests_code() {
+    shows_the_code_of(include_str!("../../docs/migrations.md"), &[include_str!("migrate/guide.rs")]);
+}

@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 
-use oarlock::{DbExt, Pool};
+use oarlock::migrate::Source;
+use oarlock::{DbExt, Pool, embed_migrations};
 use oarlock_tests::{Answer, Client, Database, Engine, Verdict, on_every_engine};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::TcpListener;
 
 #[path = "../../examples/site/app/mod.rs"]
 mod app;
+
+fn migrations() -> Source {
+    embed_migrations!("../examples/site/migrations")
+}
 
 /// Serves the site from a pool on a port of its own, until the test is over.
 async fn serve(pool: Pool) -> Client {
@@ -21,7 +26,7 @@ async fn serve(pool: Pool) -> Client {
 /// Serves the site with no cities in it.
 async fn empty_site(database: &Database) -> oarlock::Result<(Client, Pool)> {
     let pool = Pool::connect(&database.url).await?;
-    app::setup::create_table(&pool).await?;
+    app::setup::migrate(&pool, migrations()).await?;
     Ok((serve(pool.clone()).await, pool))
 }
 
@@ -81,14 +86,14 @@ fn pages_are_the_same_on_every_engine() {
         for engine in Engine::ALL {
             let Some(database) = Database::make(engine).await.expect("a database is made") else { continue };
             let pool = Pool::connect(&database.url).await.expect("it is there");
-            app::setup::create_table(&pool).await.expect("the table is created");
+            app::setup::migrate(&pool, migrations()).await.expect("the table is created");
             assert_eq!(app::setup::import(&pool).await.expect("the data is imported"), 34_003);
             assert_eq!(
                 app::setup::import(&pool).await.expect("the data is there"),
                 0,
                 "a second start imports nothing"
             );
-            app::setup::create_table(&pool).await.expect("a second start finds the table");
+            app::setup::migrate(&pool, migrations()).await.expect("a second start finds the table");
             sites.push((serve(pool.clone()).await, pool, database));
         }
         for path in [

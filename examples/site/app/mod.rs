@@ -26,7 +26,7 @@ type Page = Result<Html<String>, Problem>;
 type CityId = Result<Path<i64>, PathRejection>;
 type Filled = Result<Form<CityForm>, FormRejection>;
 
-/// Makes the site on a pool whose database has the [table](setup::create_table).
+/// Makes the site on a pool whose database has been [migrated](setup::migrate).
 pub fn router(pool: Pool) -> Router {
     Router::new()
         .route("/", get(list))

@@ -1,19 +1,17 @@
 //! Before the first page: the table, and the data in it.
 
-use oarlock::orm::create_tables;
-use oarlock::{DbExt, Error, ErrorKind, Model, Pool, Result};
+use oarlock::migrate::{Migrator, Source};
+use oarlock::{Error, ErrorKind, Model, Pool, Result};
 
 use super::cities::{self, City, NewCity};
 
 /// The cities of `GeoNames`: see `data/README.md` for source and licence.
 const DATA: &str = include_str!("../data/cities.csv");
 
-/// Creates the table where it is missing.
-pub async fn create_table(pool: &Pool) -> Result<()> {
-    if pool.table_names(None).await?.iter().any(|name| name == "city") {
-        return Ok(());
-    }
-    create_tables(pool, [City::table()]).await
+/// Brings the database to where the migrations lead.
+pub async fn migrate(pool: &Pool, migrations: Source) -> Result<()> {
+    Migrator::new(migrations).run(pool).await?;
+    Ok(())
 }
 
 /// Imports the cities where there are none, and gives their number.

@@ -6,5 +6,5 @@ mod pooler;
 mod run;
 mod session;
 
-pub(crate) use run::Ended;
+pub(crate) use run::{Ended, refused};
 pub(crate) use session::Session;

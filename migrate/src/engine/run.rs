@@ -11,6 +11,7 @@ use super::pooler::shared;
 use crate::event::{Event, Observer};
 use crate::migration::Work;
 use crate::plan::{Action, Step};
+use crate::script::Script;
 use crate::{Error, ErrorKind, Migration, Result};
 
 /// How a step ended.
@@ -191,8 +192,7 @@ impl Running<'_> {
             // looked at.
             drop(self.mark(false, index, false).await);
         }
-        let place = script.place_within(index, error.position().unwrap_or(0).min(sql.len()));
-        Err(Error::new(ErrorKind::Statement, format!("statement {} failed", index + 1)).at(place).with_source(error))
+        Err(refused(script, index, error))
     }
 
     async fn rust(&mut self) -> Result<()> {
@@ -238,6 +238,13 @@ impl Running<'_> {
             drop(tx.rollback().await);
         }
     }
+}
+
+/// Makes the error of a statement that the server refused, with the place that it tells.
+pub(crate) fn refused(script: &Script, index: usize, error: oarlock_core::Error) -> Error {
+    let length = script.statement(index).map_or(0, str::len);
+    let place = script.place_within(index, error.position().unwrap_or(0).min(length));
+    Error::new(ErrorKind::Statement, format!("statement {} failed", index + 1)).at(place).with_source(error)
 }
 
 fn unwritten(error: oarlock_core::Error) -> Error {

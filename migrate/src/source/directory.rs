@@ -33,6 +33,17 @@ impl Source {
     }
 }
 
+/// Reads the files of SQL that stand in a directory itself.
+pub(super) fn files_in(path: &Path) -> Result<Vec<(String, Text)>> {
+    let root = fs::canonicalize(path).map_err(|error| unreadable(path, error))?;
+    let mut files = Vec::new();
+    for (name, entry) in entries(path)? {
+        inside(&root, &entry)?;
+        take(&mut files, name, &entry)?;
+    }
+    Ok(files.into_iter().map(|file| (file.path, file.text)).collect())
+}
+
 fn take(files: &mut Vec<File>, path: String, entry: &Path) -> Result<()> {
     if entry.extension().is_none_or(|extension| extension != "sql") || entry.is_dir() {
         return Ok(());

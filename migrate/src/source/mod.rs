@@ -3,6 +3,7 @@
 mod directory;
 mod name;
 mod rust;
+mod seeds;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::script::{Script, Sections, Text, of_name};
 use crate::{Error, ErrorKind, Result, Version};
 
 pub use rust::RustMigration;
+pub use seeds::Seeds;
 
 /// A set of migrations, not yet read by the rules of a dialect.
 #[derive(Debug, Clone, Default)]
@@ -163,11 +165,9 @@ fn read(files: &[(Named<'_>, &File)], dialect: &Dialect) -> Result<Migration> {
 
 /// Picks the file of a direction: that of the very dialect, of its family, or of none.
 fn pick<'f>(files: &[(Named<'_>, &'f File)], side: Side, dialect: &Dialect) -> Option<&'f File> {
-    let of = |suffix: Option<&str>| {
+    name::pick_dialect(dialect, |suffix| {
         files.iter().find(|(named, _)| named.side == side && named.dialect == suffix).map(|(_, file)| *file)
-    };
-    let family = (dialect.name == "mariadb").then(|| of(Some("mysql"))).flatten();
-    of(Some(dialect.name)).or(family).or_else(|| of(None))
+    })
 }
 
 /// Tells whether two files of one version cannot both be.

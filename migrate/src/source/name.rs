@@ -1,5 +1,7 @@
 //! What the names of files say: version, name, direction, dialect.
 
+use oarlock_core::Dialect;
+
 use crate::script::nearest;
 use crate::{Error, ErrorKind, Result, Version};
 
@@ -45,13 +47,8 @@ pub(super) fn read<'p>(path: &'p str, dialect: &str) -> Result<Option<Named<'p>>
         return Ok(None);
     }
     let (stem, dialect) = match stem.split_once('.') {
-        Some((stem, suffix)) if DIALECTS.contains(&suffix) || suffix == dialect => (stem, Some(suffix)),
-        Some((_, suffix)) => {
-            let hint = match nearest(suffix, &DIALECTS) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None => format!("there are {}", DIALECTS.join(", ")),
-            };
-            return Err(wrong(format!("`{suffix}` is no dialect")).with_hint(hint));
+        Some((stem, suffix)) => {
+            (stem, Some(known_dialect(suffix, dialect).map_err(|(what, hint)| wrong(what).with_hint(hint))?))
         }
         None => (stem, None),
     };
@@ -77,6 +74,30 @@ pub(super) fn read<'p>(path: &'p str, dialect: &str) -> Result<Option<Named<'p>>
         .parse()
         .map_err(|error: Error| wrong(error.message().to_owned()).with_hint(error.hint().unwrap_or_default()))?;
     Ok(Some(Named { version: Some(version), name: plain(name).map_err(wrong)?, side, dialect }))
+}
+
+/// Refuses a suffix that is no dialect, with what was meant.
+pub(super) fn known_dialect<'s>(suffix: &'s str, dialect: &str) -> std::result::Result<&'s str, (String, String)> {
+    if DIALECTS.contains(&suffix) || suffix == dialect {
+        return Ok(suffix);
+    }
+    let hint = match nearest(suffix, &DIALECTS) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => format!("there are {}", DIALECTS.join(", ")),
+    };
+    Err((format!("`{suffix}` is no dialect"), hint))
+}
+
+/// Gives the name of a file before its dialect and its ending.
+pub(super) fn stem(file: &str) -> &str {
+    file.split('.').next().unwrap_or(file)
+}
+
+/// Picks what is for the very dialect, for its family, or for none.
+pub(super) fn pick_dialect<T>(dialect: &Dialect, of: impl Fn(Option<&str>) -> Option<T>) -> Option<T> {
+    of(Some(dialect.name))
+        .or_else(|| if dialect.name == "mariadb" { of(Some("mysql")) } else { None })
+        .or_else(|| of(None))
 }
 
 /// Checks a name: letters, digits, `_` and `-`.

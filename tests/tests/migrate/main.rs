@@ -1,6 +1,9 @@
 //! Migrations on every engine: what a program does with them, what an interruption leaves, many runners at once.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod crowd;
 mod embedded;
+mod guide;
 mod history;
 mod interrupted;
 
