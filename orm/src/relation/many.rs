@@ -18,9 +18,19 @@ pub trait Joining: Sized + Send + Sync + 'static {
     ///
     /// `Conversion` that names the field and the column.
     fn read(columns: &[usize], row: RowRef<'_>) -> Result<Self>;
+
+    /// Gives what is kept without the row being read, where that is nothing.
+    #[doc(hidden)]
+    fn unread() -> Option<Self> {
+        None
+    }
 }
 
 impl Joining for () {
+    fn unread() -> Option<Self> {
+        Some(())
+    }
+
     fn read(_: &[usize], _: RowRef<'_>) -> Result<Self> {
         Ok(())
     }
@@ -40,7 +50,7 @@ pub struct ManyRelation<P, C, J> {
     to_parent: usize,
     /// Which of its foreign keys refers to the row that is loaded.
     to_child: usize,
-    slot: fn(&mut P) -> &mut ManyToMany<C, J>,
+    pub(crate) slot: fn(&mut P) -> &mut ManyToMany<C, J>,
 }
 
 impl<P, C, J> ManyRelation<P, C, J> {
@@ -61,6 +71,13 @@ impl<P, C, J> ManyRelation<P, C, J> {
     pub(crate) fn keys(&self) -> (&'static TableInfo, &'static ForeignKeyInfo, &'static ForeignKeyInfo) {
         let through = (self.through)();
         (through, &through.foreign_keys()[self.to_parent], &through.foreign_keys()[self.to_child])
+    }
+
+    /// Tells whether it is the same relation. Two fields through one table have two.
+    pub(crate) fn is(self, other: Self) -> bool {
+        let same_keys = (self.to_parent, self.to_child) == (other.to_parent, other.to_child);
+        // The field's type says the models; which table joins them, the function that gives it.
+        same_keys && std::ptr::fn_addr_eq(self.through, other.through) && std::ptr::fn_addr_eq(self.slot, other.slot)
     }
 }
 

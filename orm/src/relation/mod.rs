@@ -104,6 +104,14 @@ impl<P: Model, S: Slot> Relation<P, S> {
     }
 }
 
+impl<P, S> Relation<P, S> {
+    /// Tells whether it is the same relation. Two fields by one foreign key have two.
+    pub(crate) fn is(self, other: Self) -> bool {
+        let same_key = (self.key_of, self.foreign_key) == (other.key_of, other.foreign_key);
+        same_key && std::ptr::fn_addr_eq(self.slot, other.slot)
+    }
+}
+
 impl<P, S> Clone for Relation<P, S> {
     fn clone(&self) -> Self {
         *self

@@ -95,7 +95,7 @@ async fn change<D: Db + ?Sized>(
 }
 
 /// A row and the rows that it is joined with, by their keys.
-pub(super) struct Links {
+struct Links {
     through: &'static TableInfo,
     /// The columns there that refer to the row, and what they hold.
     own: Vec<usize>,
@@ -106,7 +106,7 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub(super) fn new<'r, P: Model, C: Model, J>(
+    fn new<'r, P: Model, C: Model, J>(
         relation: ManyRelation<P, C, J>,
         row: &P,
         others: impl IntoIterator<Item = &'r C>,
@@ -163,30 +163,14 @@ impl Links {
     /// Makes the rows that join the row with the wanted ones that are not among those that are joined.
     async fn insert(&self, cursor: &mut Cursor, joined: &mut Groups) -> Result<u64> {
         let places: Vec<usize> = (0..self.other.len()).collect();
+        let columns = [self.own.as_slice(), &self.other].concat();
         let mut rows = Vec::new();
         for key in self.others.keys(self.other.len()) {
-            if joined.find(&places, |column| Ok(Bound::Borrowed(key[column].as_ref())))?.is_some() {
-                continue;
+            if joined.find(&places, |column| Ok(Bound::Borrowed(key[column].as_ref())))?.is_none() {
+                rows.push(joining_row(self.through, &columns, self.own_values.iter().chain(key))?);
             }
-            let mut row = Assignments::default();
-            for (column, value) in self.own.iter().zip(&self.own_values).chain(self.other.iter().zip(key)) {
-                row.assign_value(*column, value.clone());
-            }
-            fill_in(self.through, &mut row)?;
-            rows.push(row);
         }
-        let Some(first) = rows.first() else { return Ok(0) };
-        let columns = first.columns.iter().map(|(column, ops, _)| (*column, ops.clone())).collect::<Vec<_>>();
-        let most = (cursor.info().capabilities.max_parameters / columns.len()).clamp(1, ROWS);
-        let (mut count, mut rows) = (0, rows.into_iter().peekable());
-        while rows.peek().is_some() {
-            let part: Vec<Assignments> = rows.by_ref().take(most).collect();
-            let (table, columns, conflict) = (self.through, columns.clone(), None);
-            let shape = Shape::Insert(Insert { table, columns, rows: part.len(), conflict, returning: false });
-            let values: Vec<Value> = part.into_iter().flat_map(|row| row.into_parts().1).collect();
-            count += changed(cursor, &shape, &values).await?;
-        }
-        Ok(count)
+        insert_joining(cursor, self.through, rows).await
     }
 
     /// Deletes the rows that join the row with others.
@@ -200,8 +184,42 @@ impl Links {
     }
 }
 
+/// Gives the row that joins two, by their keys.
+pub(super) fn joining_row<'v>(
+    table: &TableInfo,
+    columns: &[usize],
+    keys: impl IntoIterator<Item = &'v Value>,
+) -> Result<Assignments> {
+    let mut row = Assignments::default();
+    for (column, value) in columns.iter().zip(keys) {
+        row.assign_value(*column, value.clone());
+    }
+    fill_in(table, &mut row)?;
+    Ok(row)
+}
+
+/// Makes rows that join, which all give the same columns, and tells how many.
+pub(super) async fn insert_joining(
+    cursor: &mut Cursor,
+    table: &'static TableInfo,
+    rows: Vec<Assignments>,
+) -> Result<u64> {
+    let Some(first) = rows.first() else { return Ok(0) };
+    let columns = first.columns.iter().map(|(column, ops, _)| (*column, ops.clone())).collect::<Vec<_>>();
+    let most = (cursor.info().capabilities.max_parameters / columns.len()).clamp(1, ROWS);
+    let (mut count, mut rows) = (0, rows.into_iter().peekable());
+    while rows.peek().is_some() {
+        let part: Vec<Assignments> = rows.by_ref().take(most).collect();
+        let (columns, conflict) = (columns.clone(), None);
+        let shape = Shape::Insert(Insert { table, columns, rows: part.len(), conflict, returning: false });
+        let values: Vec<Value> = part.into_iter().flat_map(|row| row.into_parts().1).collect();
+        count += changed(cursor, &shape, &values).await?;
+    }
+    Ok(count)
+}
+
 /// Joins the wanted rows that are not joined yet.
-pub(super) async fn link_on(cursor: &mut Cursor, links: &Links) -> Result<u64> {
+async fn link_on(cursor: &mut Cursor, links: &Links) -> Result<u64> {
     let mut joined = links.joined(cursor, false).await?;
     links.insert(cursor, &mut joined).await
 }

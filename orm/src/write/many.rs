@@ -30,9 +30,8 @@ pub(crate) async fn insert_many<M: Model, D: Db + ?Sized>(
     let given = rows.into_iter().map(Create::complete).collect::<Result<Vec<_>>>()?;
     let uniform = given.windows(2).all(|pair| same_columns(&pair[0], &pair[1]));
     let plain = given.iter().all(|row| row.columns.iter().all(|(_, ops, _)| is_plain(ops)));
-    // Rows that give nothing have no common statement.
-    let some = given.len() == 1 || given.iter().all(|row| !row.is_empty());
-    let one_statement = given.len() <= ROWS && uniform && plain && some;
+    let together = given.len() == 1 || given.iter().all(goes_with_others::<M>);
+    let one_statement = given.len() <= ROWS && uniform && plain && together;
     if given.is_empty() {
         return Ok(Vec::new());
     }
@@ -56,12 +55,12 @@ pub(super) async fn insert_parts<M: Model>(cursor: &mut Cursor, given: Vec<Assig
     let mut made = Vec::with_capacity(given.len());
     let mut part: Vec<Assignments> = Vec::new();
     for row in given {
-        let plain = row.columns.iter().all(|(_, ops, _)| is_plain(ops));
-        let joins = part.first().is_none_or(|first| same_columns(first, &row)) && plain && part.len() < most;
+        let together = row.columns.iter().all(|(_, ops, _)| is_plain(ops)) && goes_with_others::<M>(&row);
+        let joins = part.first().is_none_or(|first| same_columns(first, &row)) && together && part.len() < most;
         if !joins {
             made.extend(insert_uniform(cursor, std::mem::take(&mut part)).await?);
         }
-        if plain {
+        if together {
             part.push(row);
         } else {
             made.push(insert_one(cursor, row).await?);
@@ -69,6 +68,13 @@ pub(super) async fn insert_parts<M: Model>(cursor: &mut Cursor, given: Vec<Assig
     }
     made.extend(insert_uniform(cursor, part).await?);
     Ok(made)
+}
+
+/// Tells whether a row can be made by a statement of several: rows that give nothing have no common statement, and one whose key the
+/// database makes up, but does not number, would not be known again.
+fn goes_with_others<M: Model>(row: &Assignments) -> bool {
+    let table = M::table();
+    !row.is_empty() && (table.auto().is_some() || table.key().iter().all(|column| row.value(*column).is_some()))
 }
 
 /// Gives how many rows fit one statement.
@@ -99,13 +105,6 @@ async fn insert_uniform<M: Model>(cursor: &mut Cursor, given: Vec<Assignments>) 
         .map(|row| table.key().iter().map(|column| row.value(*column).cloned()).collect::<Option<Vec<_>>>())
         .collect();
     let columns = given[0].columns.iter().map(|(column, ops, _)| (*column, ops.clone())).collect::<Vec<_>>();
-    if columns.is_empty() {
-        let mut made = Vec::with_capacity(count);
-        for row in given {
-            made.push(insert_one(cursor, row).await?);
-        }
-        return Ok(made);
-    }
     let values: Vec<Value> = given.into_iter().flat_map(|row| row.into_parts().1).collect();
     let returning = cursor.info().capabilities.insert_returning;
     let shape = Shape::Insert(Insert { table, columns, rows: count, conflict: None, returning });

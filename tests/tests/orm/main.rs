@@ -17,6 +17,7 @@ macro_rules! proofs {
 
 mod blog;
 mod extremes;
+mod graph;
 #[allow(clippy::print_stdout)] // What a reader's own program would do.
 mod guide;
 mod mutants;

@@ -6,10 +6,11 @@ use oarlock::connection::{BoxFuture, DriverInfo};
 use oarlock::decorate::{Decorate, Decorated};
 use oarlock::factory::DriverFactory;
 use oarlock::mysql::MysqlFactory;
-use oarlock::testing::Database;
-use oarlock::{Connection, Connector, ErrorKind, Model, Pool, PoolOptions, Purpose, Result, Url};
+use oarlock::testing::{Database, QueryLog};
+use oarlock::{Conn, Connection, Connector, ErrorKind, Model, Pool, PoolOptions, Purpose, Result, Url};
 
 use crate::blog::{Post, PostTag, Tag, User, filled, tables};
+use crate::graph;
 
 /// A connection that says of itself that it gives no written rows back.
 struct LessAble {
@@ -44,9 +45,12 @@ impl Connector for OpensLessAble {
     }
 }
 
+fn connector(database: &Database) -> Result<OpensLessAble> {
+    MysqlFactory.connector(&Url::parse(database.url())?, Purpose::Pool).map(OpensLessAble)
+}
+
 fn less_able(database: &Database) -> Result<Pool> {
-    let connector = MysqlFactory.connector(&Url::parse(database.url())?, Purpose::Pool)?;
-    Ok(Pool::new(Arc::new(OpensLessAble(connector)), PoolOptions::new().max_size(2)))
+    Ok(Pool::new(Arc::new(connector(database)?), PoolOptions::new().max_size(2)))
 }
 
 #[oarlock::test(engines = [mysql], setup = tables)]
@@ -102,4 +106,23 @@ async fn rows_are_made_or_changed(database: Database) -> Result<()> {
     let changed = post.update().title("new").exec(&db).await?;
     assert_eq!((changed.title.as_str(), changed.version), ("new", 2));
     db.close().await
+}
+
+/// Gives a connection that is less able, and the log of what runs on it.
+async fn logged(database: &Database) -> Result<(Conn, QueryLog)> {
+    let log = QueryLog::new();
+    let connection = connector(database)?.connect().await?;
+    Ok((Conn::new(log.connection(connection)), log))
+}
+
+#[oarlock::test(engines = [mysql], setup = graph::tables)]
+async fn a_graph_is_made_and_read_back(database: Database) -> Result<()> {
+    let (conn, log) = logged(&database).await?;
+    graph::a_graph_takes_statements_by_its_relations_and_not_by_its_rows(conn, log).await
+}
+
+#[oarlock::test(engines = [mysql], setup = graph::tables)]
+async fn what_rows_refer_to_is_made_and_read_back(database: Database) -> Result<()> {
+    let (conn, log) = logged(&database).await?;
+    graph::what_rows_refer_to_is_made_before_them_all_at_once(conn, log).await
 }
