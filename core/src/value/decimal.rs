@@ -207,7 +207,8 @@ impl fmt::Debug for Decimal {
     }
 }
 
-/// Reads the plain form (`-12.50`) and the one with an exponent (`1.25e3`); zeros after the point are kept as scale.
+/// Reads the plain form (`-12.50`) and the one with an exponent (`1.25e3`); zeros after the point are kept as scale, as far as 38 digits
+/// have room for them.
 impl FromStr for Decimal {
     type Err = Error;
 
@@ -220,17 +221,20 @@ impl FromStr for Decimal {
         let mut scale = 0_i64;
         let mut point = false;
         let mut digits = false;
+        let mut full = false;
         let mut exponent = 0;
         for (index, byte) in rest.iter().enumerate() {
             match byte {
+                // A nought that there is no room for at the end says nothing.
+                b'0' if point && (full || coefficient >= LIMIT / 10) => full = true,
                 b'0'..=b'9' => {
                     digits = true;
-                    scale += i64::from(point);
-                    coefficient = coefficient * 10 + u128::from(byte - b'0');
-                    if coefficient >= LIMIT {
+                    if full || coefficient >= LIMIT / 10 {
                         // The rest may still be malformed; which of the two is told does not matter.
                         return Err(too_many_digits());
                     }
+                    scale += i64::from(point);
+                    coefficient = coefficient * 10 + u128::from(byte - b'0');
                 }
                 b'.' if !point => point = true,
                 b'e' | b'E' if digits => {
@@ -249,11 +253,11 @@ impl FromStr for Decimal {
                 scale = 0;
                 break;
             }
-            coefficient *= 10;
-            scale += 1;
-            if coefficient >= LIMIT {
+            if coefficient >= LIMIT / 10 {
                 return Err(too_many_digits());
             }
+            coefficient *= 10;
+            scale += 1;
         }
         let scale = u8::try_from(scale).map_err(|_| too_fine())?;
         let coefficient = i128::try_from(coefficient).map_err(|_| too_many_digits())?;
@@ -368,6 +372,10 @@ mod tests {
     fn digits_past_38_are_out_of_range() {
         for text in [
             "1".repeat(39),
+            "9".repeat(39),
+            format!("{}.1", "9".repeat(38)),
+            format!("9.{}1", "0".repeat(40)),
+            "9e38".to_owned(),
             "1e38".to_owned(),
             "1e-39".to_owned(),
             format!("0.{}", "0".repeat(39)),
@@ -379,6 +387,17 @@ mod tests {
         assert_eq!(Decimal::new(10_i128.pow(38), 0).expect_err("39 digits").kind(), ErrorKind::OutOfRange);
         assert_eq!(Decimal::new(i128::MIN, 0).expect_err("39 digits").kind(), ErrorKind::OutOfRange);
         assert_eq!(Decimal::new(1, 39).expect_err("scale").kind(), ErrorKind::OutOfRange);
+    }
+
+    #[test]
+    fn noughts_at_the_end_are_dropped_where_there_is_no_room() {
+        let widest = "9".repeat(38);
+        assert_eq!(decimal(&format!("{widest}.000")).to_string(), widest);
+        assert_eq!(
+            decimal(&format!("370370367037037033.000003{}", "0".repeat(24))).normalized().to_string(),
+            "370370367037037033.000003"
+        );
+        assert_eq!(decimal(&format!("1.5{}e1", "0".repeat(50))).normalized().to_string(), "15");
     }
 
     #[test]
