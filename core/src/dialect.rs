@@ -71,6 +71,10 @@ impl Dialect {
     /// MariaDB, with neither `ANSI_QUOTES` nor `NO_BACKSLASH_ESCAPES`.
     pub const MARIADB: Self = Self::new("mariadb", Flavor::MySql, Lexing::MARIADB, Placeholder::Question);
 
+    /// The collation by which SQLite compares texts as decimal numbers, which it has no other form for: `1.0` is `1.00`, and `9` less than
+    /// `10`. The driver has it on every connection, other programs have not: it belongs in statements, and not in what is kept in a file.
+    pub const SQLITE_DECIMALS: &str = "oarlock_decimal";
+
     /// Makes a dialect of its parts, for a driver whose database is none of the constants.
     #[must_use]
     pub const fn new(name: &'static str, flavor: Flavor, lexing: Lexing, placeholder: Placeholder) -> Self {

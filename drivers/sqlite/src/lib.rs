@@ -77,6 +77,10 @@
 //! column that is declared `DECIMAL` turns the text `1.10` into the floating-point number 1.1; `decimal_text` keeps it. NaN is
 //! refused, as SQLite would store NULL.
 //!
+//! Text does not compare as the number that it is: `'9' > '10'`, and `'1.0' <> '1.00'`. Every connection has a collation by which it
+//! does, exactly and for any number of digits: `ORDER BY price COLLATE oarlock_decimal`, `max(price COLLATE oarlock_decimal)`. Other programs have
+//! it not, so keep it out of tables, indexes and views; a comparison by it uses no index for that.
+//!
 //! # Where statements run
 //!
 //! Point reads, short writes inside a transaction, and reads that are done in a tenth of a millisecond run on the caller's
@@ -97,6 +101,7 @@ mod backup;
 mod bind;
 mod catalog;
 mod connection;
+mod decimal;
 mod decode;
 mod error;
 mod factory;

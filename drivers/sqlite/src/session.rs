@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use oarlock_core::cache::StatementCache;
-use oarlock_core::{Error, ErrorKind, Result, TxState};
+use oarlock_core::{Dialect, Error, ErrorKind, Result, TxState};
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, Authorization};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::decimal;
 use crate::error::{from_rusqlite, is_busy};
 use crate::guard::Guard;
 use crate::options::{Mode, SqliteOptions, Trust};
@@ -323,6 +324,7 @@ fn prepare(db: &mut Connection, target: &Target, options: &SqliteOptions, guard:
             _ => Authorization::Allow,
         }))?;
     }
+    db.create_collation(Dialect::SQLITE_DECIMALS, decimal::compare)?;
     options.functions.iter().try_for_each(|function| function.install(db))?;
     options.collations.iter().try_for_each(|collation| collation.install(db))?;
     if let (Target::File(_), Some(mode)) = (target, options.journal_mode.as_sql())

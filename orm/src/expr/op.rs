@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use oarlock_core::schema::Type;
+
 use crate::model::TableInfo;
 use crate::query::Select;
 
@@ -66,6 +68,14 @@ pub struct ColumnOp {
     pub column: usize,
 }
 
+impl ColumnOp {
+    /// Tells whether the column holds decimals.
+    #[must_use]
+    pub fn is_decimal(&self) -> bool {
+        matches!(self.table.column(self.column).ty, Type::Decimal { .. })
+    }
+}
+
 /// What is done with one operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -125,6 +135,12 @@ pub enum Binary {
 }
 
 impl Binary {
+    /// Tells whether it computes a number of its operands.
+    #[must_use]
+    pub const fn computes(self) -> bool {
+        matches!(self, Self::Add | Self::Subtract | Self::Multiply | Self::Divide | Self::DivideWhole | Self::Remainder)
+    }
+
     /// Tells whether it compares its operands.
     #[must_use]
     pub const fn compares(self) -> bool {

@@ -1,13 +1,13 @@
 //! Expressions' programs as expressions of sea-query's.
 
-use oarlock_core::dialect::Flavor;
-use oarlock_core::schema::Type;
+use oarlock_core::dialect::{Dialect, Flavor};
 use oarlock_core::{Error, Result};
 use sea_query::{BinOper, ColumnName, ColumnRef, Expr, ExprTrait, Func, SubQueryOper, TableName};
 
 use super::stand_in::Param;
 use super::{Renderer, iden, malformed};
 use crate::expr::{Aggregate, Binary, ColumnOp, Function, Op, SubqueryUse, TextMatch, Unary};
+use crate::query::{Projection, Select};
 
 /// An operand that has been written.
 struct Operand {
@@ -27,6 +27,16 @@ impl From<Expr> for Operand {
 impl Renderer {
     /// Writes a program.
     pub(super) fn expr(&mut self, ops: &[Op]) -> Result<Expr> {
+        Ok(self.program(ops)?.expr)
+    }
+
+    /// Writes a program so that rows can be ordered, grouped or told apart by it.
+    pub(super) fn comparable(&mut self, ops: &[Op]) -> Result<Expr> {
+        let operand = self.program(ops)?;
+        Ok(self.compared(operand))
+    }
+
+    fn program(&mut self, ops: &[Op]) -> Result<Operand> {
         let mut stack: Vec<Operand> = Vec::with_capacity(4);
         for op in ops {
             let made = match op {
@@ -34,14 +44,24 @@ impl Renderer {
                 Op::Outer(column) => self.operand(*column, self.scopes.len().saturating_sub(1))?,
                 Op::Value => Param::Value(self.take()).stand_in().into(),
                 Op::List(count) => self.list(*count),
-                Op::Tuple(count) => Expr::tuple(pop_several(&mut stack, *count)?).into(),
+                Op::Tuple(count) => {
+                    let parts = pop_several(&mut stack, *count)?.into_iter().map(|part| self.compared(part));
+                    Expr::tuple(parts.collect::<Vec<_>>()).into()
+                }
                 Op::Tuples { count, width } => self.tuples(*count, *width),
                 Op::Null => Expr::cust("NULL").into(),
                 Op::CountRows => Expr::cust("COUNT(*)").into(),
-                Op::Unary(unary) => write_unary(*unary, pop(&mut stack)?.expr).into(),
+                Op::Unary(unary) => {
+                    let operand = pop(&mut stack)?;
+                    if *unary == Unary::Negate {
+                        self.can_compute(operand.decimal)?;
+                    }
+                    write_unary(*unary, operand.expr).into()
+                }
                 Op::Binary(binary) => {
                     let (right, left) = (pop(&mut stack)?, pop(&mut stack)?);
-                    self.binary(*binary, left, right)?.into()
+                    let decimal = binary.computes() && (left.decimal || right.decimal);
+                    Operand { decimal, ..self.binary(*binary, left, right)?.into() }
                 }
                 Op::Match(kind) => {
                     let left = pop(&mut stack)?.expr;
@@ -50,38 +70,99 @@ impl Renderer {
                 }
                 Op::Aggregate { function, distinct } => {
                     let operand = pop(&mut stack)?;
-                    self.aggregate(*function, *distinct, operand)?.into()
+                    let decimal = operand.decimal && leaves_decimals(*function);
+                    Operand { decimal, ..self.aggregate(*function, *distinct, operand)?.into() }
                 }
-                Op::Call(function, count) => call(*function, pop_several(&mut stack, *count)?)?.into(),
+                Op::Call(function, count) => {
+                    let operands = pop_several(&mut stack, *count)?;
+                    let decimal = operands.iter().any(|operand| operand.decimal);
+                    if *function == Function::Abs {
+                        self.can_compute(decimal)?;
+                    }
+                    let as_decimals = decimal && self.is(Flavor::MySql);
+                    let written = |operand: Operand| match operand.decimal {
+                        false if as_decimals => as_decimal(operand.expr),
+                        _ => operand.expr,
+                    };
+                    let operands = operands.into_iter().map(written).collect();
+                    Operand { decimal, ..call(*function, operands)?.into() }
+                }
                 Op::Subquery(usage, select) => {
                     let left = match usage {
-                        SubqueryUse::In | SubqueryUse::NotIn => Some(pop(&mut stack)?.expr),
+                        SubqueryUse::In | SubqueryUse::NotIn => Some(self.compared(pop(&mut stack)?)),
                         SubqueryUse::Exists | SubqueryUse::Scalar => None,
                     };
                     let inner = self.select(select)?;
-                    match (usage, left) {
+                    let decimal = *usage == SubqueryUse::Scalar && gives_decimal(select);
+                    let made: Operand = match (usage, left) {
                         (SubqueryUse::In, Some(left)) => left.in_subquery(inner),
                         (SubqueryUse::NotIn, Some(left)) => left.not_in_subquery(inner),
                         (SubqueryUse::Exists, _) => Expr::SubQuery(Some(SubQueryOper::Exists), Box::new(inner.into())),
                         _ => Expr::SubQuery(None, Box::new(inner.into())),
                     }
-                    .into()
+                    .into();
+                    Operand { decimal, ..made }
                 }
-                Op::Sql(text, count) => self.sql(text, pop_several(&mut stack, *count)?)?.into(),
+                Op::Sql(text, count) => {
+                    let operands = pop_several(&mut stack, *count)?.into_iter().map(|operand| operand.expr);
+                    self.sql(text, operands.collect())?.into()
+                }
             };
             stack.push(made);
         }
         match (stack.pop(), stack.is_empty()) {
-            (Some(whole), true) => Ok(whole.expr),
+            (Some(whole), true) => Ok(whole),
             _ => Err(malformed("it does not leave one operand")),
         }
+    }
+
+    /// Writes an operand so that it compares as what it is: a decimal on SQLite as a number, and not as text.
+    fn compared(&self, operand: Operand) -> Expr {
+        if operand.decimal && self.is(Flavor::Sqlite) {
+            Expr::cust_with_expr(format!("? COLLATE {}", Dialect::SQLITE_DECIMALS), operand.expr)
+        } else {
+            operand.expr
+        }
+    }
+
+    /// Writes operands of which one at least is a decimal so that they compare as such.
+    fn exactly_compared(&self, left: Operand, right: Operand) -> (Operand, Operand) {
+        match self.flavor {
+            // The collation of the left one counts.
+            Flavor::Sqlite => (self.compared(Operand { decimal: true, ..left }).into(), right),
+            // Decimals travel as text, and MySQL compares a decimal that is no column with text by floating-point numbers.
+            Flavor::MySql => {
+                let plain = |operand: &Operand| operand.decimal && matches!(operand.expr, Expr::Column(_));
+                let (cast_left, cast_right) = (!left.decimal && !plain(&right), !right.decimal && !plain(&left));
+                let cast = |expr: Expr, wanted: bool| if wanted { as_decimal(expr) } else { expr };
+                let expr = match right.expr {
+                    Expr::Tuple(elements) => Expr::Tuple(elements.into_iter().map(as_decimal).collect()),
+                    expr => cast(expr, cast_right),
+                };
+                (Operand { expr: cast(left.expr, cast_left), ..left }, Operand { expr, ..right })
+            }
+            _ => (left, right),
+        }
+    }
+
+    /// Writes operands of which one at least is a decimal so that what is computed of them is exact.
+    fn exactly_computed(&self, left: Operand, right: Operand) -> Result<(Operand, Operand)> {
+        self.can_compute(true)?;
+        let exact = |operand: Operand| match operand.decimal {
+            false if self.is(Flavor::MySql) => as_decimal(operand.expr).into(),
+            _ => operand,
+        };
+        Ok((exact(left), exact(right)))
+    }
+
+    fn can_compute(&self, decimal: bool) -> Result<()> {
+        if decimal && self.is(Flavor::Sqlite) { Err(decimal_as_text()) } else { Ok(()) }
     }
 
     /// Writes a column of the query at a depth, counted from the outermost, or of one around it.
     fn operand(&self, column: ColumnOp, depth: usize) -> Result<Operand> {
         let expr = Expr::Column(self.column(column, depth)?);
-        let decimal = matches!(column.table.column(column.column).ty, Type::Decimal { .. });
-        Ok(Operand { expr, list: None, decimal })
+        Ok(Operand { expr, list: None, decimal: column.is_decimal() })
     }
 
     pub(super) fn column(&self, column: ColumnOp, depth: usize) -> Result<ColumnRef> {
@@ -134,9 +215,11 @@ impl Renderer {
 
     fn binary(&self, binary: Binary, left: Operand, right: Operand) -> Result<Expr> {
         let ordered = matches!(binary, Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge);
-        if self.is(Flavor::Sqlite) && (left.decimal || right.decimal) && ordered {
-            return Err(decimal_as_text("compared"));
-        }
+        let (left, right) = match left.decimal || right.decimal {
+            true if binary.compares() => self.exactly_compared(left, right),
+            true if binary.computes() => self.exactly_computed(left, right)?,
+            _ => (left, right),
+        };
         if let Some(count) = right.list {
             return Ok(self.in_list(binary == Binary::In, left.expr, right.expr, count));
         }
@@ -215,10 +298,10 @@ impl Renderer {
     }
 
     fn aggregate(&self, function: Aggregate, distinct: bool, operand: Operand) -> Result<Expr> {
-        if self.is(Flavor::Sqlite) && operand.decimal && !matches!(function, Aggregate::Count) {
-            return Err(decimal_as_text("summed up"));
+        if !matches!(function, Aggregate::Count | Aggregate::Min | Aggregate::Max) {
+            self.can_compute(operand.decimal)?;
         }
-        let expr = operand.expr;
+        let expr = self.compared(operand);
         Ok(match (function, distinct) {
             (Aggregate::Count, false) => Func::count(expr).into(),
             (Aggregate::Count, true) => Func::count_distinct(expr).into(),
@@ -287,6 +370,11 @@ fn by_alternatives(binary: Binary, left: Vec<Expr>, right: Vec<Expr>) -> Result<
     }))
 }
 
+/// Takes text for a decimal: one of any size that a value can have, and of 27 digits after the point.
+fn as_decimal(text: Expr) -> Expr {
+    Expr::cust_with_expr("CAST(? AS DECIMAL(65, 27))", text)
+}
+
 fn escaped_lower(pattern: Expr) -> Expr {
     Expr::Binary(Box::new(Func::lower(pattern).into()), BinOper::Escape, Box::new(Expr::Constant('|'.into())))
 }
@@ -311,9 +399,38 @@ fn call(function: Function, mut operands: Vec<Expr>) -> Result<Expr> {
     })
 }
 
-fn pop_several(stack: &mut Vec<Operand>, count: usize) -> Result<Vec<Expr>> {
+fn pop_several(stack: &mut Vec<Operand>, count: usize) -> Result<Vec<Operand>> {
     let first = stack.len().checked_sub(count).ok_or_else(|| malformed("operands are missing"))?;
-    Ok(stack.drain(first..).map(|operand| operand.expr).collect())
+    Ok(stack.drain(first..).collect())
+}
+
+/// Tells whether the one value that a query gives is a decimal.
+fn gives_decimal(select: &Select) -> bool {
+    match &select.projection {
+        Projection::Values(outputs) => outputs.first().is_some_and(|output| is_decimal(&output.ops)),
+        _ => false,
+    }
+}
+
+/// Tells whether what is computed of decimals is one.
+fn leaves_decimals(function: Aggregate) -> bool {
+    matches!(function, Aggregate::Sum | Aggregate::Min | Aggregate::Max)
+}
+
+fn has_decimal(ops: &[Op]) -> bool {
+    ops.iter().any(|op| matches!(op, Op::Column(column) | Op::Outer(column) if column.is_decimal()))
+}
+
+/// Tells whether a program gives a decimal.
+fn is_decimal(ops: &[Op]) -> bool {
+    match ops {
+        [.., Op::Column(column) | Op::Outer(column)] => column.is_decimal(),
+        [rest @ .., Op::Aggregate { function, .. }] => leaves_decimals(*function) && is_decimal(rest),
+        [rest @ .., Op::Call(Function::Coalesce | Function::Abs, _)] => has_decimal(rest),
+        [rest @ .., Op::Binary(binary)] => binary.computes() && has_decimal(rest),
+        [.., Op::Subquery(SubqueryUse::Scalar, select)] => gives_decimal(select),
+        _ => false,
+    }
 }
 
 fn pop(stack: &mut Vec<Operand>) -> Result<Operand> {
@@ -321,7 +438,7 @@ fn pop(stack: &mut Vec<Operand>) -> Result<Operand> {
 }
 
 #[cold]
-pub(super) fn decimal_as_text(done: &str) -> Error {
-    Error::not_supported(format!("a decimal on SQLite is text, and cannot be {done} as a number"))
+fn decimal_as_text() -> Error {
+    Error::not_supported("a decimal on SQLite is text, and cannot be computed with as a number")
         .with_hint("keep the amount as an integer of its smallest unit, or compute in the program")
 }

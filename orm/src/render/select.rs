@@ -1,17 +1,15 @@
 //! Queries that read.
 
 use oarlock_core::dialect::Flavor;
-use oarlock_core::schema::Type;
 use oarlock_core::{Error, Result};
 use sea_query::{
     Alias, ColumnName, ColumnRef, Expr, ExprTrait, LockBehavior, LockType, NullOrdering, Order as SeaOrder,
     OverStatement, Query, SelectExpr, SelectStatement, TableName, TableRef, WindowStatement,
 };
 
-use super::expr::decimal_as_text;
 use super::stand_in::Param;
 use super::{Named, Renderer, Scope, iden, table_name};
-use crate::expr::{ColumnOp, Direction, Nulls, OrderTerm};
+use crate::expr::{ColumnOp, Direction, Nulls, Op, OrderTerm};
 use crate::query::{JoinKind, Lock, LockWait, Projection, Select, Source};
 
 /// The number of a row among those of its parent.
@@ -46,7 +44,7 @@ impl Renderer {
 
     fn select_inside(&mut self, select: &Select) -> Result<SelectStatement> {
         let mut statement = Query::select();
-        let projection = self.projection(&select.projection, select.from)?;
+        let projection = self.projection(select)?;
         statement.from(self.table_ref(0));
         for (index, join) in select.joins.iter().enumerate() {
             let kind = match join.kind {
@@ -60,7 +58,7 @@ impl Renderer {
             statement.and_where(self.expr(&select.filter)?);
         }
         for group in &select.group {
-            statement.add_group_by([self.expr(group)?]);
+            statement.add_group_by([self.comparable(group)?]);
         }
         if !select.having.is_empty() {
             statement.and_having(self.expr(&select.having)?);
@@ -88,9 +86,9 @@ impl Renderer {
         Ok(statement)
     }
 
-    fn projection(&mut self, projection: &Projection, from: Source) -> Result<Vec<SelectExpr>> {
-        match projection {
-            Projection::Model => self.columns_of(from),
+    fn projection(&mut self, select: &Select) -> Result<Vec<SelectExpr>> {
+        match &select.projection {
+            Projection::Model => self.columns_of(select.from),
             Projection::Tables(sources) => {
                 let mut all = Vec::new();
                 for source in sources {
@@ -102,7 +100,15 @@ impl Renderer {
                 .iter()
                 .map(|output| {
                     let alias = output.name.map(iden);
-                    Ok(SelectExpr { expr: self.expr(&output.ops)?, alias, window: None })
+                    if !select.distinct || !self.is(Flavor::Sqlite) {
+                        return Ok(SelectExpr { expr: self.expr(&output.ops)?, alias, window: None });
+                    }
+                    // What makes a column comparable takes its name.
+                    let alias = alias.or_else(|| match output.ops.as_slice() {
+                        [Op::Column(op)] if op.is_decimal() => Some(iden(&op.table.column(op.column).name)),
+                        _ => None,
+                    });
+                    Ok(SelectExpr { expr: self.comparable(&output.ops)?, alias, window: None })
                 })
                 .collect(),
             Projection::One => Ok(vec![Expr::cust("1").into()]),
@@ -128,9 +134,6 @@ impl Renderer {
 
     fn order(&mut self, term: &OrderTerm) -> Result<Ordered> {
         let column = term.column().map(|op| op.table.column(op.column));
-        if self.is(Flavor::Sqlite) && column.is_some_and(|column| matches!(column.ty, Type::Decimal { .. })) {
-            return Err(decimal_as_text("ordered"));
-        }
         let nullable = column.is_none_or(|column| column.nullable);
         let nulls = match (term.nulls, term.direction) {
             _ if !nullable => None,
@@ -143,7 +146,7 @@ impl Renderer {
             Direction::Ascending => SeaOrder::Asc,
             Direction::Descending => SeaOrder::Desc,
         };
-        Ok(Ordered { expr: self.expr(&term.ops)?, direction, nulls })
+        Ok(Ordered { expr: self.comparable(&term.ops)?, direction, nulls })
     }
 
     fn limit(&mut self, select: &Select, statement: &mut SelectStatement) {
@@ -168,7 +171,7 @@ impl Renderer {
     ) -> Result<SelectStatement> {
         let mut window = WindowStatement::new();
         for column in &select.limit_per {
-            window.add_partition_by(self.expr(std::slice::from_ref(column))?);
+            window.add_partition_by(self.comparable(std::slice::from_ref(column))?);
         }
         for term in order {
             match term.nulls {

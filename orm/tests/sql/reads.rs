@@ -25,6 +25,10 @@ fn comparisons() {
         "all and any of none" => User::query().filter(Expr::all([])).filter(Expr::any([]));
         "decimals" => Order::query().filter(Order::TOTAL.eq(Decimal::from(1)));
         "decimals compared" => Order::query().filter(Order::TOTAL.gt(Decimal::from(1)));
+        "decimals of a list" => Order::query().filter(Order::TOTAL.one_of([Decimal::from(1), Decimal::from(2)]));
+        "decimals that may be missing" => Order::query().filter(Order::TOTAL.expr().coalesce::<Decimal>(Decimal::from(1)).lt(Decimal::from(2)));
+        "decimals of a query" => Order::query().filter(Order::TOTAL.eq(Order::query().select(Order::TOTAL.expr()).scalar()));
+        "decimals computed with" => Order::query().filter((Order::TOTAL + Decimal::from(1)).eq(Decimal::from(2)));
         "words of SQL's" => Words::query().filter(Words::ORDER.eq(1) & Words::QUOTED.eq("x")).order_by(Words::ORDER.asc());
         "two models of one table" => TagName::query().filter(TagName::ID.eq(1));
     };
@@ -93,6 +97,9 @@ fn selections() {
         "distinct" => Post::query().select(Post::TITLE).distinct().limit(5);
         "aggregates" => Post::query().select((Expr::count_rows(), Post::VIEWS.sum(), Post::VIEWS.average(), Post::VIEWS.min(), Post::VIEWS.max()));
         "counts" => User::query().select((User::NAME.count(), User::NAME.count_distinct()));
+        "the greatest decimal" => Order::query().select((Order::TOTAL.max(), Order::TOTAL.count_distinct()));
+        "different decimals" => Order::query().select((Order::TOTAL, Order::SHOP)).distinct();
+        "groups of decimals" => Order::query().select(Expr::count_rows()).group_by(Order::TOTAL);
         "the sum of a decimal" => Order::query().select(Order::TOTAL.sum());
         "groups" => Post::query().select((Post::AUTHOR_ID, Expr::count_rows())).group_by(Post::AUTHOR_ID);
         "groups that are kept" => Post::query().filter(Post::ID.gt(1)).select((Post::AUTHOR_ID, Expr::count_rows()))

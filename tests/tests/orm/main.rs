@@ -16,6 +16,7 @@ macro_rules! proofs {
 }
 
 mod blog;
+mod decimals;
 mod extremes;
 mod graph;
 #[allow(clippy::print_stdout)] // What a reader's own program would do.
