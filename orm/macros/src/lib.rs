@@ -171,6 +171,9 @@ pub fn derive_to_value(input: TokenStream) -> TokenStream {
 /// - `column = "name"`: the column's name. `comment = "…"`. `renamed_from = "…"`: the name that it had before.
 /// - `skip`: no column; `Default::default()`.
 ///
+/// A field cannot be called `exec`, `sql` or `with`: the builders have these words for themselves. `column = "exec"` on a field of another name
+/// is the column.
+///
 /// # Options of a field that is a relation
 ///
 /// - `belongs_to = author_id` in a `BelongsTo<User>`: by a foreign key of this model; `belongs_to(a, b)` by one of several fields.

@@ -82,6 +82,10 @@ pub struct ColumnDef {
     pub renamed_from: Option<&'static str>,
     /// What its values have to keep.
     pub rules: &'static [Rule],
+    /// Whether an embedded struct says that it is unique; a model says so of its own fields in [`ModelDef::uniques`].
+    pub unique: bool,
+    /// Whether an embedded struct says that it has an index.
+    pub index: bool,
 }
 
 impl ColumnDef {
@@ -101,6 +105,8 @@ impl ColumnDef {
             comment: None,
             renamed_from: None,
             rules: &[],
+            unique: false,
+            index: false,
         }
     }
 }

@@ -40,6 +40,10 @@ pub struct ColumnInfo {
     pub renamed_from: Option<&'static str>,
     /// What its values have to keep.
     pub rules: &'static [Rule],
+    /// Whether an embedded struct says that it is unique.
+    unique: bool,
+    /// Whether an embedded struct says that it has an index.
+    index: bool,
 }
 
 /// A foreign key of a model's table.
@@ -80,9 +84,10 @@ impl TableInfo {
 
     /// Gives text that is part of a key or an index a length, without which not every database can index it.
     fn widen_keys(&mut self) {
-        let named = self.def.uniques.iter().chain(self.def.indexes).flat_map(|fields| fields.iter());
-        let indexed: Vec<usize> = named
-            .map(|field| self.index_of(field))
+        let indexed: Vec<usize> = self
+            .uniques()
+            .chain(self.index_columns())
+            .flatten()
             .chain(self.key.iter().copied())
             .chain(self.foreign_keys.iter().flat_map(|key| key.columns.iter().copied()))
             .collect();
@@ -159,12 +164,17 @@ impl TableInfo {
 
     /// Gives the columns of each unique constraint.
     pub fn uniques(&self) -> impl Iterator<Item = Vec<usize>> + '_ {
-        self.def.uniques.iter().map(|fields| self.indexes(fields))
+        self.def.uniques.iter().map(|fields| self.indexes(fields)).chain(self.alone(|column| column.unique))
     }
 
     /// Gives the columns of each index.
     pub fn index_columns(&self) -> impl Iterator<Item = Vec<usize>> + '_ {
-        self.def.indexes.iter().map(|fields| self.indexes(fields))
+        self.def.indexes.iter().map(|fields| self.indexes(fields)).chain(self.alone(|column| column.index))
+    }
+
+    /// Gives the columns of which something is true, each alone.
+    fn alone(&self, of: impl Fn(&ColumnInfo) -> bool) -> impl Iterator<Item = Vec<usize>> {
+        self.columns.iter().enumerate().filter(move |(_, column)| of(column)).map(|(index, _)| vec![index])
     }
 
     /// Gives the definition that this was made of.
@@ -240,6 +250,8 @@ fn column(def: &ColumnDef, field: String, prefix: &str) -> ColumnInfo {
         comment: def.comment,
         renamed_from: def.renamed_from,
         rules: def.rules,
+        unique: def.unique,
+        index: def.index,
     }
 }
 

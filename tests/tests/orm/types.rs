@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
-use oarlock::{BelongsTo, Db, Decimal, ErrorKind, FromValue, HasMany, HasOne, Json, Model, Pool, Result, ToValue};
+use oarlock::{BelongsTo, Db, Decimal, FromValue, HasMany, HasOne, Json, Model, Pool, Result, ToValue};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromValue, ToValue)]
@@ -302,14 +302,16 @@ async fn a_table_is_related_to_itself_in_several_ways(db: Pool) -> Result<()> {
     Ok(())
 }
 
-#[oarlock::test(engines = [sqlite], setup = clients)]
-async fn a_decimal_is_not_ordered_as_text(db: Pool) -> Result<()> {
-    let error =
-        Client::query().order_by(Client::LIMIT.asc()).all(&db).await.expect_err("it would be in the order of text");
-    assert_eq!(error.kind(), ErrorKind::NotSupported);
-    let one: Decimal = "1".parse().expect("a decimal");
-    let error = Client::query().filter(Client::LIMIT.gt(one)).all(&db).await.expect_err("it would be compared as text");
-    assert_eq!(error.kind(), ErrorKind::NotSupported);
+#[test]
+fn an_index_of_an_embedded_struct_is_the_models() -> Result<()> {
+    for dialect in [oarlock::Dialect::SQLITE, oarlock::Dialect::POSTGRES, oarlock::Dialect::MARIADB] {
+        let statements = oarlock::orm::schema::create_statements([Client::table()], &dialect)?;
+        for column in ["home_city", "work_city"] {
+            let column = dialect.quote_identifier(column);
+            let indexed = |text: &&String| text.starts_with("CREATE INDEX") && text.contains(&format!("({column})"));
+            assert_eq!(statements.iter().filter(indexed).count(), 1, "{column}: {statements:#?}");
+        }
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{Attribute, Field, Ident, Lit, LitInt, LitStr, Path, Token, parenthesized};
 
 use crate::attributes::option;
@@ -16,7 +17,7 @@ pub(crate) struct StructOptions {
     pub(crate) comment: Option<LitStr>,
     pub(crate) rename_all: Option<Case>,
     pub(crate) embedded: bool,
-    pub(crate) hooks: bool,
+    pub(crate) hooks: Option<Span>,
     pub(crate) uniques: Vec<Vec<Ident>>,
     pub(crate) indexes: Vec<Vec<Ident>>,
     pub(crate) checks: Vec<LitStr>,
@@ -85,7 +86,7 @@ impl StructOptions {
             comment: None,
             rename_all: None,
             embedded: false,
-            hooks: false,
+            hooks: None,
             uniques: Vec::new(),
             indexes: Vec::new(),
             checks: Vec::new(),
@@ -100,7 +101,7 @@ impl StructOptions {
                     "comment" => options.comment = Some(meta.value()?.parse()?),
                     "rename_all" => options.rename_all = Some(Case::parse(&meta.value()?.parse()?)?),
                     "embedded" => options.embedded = true,
-                    "hooks" => options.hooks = true,
+                    "hooks" => options.hooks = Some(meta.path.span()),
                     "unique" => options.uniques.push(idents(&meta)?),
                     "index" => options.indexes.push(idents(&meta)?),
                     "check" => options.checks.push(meta.value()?.parse()?),

@@ -100,7 +100,7 @@ impl Model<'_> {
     /// Writes the functions that call the program's hooks, where it has some.
     fn hooks(&self) -> Option<TokenStream> {
         let private = &self.private;
-        self.options.hooks.then(|| {
+        self.options.hooks.map(|_| {
             quote! {
                 fn before_create(draft: &mut #private::Draft<'_, Self>) -> #private::Result<()> {
                     <Self as #private::Hooks>::before_create(draft)
@@ -144,26 +144,7 @@ impl Model<'_> {
     /// Writes the impl of `Embed`, for a struct that stands in others.
     pub(super) fn embedded(&self) -> syn::Result<TokenStream> {
         let (name, private) = (self.name, &self.private);
-        for field in &self.fields {
-            let refused = [
-                ("primary_key", field.options.primary_key),
-                ("version", field.options.version),
-                ("soft_delete", field.options.soft_delete),
-            ];
-            if let Some((option, Some(span))) = refused.iter().find(|(_, span)| span.is_some()) {
-                let message =
-                    format!("field `{}`: `{option}` belongs into the model that embeds `{name}`", field.label);
-                return Err(syn::Error::new(*span, message));
-            }
-            if let Some(relation) = &field.options.relation {
-                let message = format!(
-                    "field `{}`: `{}` belongs into the model that embeds `{name}`",
-                    field.label,
-                    relation.option()
-                );
-                return Err(syn::Error::new(field.ident.span(), message));
-            }
-        }
+        self.check_embedded()?;
         let fields = self.field_definitions();
         let values = self.values();
         let reads = self.reads();
@@ -262,6 +243,11 @@ impl Model<'_> {
         }
         if options.native_enum.is_some() {
             said.push(quote!(native_enum: true));
+        }
+        // A model says so of its fields together with those of several.
+        let (unique, index) = (options.unique.is_some(), options.index.is_some());
+        if self.options.embedded {
+            said.push(quote!(unique: #unique, index: #index));
         }
         let texts =
             [("native", &options.native), ("comment", &options.comment), ("renamed_from", &options.renamed_from)];

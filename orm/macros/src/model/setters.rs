@@ -75,6 +75,18 @@ impl Model<'_> {
                 {
                     W::execute(self.0, db, ::core::panic::Location::caller())
                 }
+
+                /// Gives the SQL of the statement on a kind of database, for a look at it: see `Execute::sql`.
+                ///
+                /// # Errors
+                ///
+                /// What carrying it out would tell before anything is sent.
+                #visibility fn sql(&self, dialect: &#private::Dialect) -> #private::Result<::std::string::String>
+                where
+                    W: #private::Execute,
+                {
+                    W::sql(&self.0, dialect)
+                }
             }
 
             #[allow(dead_code)]

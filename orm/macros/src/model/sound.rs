@@ -3,11 +3,14 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericArgument, Lit, PathArguments, Type, TypePath};
+use syn::{GenericArgument, Ident, Lit, LitStr, PathArguments, Type, TypePath};
 
 use super::attributes::{DefaultOption, FieldOptions};
 use super::relations::{names, shown};
 use super::{Model, ModelField};
+
+/// What a builder can do beside setting fields: see `setters`.
+const BUILDER_WORDS: [&str; 3] = ["exec", "sql", "with"];
 
 impl Model<'_> {
     /// Refuses what contradicts itself.
@@ -44,12 +47,58 @@ impl Model<'_> {
             }
             columns.push((&field.column, field));
         }
+        for field in self.stored().filter(|field| BUILDER_WORDS.contains(&field.name.as_str())) {
+            let (label, word, column) = (&field.label, &field.name, &field.column);
+            let message = format!(
+                "field `{label}`: `{word}` is a word of the builder's, which has a setter for each field: call it something else, and write #[model(column = {column:?})] on it"
+            );
+            return Err(syn::Error::new(field.ident.span(), message));
+        }
         let groups = self.options.uniques.iter().chain(&self.options.indexes);
         let keys = self.options.foreign_keys.iter().map(|key| &key.fields);
         for named in groups.chain(keys).flatten() {
             self.column(named, &format!("`{name}`"))?;
         }
         Ok(())
+    }
+
+    /// Refuses what only the model can say that a struct stands in.
+    pub(super) fn check_embedded(&self) -> syn::Result<()> {
+        let name = self.name;
+        for field in &self.fields {
+            let options = &field.options;
+            let refused = [
+                ("primary_key", options.primary_key),
+                ("version", options.version),
+                ("soft_delete", options.soft_delete),
+                ("references", options.references.as_ref().map(|key| key.model.span())),
+            ];
+            let relation = options.relation.as_ref().map(|relation| (relation.option(), field.ident.span()));
+            let found = refused.into_iter().find_map(|(option, span)| Some((option, span?))).or(relation);
+            if let Some((option, span)) = found {
+                let message =
+                    format!("field `{}`: `{option}` belongs into the model that embeds `{name}`", field.label);
+                return Err(syn::Error::new(span, message));
+            }
+        }
+        let options = &self.options;
+        let first = |groups: &[Vec<Ident>]| groups.iter().flatten().next().map(Ident::span);
+        let refused = [
+            ("table", options.table.as_ref().map(LitStr::span)),
+            ("schema", options.schema.as_ref().map(LitStr::span)),
+            ("comment", options.comment.as_ref().map(LitStr::span)),
+            ("hooks", options.hooks),
+            ("unique", first(&options.uniques)),
+            ("index", first(&options.indexes)),
+            ("check", options.checks.first().map(LitStr::span)),
+            ("foreign_key", options.foreign_keys.first().map(|key| key.model.span())),
+        ];
+        match refused.into_iter().find_map(|(option, span)| Some((option, span?))) {
+            Some((option, span)) => {
+                Err(syn::Error::new(span, format!("`{name}`: `{option}` belongs into the model that embeds it")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Writes what the compiler has to find out.
