@@ -1,9 +1,9 @@
 //! What the code of `derive(Model)` names. Not for users: it changes without notice.
 
 pub use inventory;
-pub use oarlock_core::Db;
 pub use oarlock_core::schema::Action;
 pub use oarlock_core::value::{Json, Value};
+pub use oarlock_core::{Db, Dialect};
 
 pub use crate::expr::{Argument, Column as ModelColumn};
 pub use crate::model::{

@@ -57,6 +57,7 @@ pub enum FieldKind {
 
 /// A column of a model.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is said by an option of its own")]
 pub struct ColumnDef {
     /// The column's name.
     pub name: &'static str,

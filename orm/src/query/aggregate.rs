@@ -9,7 +9,8 @@ use super::Query;
 use crate::expr::{Expr, Number};
 use crate::model::Model;
 
-/// One value of the rows for which the condition is true, in one statement. A limit, an offset, an order and relations do not matter.
+/// One value of the rows for which the condition is true, in one statement. A limit, an offset, an order, a lock
+/// and relations do not matter.
 impl<M: Model> Query<M> {
     /// Sums a column or an expression up, `None` over no rows: of integers one of 64 bits, past which is an error.
     ///

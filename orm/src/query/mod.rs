@@ -1,5 +1,29 @@
 //! Queries over a model.
 
+/// Writes what a query inside takes over, for what is built around one.
+macro_rules! narrows {
+    (filter: $filter:literal; order_by: $order_by:literal; limit: $limit:literal;) => {
+        #[doc = $filter]
+        pub fn filter(mut self, condition: impl crate::expr::Argument<bool>) -> Self {
+            self.query = self.query.filter(condition);
+            self
+        }
+
+        #[doc = $order_by]
+        pub fn order_by(mut self, order: crate::expr::Order) -> Self {
+            self.query = self.query.order_by(order);
+            self
+        }
+
+        #[doc = $limit]
+        pub fn limit(mut self, rows: u64) -> Self {
+            self.query = self.query.limit(rows);
+            self
+        }
+    };
+}
+pub(crate) use narrows;
+
 mod aggregate;
 mod find;
 mod join;
@@ -29,7 +53,7 @@ use crate::expr::{Argument, Binary, Column, Op, Order, Unary, again};
 use crate::model::{Model, Role};
 use crate::relation::{IntoLoad, Load};
 use crate::render::{self, Shape};
-use crate::write::{UpdateMany, delete_where};
+use crate::write::{UpdateMany, delete_shape, delete_where};
 
 /// A query over a model's table.
 ///
@@ -258,7 +282,7 @@ impl<M: Model> Query<M> {
         }
     }
 
-    /// Counts the rows; a limit, an offset and an order do not matter.
+    /// Counts the rows; a limit, an offset, an order and a lock do not matter.
     ///
     /// # Errors
     ///
@@ -279,8 +303,9 @@ impl<M: Model> Query<M> {
         row.map(|row| row.0).ok_or_else(|| Error::new(ErrorKind::Internal, "a count gave no row"))
     }
 
-    /// Forgets the order, and which part of the rows is read.
+    /// Forgets the order, which part of the rows is read, and that they are locked: what is computed of them is no row.
     fn over_all_rows(&mut self) {
+        self.select.lock = None;
         self.select.order.clear();
         self.values.order.clear();
         (self.select.limit, self.select.offset) = (false, false);
@@ -368,6 +393,16 @@ impl<M: Model> Query<M> {
     #[track_caller]
     pub fn delete_for_good<D: Db + ?Sized>(self, db: &D) -> impl Future<Output = Result<u64>> + Send {
         delete_where(db, self, true, Location::caller())
+    }
+
+    /// Gives the SQL that [`delete`](Self::delete) sends to a kind of database: see [`sql`](Self::sql).
+    ///
+    /// # Errors
+    ///
+    /// What deleting would tell before anything is sent.
+    pub fn delete_sql(&self, dialect: &Dialect) -> Result<String> {
+        let (shape, _) = delete_shape(self.without_relations(), false)?;
+        render::sql(&shape, dialect)
     }
 
     /// Gives the shape, its values in its order, and the relations.

@@ -8,7 +8,7 @@ use oarlock_core::value::Value;
 use oarlock_core::{Db, Dialect, Error, FromRow, FromValue, Result, RowRef};
 
 use super::{Output, Projection, Query, Select, cursor, places, run};
-use crate::expr::{Argument, Column, ColumnOp, Expr, Op, Order, again};
+use crate::expr::{Argument, Column, ColumnOp, Expr, Op, again};
 use crate::model::Model;
 use crate::render::{self, Shape};
 
@@ -264,10 +264,10 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
         Self { query, selected, group: Vec::new(), having: Vec::new(), selection: PhantomData }
     }
 
-    /// Keeps the rows for which the condition is true.
-    pub fn filter(mut self, condition: impl Argument<bool>) -> Self {
-        self.query = self.query.filter(condition);
-        self
+    narrows! {
+        filter: "Keeps the rows for which the condition is true.";
+        order_by: "Orders the rows, after every order before.";
+        limit: "Reads so many rows at the most.";
     }
 
     /// Makes one row of all that are equal in a column, in an expression or in each of a tuple, and in every one before.
@@ -296,18 +296,6 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
             }
             Err(error) => self.query.fail(error),
         }
-        self
-    }
-
-    /// Orders the rows, after every order before.
-    pub fn order_by(mut self, order: Order) -> Self {
-        self.query = self.query.order_by(order);
-        self
-    }
-
-    /// Reads so many rows at the most.
-    pub fn limit(mut self, rows: u64) -> Self {
-        self.query = self.query.limit(rows);
         self
     }
 

@@ -6,7 +6,7 @@ use super::key::Groups;
 use super::load::{Prepared, cell, narrowed, parts};
 use super::slot::ManyToMany;
 use super::{IntoLoad, Load, column_op, like_a_query};
-use crate::expr::{Binary, Expr, Op, Order, Unary};
+use crate::expr::{Binary, Expr, Op, Unary};
 use crate::model::{ForeignKeyInfo, Model, Role, TableInfo};
 use crate::query::{Join, JoinKind, Projection, Query, Source, places, run};
 
@@ -122,7 +122,7 @@ pub struct ManyQuery<P, C, J> {
 }
 
 impl<P: Model, C: Model, J: Joining> ManyQuery<P, C, J> {
-    like_a_query!(ManyQuery<P, J> of C);
+    like_a_query!(of C);
 }
 
 #[diagnostic::do_not_recommend]

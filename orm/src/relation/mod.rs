@@ -16,7 +16,7 @@ pub(crate) use load::{Prepared, among, narrowed, parts};
 pub use many::{Joining, ManyRelation};
 pub use slot::{BelongsTo, HasMany, HasOne, ManyToMany, NotLoaded, Slot};
 
-use crate::expr::{ColumnOp, Expr, Op, Order, SubqueryUse};
+use crate::expr::{ColumnOp, Expr, Op, SubqueryUse};
 use crate::model::{ForeignKeyInfo, Model, TableInfo};
 use crate::query::{Projection, Query};
 use load::Related;
@@ -158,23 +158,11 @@ impl<P: Model, S: Slot + Send + Sync + 'static> IntoLoad<P> for RelationQuery<P,
 }
 
 macro_rules! like_a_query {
-    ($type:ident<$parent:ident, $slot:ident> of $child:ty) => {
-        /// Keeps the related rows for which the condition is true.
-        pub fn filter(mut self, condition: impl crate::expr::Argument<bool>) -> Self {
-            self.query = self.query.filter(condition);
-            self
-        }
-
-        /// Orders the related rows.
-        pub fn order_by(mut self, order: Order) -> Self {
-            self.query = self.query.order_by(order);
-            self
-        }
-
-        /// Loads so many related rows for each parent at the most.
-        pub fn limit(mut self, rows: u64) -> Self {
-            self.query = self.query.limit(rows);
-            self
+    (of $child:ty) => {
+        crate::query::narrows! {
+            filter: "Keeps the related rows for which the condition is true.";
+            order_by: "Orders the related rows.";
+            limit: "Loads so many related rows for each parent at the most.";
         }
 
         /// Loads the rows that are related to these, in one query more.
@@ -193,7 +181,7 @@ macro_rules! like_a_query {
 use like_a_query;
 
 impl<P: Model, S: Slot> RelationQuery<P, S> {
-    like_a_query!(RelationQuery<P, S> of S::Model);
+    like_a_query!(of S::Model);
 }
 
 /// Gives the place of a table's columns.

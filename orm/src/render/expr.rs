@@ -80,9 +80,8 @@ impl Renderer {
                         self.can_compute(decimal)?;
                     }
                     let as_decimals = decimal && self.is(Flavor::MySql);
-                    let written = |operand: Operand| match operand.decimal {
-                        false if as_decimals => as_decimal(operand.expr),
-                        _ => operand.expr,
+                    let written = |operand: Operand| {
+                        if as_decimals && !operand.decimal { as_decimal(operand.expr) } else { operand.expr }
                     };
                     let operands = operands.into_iter().map(written).collect();
                     Operand { decimal, ..call(*function, operands)?.into() }
@@ -148,9 +147,9 @@ impl Renderer {
     /// Writes operands of which one at least is a decimal so that what is computed of them is exact.
     fn exactly_computed(&self, left: Operand, right: Operand) -> Result<(Operand, Operand)> {
         self.can_compute(true)?;
-        let exact = |operand: Operand| match operand.decimal {
-            false if self.is(Flavor::MySql) => as_decimal(operand.expr).into(),
-            _ => operand,
+        let exact = |operand: Operand| {
+            let text = self.is(Flavor::MySql) && !operand.decimal;
+            if text { as_decimal(operand.expr).into() } else { operand }
         };
         Ok((exact(left), exact(right)))
     }

@@ -76,7 +76,9 @@ impl Renderer {
     }
 
     pub(super) fn update(&mut self, update: &Update) -> Result<UpdateStatement> {
-        self.enter_table(update.table, has_subquery(&update.filter));
+        // Within a subquery a bare name would be that of its own table.
+        let subquery = has_subquery(&update.filter) || update.set.iter().any(|(_, ops)| has_subquery(ops));
+        self.enter_table(update.table, subquery);
         let mut statement = Query::update();
         statement.table(table_name(update.table));
         let mut set = Vec::with_capacity(update.set.len());

@@ -4,14 +4,14 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use oarlock_core::value::Value;
-use oarlock_core::{Cursor, Db, Error, ErrorKind, Result};
+use oarlock_core::{Cursor, Db, Dialect, Error, ErrorKind, Result};
 
 use super::draft::check_rules;
 use super::{Assign, Assignments, CreateRelated, Draft, Execute, changed, equal, insert_many, now, returned};
 use crate::expr::{AnyExpr, Op};
 use crate::model::{Model, Role, TableInfo};
 use crate::query::{cursor, not_found};
-use crate::render::{Insert, Shape};
+use crate::render::{self, Insert, Shape};
 
 /// A row that is made: see [`Model`]'s `create`.
 ///
@@ -49,14 +49,19 @@ impl<M: Model> Create<M> {
     }
 
     /// Fills in what the model says, and finds out whether something is missing.
-    pub(super) fn complete(mut self) -> Result<Assignments> {
-        self.assignments.check()?;
-        M::before_create(&mut Draft::new(&mut self.assignments))?;
-        self.assignments.check()?;
-        check_rules::<M>(&self.assignments)?;
-        fill_in(M::table(), &mut self.assignments)?;
-        Ok(self.assignments)
+    pub(super) fn complete(self) -> Result<Assignments> {
+        completed::<M>(self.assignments)
     }
+}
+
+/// Fills in what a model says of a new row, and finds out whether something is missing.
+pub(super) fn completed<M: Model>(mut assignments: Assignments) -> Result<Assignments> {
+    assignments.check()?;
+    M::before_create(&mut Draft::new(&mut assignments))?;
+    assignments.check()?;
+    check_rules::<M>(&assignments)?;
+    fill_in(M::table(), &mut assignments)?;
+    Ok(assignments)
 }
 
 /// Fills in what a table says of new rows, and finds out whether something is missing.
@@ -106,6 +111,12 @@ impl<M: Model> Execute for Create<M> {
         let mut cursor = cursor(db, site).await?;
         insert_one(&mut cursor, self.complete()?).await
     }
+
+    fn sql(&self, dialect: &Dialect) -> Result<String> {
+        let (columns, _) = completed::<M>(self.assignments.clone())?.into_parts();
+        let insert = Insert { table: M::table(), columns, rows: 1, conflict: None, returning: false };
+        render::sql(&Shape::Insert(insert), dialect)
+    }
 }
 
 /// Inserts a row and reads it back.
@@ -143,9 +154,14 @@ fn numbered(cursor: &Cursor, table: &TableInfo) -> Result<Value> {
 
 /// Reads the row of a key.
 pub(super) async fn read_back<M: Model>(cursor: &mut Cursor, key: Vec<Value>) -> Result<M> {
+    returned(cursor, &select_by::<M>(M::table().key()), &key).await?.pop().ok_or_else(not_found::<M>)
+}
+
+/// Makes the statement that reads the row whose columns are equal to values.
+pub(super) fn select_by<M: Model>(columns: &[usize]) -> Shape {
     let mut select = crate::query::Select::from(M::table());
-    select.filter = equal(M::table(), M::table().key());
-    returned(cursor, &Shape::Select(select), &key).await?.pop().ok_or_else(not_found::<M>)
+    select.filter = equal(M::table(), columns);
+    Shape::Select(select)
 }
 
 /// Tells whether a column gets its value from its own program, so that many rows can be given in one statement.

@@ -2,12 +2,12 @@
 
 use std::panic::Location;
 
-use oarlock_core::value::Bound;
+use oarlock_core::value::{Bound, Value};
 use oarlock_core::{Db, Result};
 
-use super::update::stale;
-use super::{changed, equal, now};
-use crate::expr::{Expr, Op};
+use super::update::{stale, touch};
+use super::{Assignments, changed, equal, now};
+use crate::expr::Expr;
 use crate::model::{Model, Role};
 use crate::query::{Query, cursor, not_found};
 use crate::render::{Delete, Shape, Update};
@@ -42,14 +42,22 @@ pub(crate) async fn delete_where<M: Model, D: Db + ?Sized>(
     for_good: bool,
     site: &'static Location<'static>,
 ) -> Result<u64> {
+    let (shape, values) = delete_shape(query, for_good)?;
+    changed(&mut cursor(db, site).await?, &shape, &values).await
+}
+
+/// Makes the statement that deletes the rows, or marks them, and its values.
+pub(crate) fn delete_shape<M: Model>(query: Query<M>, for_good: bool) -> Result<(Shape, Vec<Value>)> {
     let table = M::table();
     let (filter, filter_values) = query.into_filter()?;
-    let mut cursor = cursor(db, site).await?;
     let Some(mark) = table.of_role(Role::DeletedAt).filter(|_| !for_good) else {
-        return changed(&mut cursor, &Shape::Delete(Delete { table, filter }), &filter_values).await;
+        return Ok((Shape::Delete(Delete { table, filter }), filter_values));
     };
-    let mut values = vec![now(table.column(mark))];
+    let mut marked = Assignments::default();
+    marked.assign_value(mark, now(table.column(mark)));
+    // To whoever has read the row before, it is as stale as any other that was changed.
+    touch::<M>(&mut marked);
+    let (set, mut values) = marked.into_parts();
     values.extend(filter_values);
-    let set = vec![(mark, vec![Op::Value])];
-    changed(&mut cursor, &Shape::Update(Update { table, set, filter, returning: false }), &values).await
+    Ok((Shape::Update(Update { table, set, filter, returning: false }), values))
 }

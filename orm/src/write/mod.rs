@@ -16,10 +16,10 @@ use std::time::SystemTime;
 
 use oarlock_core::schema::Type;
 use oarlock_core::value::Value;
-use oarlock_core::{Cursor, Db, Error, Result, Tx};
+use oarlock_core::{Cursor, Db, Dialect, Error, Result, Tx};
 
 pub use create::Create;
-pub(crate) use delete::{delete_rows, delete_where};
+pub(crate) use delete::{delete_rows, delete_shape, delete_where};
 pub use draft::Draft;
 pub use graph::{CreateBy, CreateRelated};
 pub(crate) use many::insert_many;
@@ -56,6 +56,14 @@ pub trait Execute: Assign + Sized + Send {
         db: &D,
         site: &'static Location<'static>,
     ) -> impl Future<Output = Result<Self::Output>> + Send;
+
+    /// Gives the SQL that carries it out on a kind of database, for a look at it: see [`Query::sql`](crate::Query::sql). What reads the written
+    /// row back is left out, and so are rows that are made together with it.
+    ///
+    /// # Errors
+    ///
+    /// What carrying it out would tell before anything is sent.
+    fn sql(&self, dialect: &Dialect) -> Result<String>;
 }
 
 /// The columns that a statement gives values to, in the order of the table, each with its program; and the values.
@@ -107,6 +115,11 @@ impl Assignments {
 
     fn is_empty(&self) -> bool {
         self.columns.is_empty()
+    }
+
+    /// Tells whether there is nothing to write, and nothing to tell.
+    fn says_nothing(&self) -> bool {
+        self.columns.is_empty() && self.error.is_none()
     }
 
     fn check(&mut self) -> Result<()> {

@@ -6,10 +6,10 @@ use std::panic::Location;
 use oarlock_core::value::Value;
 use oarlock_core::{Db, Dialect, Error, ErrorKind, Result};
 
-use super::create::read_back;
+use super::create::{read_back, select_by};
 use super::draft::check_rules;
 use super::{Assign, Assignments, Draft, Execute, changed, equal, now, returned};
-use crate::expr::{AnyExpr, Argument, Binary, Column};
+use crate::expr::{AnyExpr, Argument, Binary, Column, Expr, again};
 use crate::model::{Model, Role};
 use crate::query::{Query, cursor, not_found};
 use crate::relation::column_op;
@@ -56,42 +56,82 @@ impl<M: Model> Execute for Update<M> {
     type Output = M;
 
     async fn execute<D: Db + ?Sized>(mut self, db: &D, site: &'static Location<'static>) -> Result<M> {
+        self.check()?;
+        let table = M::table();
+        let mut cursor = cursor(db, site).await?;
+        if self.assignments.is_empty() {
+            return read_back(&mut cursor, self.key?).await;
+        }
+        let returning = cursor.info().capabilities.update_returning;
+        let new_key = if returning { None } else { Some(self.new_key()?) };
+        let (update, values) = self.into_parts(returning)?;
+        let shape = Shape::Update(update);
+        if let Some(key) = new_key {
+            if changed(&mut cursor, &shape, &values).await? > 0 {
+                return read_back(&mut cursor, key).await;
+            }
+        } else if let Some(row) = returned(&mut cursor, &shape, &values).await?.pop() {
+            return Ok(row);
+        }
+        Err(if table.of_role(Role::Version).is_some() { stale::<M>() } else { not_found::<M>() })
+    }
+
+    fn sql(&self, dialect: &Dialect) -> Result<String> {
+        let mut this = Self {
+            assignments: self.assignments.clone(),
+            key: copied(&self.key),
+            version: self.version.as_ref().map(copied),
+            model: PhantomData,
+        };
+        this.check()?;
+        if this.assignments.is_empty() {
+            return render::sql(&select_by::<M>(M::table().key()), dialect);
+        }
+        let (update, _) = this.into_parts(false)?;
+        render::sql(&Shape::Update(update), dialect)
+    }
+}
+
+fn copied<T: Clone>(value: &Result<T>) -> Result<T> {
+    match value {
+        Ok(value) => Ok(value.clone()),
+        Err(error) => Err(again(error)),
+    }
+}
+
+impl<M: Model> Update<M> {
+    /// Asks hooks and rules.
+    fn check(&mut self) -> Result<()> {
         self.assignments.check()?;
         M::before_update(&mut Draft::new(&mut self.assignments))?;
         self.assignments.check()?;
-        check_rules::<M>(&self.assignments)?;
-        let table = M::table();
-        let mut key = self.key?;
-        let mut cursor = cursor(db, site).await?;
-        if self.assignments.is_empty() {
-            return read_back(&mut cursor, key).await;
-        }
+        check_rules::<M>(&self.assignments)
+    }
+
+    /// Gives the key that the row has afterwards, should it be changed.
+    fn new_key(&self) -> Result<Vec<Value>> {
+        let old = self.key.as_ref().map_err(again)?;
+        let new = M::table().key().iter().zip(old).map(|(column, old)| {
+            if !self.assignments.has(*column) {
+                return Ok(old.clone());
+            }
+            self.assignments.value(*column).cloned().ok_or_else(unknown_key::<M>)
+        });
+        new.collect()
+    }
+
+    /// Gives the shape and its values in its order.
+    fn into_parts(mut self, returning: bool) -> Result<(render::Update, Vec<Value>)> {
         touch::<M>(&mut self.assignments);
-        // The key that the row has afterwards, should it be changed.
-        let new_key: Vec<Value> = table
-            .key()
-            .iter()
-            .zip(&key)
-            .map(|(column, old)| self.assignments.value(*column).unwrap_or(old).clone())
-            .collect();
-        let (set, mut values) = self.assignments.into_parts();
+        let table = M::table();
         let mut columns = table.key().to_vec();
+        let (set, mut values) = self.assignments.into_parts();
+        values.extend(self.key?);
         if let (Some(version), Some(column)) = (self.version, table.of_role(Role::Version)) {
             columns.push(column);
-            key.push(version?);
+            values.push(version?);
         }
-        values.extend(key);
-        let returning = cursor.info().capabilities.update_returning;
-        let filter = equal(table, &columns);
-        let shape = Shape::Update(render::Update { table, set, filter, returning });
-        if returning {
-            if let Some(row) = returned(&mut cursor, &shape, &values).await?.pop() {
-                return Ok(row);
-            }
-        } else if changed(&mut cursor, &shape, &values).await? > 0 {
-            return read_back(&mut cursor, new_key).await;
-        }
-        Err(if table.of_role(Role::Version).is_some() { stale::<M>() } else { not_found::<M>() })
+        Ok((render::Update { table, set, filter: equal(table, &columns), returning }, values))
     }
 }
 
@@ -115,16 +155,16 @@ impl<M: Model> UpdateMany<M> {
         self
     }
 
-    /// Carries it out.
+    /// Carries it out; where nothing is set, nothing is sent.
     ///
     /// # Errors
     ///
-    /// What the database says, and `Interface` for a query with joins or a limit.
+    /// What the database says, `Invalid` for values that break the model's rules, and `Interface` for a query with joins or a limit.
     #[track_caller]
     pub fn exec<D: Db + ?Sized>(self, db: &D) -> impl Future<Output = Result<u64>> + Send {
         let site = Location::caller();
         async move {
-            if self.assignments.is_empty() {
+            if self.assignments.says_nothing() {
                 return Ok(0);
             }
             let (update, values) = self.into_parts()?;
@@ -136,8 +176,11 @@ impl<M: Model> UpdateMany<M> {
     ///
     /// # Errors
     ///
-    /// What carrying it out would tell before anything is sent.
+    /// What carrying it out would tell before anything is sent, and `Interface` where nothing is set.
     pub fn sql(&self, dialect: &Dialect) -> Result<String> {
+        if self.assignments.says_nothing() {
+            return Err(Error::interface("no column is set, so that nothing is sent"));
+        }
         let again = Self { assignments: self.assignments.clone(), query: self.query.without_relations() };
         let (update, _) = again.into_parts()?;
         render::sql(&Shape::Update(update), dialect)
@@ -146,6 +189,7 @@ impl<M: Model> UpdateMany<M> {
     /// Gives the shape and its values in its order.
     pub(crate) fn into_parts(mut self) -> Result<(render::Update, Vec<Value>)> {
         self.assignments.check()?;
+        check_rules::<M>(&self.assignments)?;
         touch::<M>(&mut self.assignments);
         let (filter, filter_values) = self.query.into_filter()?;
         let (set, mut values) = self.assignments.into_parts();
@@ -155,16 +199,31 @@ impl<M: Model> UpdateMany<M> {
 }
 
 /// Notes that the row was changed.
-fn touch<M: Model>(assignments: &mut Assignments) {
+pub(super) fn touch<M: Model>(assignments: &mut Assignments) {
     let table = M::table();
     if let Some(column) = table.of_role(Role::UpdatedAt) {
         assignments.assign_absent(column, now(table.column(column)));
     }
+    count_on::<M>(assignments);
+}
+
+/// Counts the row's version on, where it has one.
+pub(super) fn count_on<M: Model>(assignments: &mut Assignments) {
+    let table = M::table();
     if let Some(column) = table.of_role(Role::Version) {
-        let one = crate::expr::Expr::<i64>::value(&1_i64);
-        let next = crate::expr::Expr::<i64>::new(vec![column_op(table, column)], Vec::new());
+        let one = Expr::<i64>::value(&1_i64);
+        let next = Expr::<i64>::new(vec![column_op(table, column)], Vec::new());
         assignments.assign(column, next.binary::<i64, ()>(Binary::Add, one));
     }
+}
+
+#[cold]
+fn unknown_key<M: Model>() -> Error {
+    Error::not_supported(format!(
+        "a key of {} that the database computes: it does not give the changed row back",
+        M::DEF.name
+    ))
+    .with_hint("compute the key in the program, or change it by a query")
 }
 
 #[cold]

@@ -3,15 +3,16 @@
 use std::marker::PhantomData;
 use std::panic::Location;
 
+use oarlock_core::dialect::Flavor;
 use oarlock_core::value::Value;
-use oarlock_core::{Cursor, Db, Error, ErrorKind, Result};
+use oarlock_core::{Cursor, Db, Dialect, Error, ErrorKind, Result};
 
-use super::create::{Create, insert_one};
+use super::create::{Create, completed, insert_one, select_by};
+use super::update::count_on;
 use super::{Assign, Assignments, Execute, changed, equal, returned};
-use crate::expr::{AnyExpr, Binary, Column, Expr};
+use crate::expr::{AnyExpr, Column, Op};
 use crate::model::{Model, Role};
-use crate::query::{Select, not_found};
-use crate::relation::column_op;
+use crate::query::not_found;
 use crate::render::{self, Conflict, Shape};
 
 /// A row that is made, or changed where one with the same unique key is there: see [`Model`]'s `upsert`.
@@ -75,6 +76,9 @@ impl<M: Model> Upsert<M> {
     /// Gives the columns that a row gets which is there.
     fn updated(&self, given: &Assignments) -> Vec<usize> {
         let table = M::table();
+        if self.keep {
+            return Vec::new();
+        }
         let kept = |column: usize| {
             let role = table.column(column).role;
             self.key.contains(&column)
@@ -84,28 +88,41 @@ impl<M: Model> Upsert<M> {
         (0..table.columns().len()).filter(|column| given.has(*column) && !kept(*column)).collect()
     }
 
-    async fn run(self, cursor: &mut Cursor) -> Result<M> {
-        let table = M::table();
-        let (key, keep) = (self.key.clone(), self.keep);
-        let kept = Self { create: Create::new(), key: self.key.clone(), keep, model: PhantomData };
-        let given = self.create.complete()?;
-        let key_values = key
-            .iter()
-            .map(|column| given.value(*column).cloned().ok_or_else(|| no_key::<M>(*column)))
-            .collect::<Result<Vec<_>>>()?;
-        let update = if keep { Vec::new() } else { kept.updated(&given) };
-        if cursor.info().capabilities.update_returning {
-            let version = table.of_role(Role::Version).filter(|_| !update.is_empty());
-            let (columns, values) = given.into_parts();
-            let conflict = Some(Conflict { key: key.clone(), update, version });
-            let shape = Shape::Insert(render::Insert { table, columns, rows: 1, conflict, returning: true });
-            if let Some(row) = returned(cursor, &shape, &values).await?.pop() {
-                return Ok(row);
-            }
-            return find(cursor, &key, &key_values).await?.ok_or_else(not_found::<M>);
-        }
-        self::update_or_insert(cursor, given, &key, key_values, update).await
+    /// Gives what the row is to have, the values of the key, and the columns that a row gets which is there.
+    fn parts(&self, assignments: Assignments) -> Result<(Assignments, Vec<Value>, Vec<usize>)> {
+        let given = completed::<M>(assignments)?;
+        let key_values =
+            self.key.iter().map(|column| given.value(*column).cloned().ok_or_else(|| no_key::<M>(*column)));
+        let (key_values, update) = (key_values.collect::<Result<_>>()?, self.updated(&given));
+        Ok((given, key_values, update))
     }
+
+    async fn run(mut self, cursor: &mut Cursor) -> Result<M> {
+        let assignments = std::mem::take(&mut self.create.assignments);
+        let (given, key_values, update) = self.parts(assignments)?;
+        if !cursor.info().capabilities.update_returning {
+            return update_or_insert(cursor, given, &self.key, key_values, update).await;
+        }
+        let (columns, values) = given.into_parts();
+        let insert = insert_or_update::<M>(columns, self.key.clone(), update, true);
+        match returned(cursor, &Shape::Insert(insert), &values).await?.pop() {
+            Some(row) => Ok(row),
+            None => find(cursor, &self.key, &key_values).await?.ok_or_else(not_found::<M>),
+        }
+    }
+}
+
+/// Makes the statement that inserts a row, or changes the one that has its key.
+fn insert_or_update<M: Model>(
+    columns: Vec<(usize, Vec<Op>)>,
+    key: Vec<usize>,
+    update: Vec<usize>,
+    returning: bool,
+) -> render::Insert {
+    let table = M::table();
+    let version = table.of_role(Role::Version).filter(|_| !update.is_empty());
+    let conflict = Some(Conflict { key, update, version });
+    render::Insert { table, columns, rows: 1, conflict, returning }
 }
 
 /// Changes the row, or makes it where it is not there: for MySQL and MariaDB, whose own upsert changes a row with any of its keys.
@@ -116,20 +133,10 @@ async fn update_or_insert<M: Model>(
     key_values: Vec<Value>,
     update: Vec<usize>,
 ) -> Result<M> {
-    let table = M::table();
     for last in [false, true] {
-        if !update.is_empty() {
-            let mut changes = given.clone();
-            changes.columns.retain(|(column, ..)| update.contains(column));
-            if let Some(version) = table.of_role(Role::Version) {
-                let one = Expr::<i64>::value(&1_i64);
-                let next = Expr::<i64>::new(vec![column_op(table, version)], Vec::new());
-                changes.assign(version, next.binary::<i64, ()>(Binary::Add, one));
-            }
-            let (set, mut values) = changes.into_parts();
+        if let Some((update, mut values)) = update_of_key::<M>(&given, key, &update) {
             values.extend(key_values.iter().cloned());
-            let shape = Shape::Update(render::Update { table, set, filter: equal(table, key), returning: false });
-            changed(cursor, &shape, &values).await?;
+            changed(cursor, &Shape::Update(update), &values).await?;
         }
         if let Some(row) = find(cursor, key, &key_values).await? {
             return Ok(row);
@@ -143,10 +150,25 @@ async fn update_or_insert<M: Model>(
     Err(not_found::<M>())
 }
 
+/// Makes the statement that changes the row of the key, with the values that it sets; `None` where nothing is to change.
+fn update_of_key<M: Model>(
+    given: &Assignments,
+    key: &[usize],
+    update: &[usize],
+) -> Option<(render::Update, Vec<Value>)> {
+    if update.is_empty() {
+        return None;
+    }
+    let table = M::table();
+    let mut changes = given.clone();
+    changes.columns.retain(|(column, ..)| update.contains(column));
+    count_on::<M>(&mut changes);
+    let (set, values) = changes.into_parts();
+    Some((render::Update { table, set, filter: equal(table, key), returning: false }, values))
+}
+
 async fn find<M: Model>(cursor: &mut Cursor, key: &[usize], values: &[Value]) -> Result<Option<M>> {
-    let mut select = Select::from(M::table());
-    select.filter = equal(M::table(), key);
-    Ok(returned(cursor, &Shape::Select(select), values).await?.pop())
+    Ok(returned(cursor, &select_by::<M>(key), values).await?.pop())
 }
 
 #[cold]
@@ -168,5 +190,20 @@ impl<M: Model> Execute for Upsert<M> {
 
     async fn execute<D: Db + ?Sized>(self, db: &D, site: &'static Location<'static>) -> Result<M> {
         self.run(&mut crate::query::cursor(db, site).await?).await
+    }
+
+    /// On MySQL these are three statements, of which the last is sent where the row is not there.
+    fn sql(&self, dialect: &Dialect) -> Result<String> {
+        let (given, _, update) = self.parts(self.create.assignments.clone())?;
+        if dialect.flavor != Flavor::MySql {
+            let insert = insert_or_update::<M>(given.into_parts().0, self.key.clone(), update, false);
+            return render::sql(&Shape::Insert(insert), dialect);
+        }
+        let update = update_of_key::<M>(&given, &self.key, &update).map(|(update, _)| Shape::Update(update));
+        let (table, columns) = (M::table(), given.into_parts().0);
+        let insert = render::Insert { table, columns, rows: 1, conflict: None, returning: false };
+        let shapes = update.into_iter().chain([select_by::<M>(&self.key), Shape::Insert(insert)]);
+        let texts = shapes.map(|shape| render::sql(&shape, dialect)).collect::<Result<Vec<_>>>()?;
+        Ok(texts.join(";\n"))
     }
 }

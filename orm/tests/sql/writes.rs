@@ -123,6 +123,7 @@ fn changes() {
         "all rows" => Post::query().update().set(Post::VIEWS, 0);
         "rows with a version, not those that are deleted" => Page::query().update().set(Page::TEXT, "");
         "by the count of what refers" => User::query().update().set(User::NAME, Post::query().select(Post::TITLE.max()).scalar());
+        "by rows that have a column of the same name" => User::query().update().set(User::ID, User::POSTS.count() + User::ID);
         "a column that another is set by" => Post::query().update().set(Post::ID, 7).set(Post::AUTHOR_ID, Post::ID + 1);
         "columns that change places" => Post::query().update().set(Post::AUTHOR_ID, Post::ID).set(Post::ID, Post::AUTHOR_ID);
         "rows of a join" => Post::query().join(Post::AUTHOR).update().set(Post::VIEWS, 0);
@@ -158,4 +159,25 @@ fn rows_that_are_made_or_changed() {
         let _ = User::upsert(User::EMAIL).email("a").exec(db).await;
     });
     assert_snapshot!(page.text());
+}
+
+#[test]
+fn looks() {
+    let page = page! {
+        "a new row" => Post::create().author_id(1).title("a");
+        "a new row, with what the ORM keeps" => Page::create().path("/").text("a");
+        "a new row that lacks something" => Post::create().author_id(1);
+        "a row that is changed" => of_page().update().text("a");
+        "a row that nothing is changed of" => post(1).update();
+        "rows that nothing is changed of" => Post::query().update();
+        "made or changed" => Page::upsert(Page::PATH).path("/").text("a");
+        "made or kept" => User::find_or_create(User::EMAIL).email("a");
+        "made or changed by nothing" => User::upsert(User::EMAIL).name("a");
+    };
+    let mut text = page.text().to_owned();
+    let mut page = Texts::default();
+    page.add("rows that go", |dialect| Post::query().filter(Post::VIEWS.lt(1)).delete_sql(dialect));
+    page.add("rows that are marked", |dialect| Page::query().filter(Page::TEXT.eq("")).delete_sql(dialect));
+    text.push_str(page.text());
+    assert_snapshot!(text);
 }

@@ -76,6 +76,8 @@ async fn values_that_break_rules_are_refused_field_by_field(db: Pool) -> Result<
     let ada = Member::create().email("ada@example.org").name("Ada").exec(&db).await?;
     let error = ada.update().age(200).exec(&db).await.expect_err("too old");
     assert_eq!(error.message(), "Member.age must be 150 at the most");
+    let error = Member::query().update().set(Member::AGE, 17).exec(&db).await.expect_err("too young, all of them");
+    assert_eq!((error.kind(), error.column()), (ErrorKind::Invalid, Some("age")));
     let long = "a".repeat(30) + "@example.org";
     let error = ada.update().email(long).exec(&db).await.expect_err("too long");
     assert_eq!(error.message(), "Member.email must have 30 characters at the most");

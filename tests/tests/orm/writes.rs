@@ -1,6 +1,6 @@
 //! Writing models.
 
-use oarlock::{Db, DbExt, ErrorKind, Model, Pool, Result};
+use oarlock::{Conn, Db, DbExt, ErrorKind, HasMany, Model, Pool, Result};
 
 use crate::blog::{Post, PostTag, Tag, User, filled, tables};
 
@@ -159,5 +159,105 @@ async fn rows_that_give_nothing_are_made(db: Pool) -> Result<()> {
     let tickets = Ticket::create_many(&db, (0..3).map(|_| Ticket::create())).await?;
     assert!(tickets.windows(2).all(|pair| pair[0].id < pair[1].id), "{tickets:?}");
     assert_eq!(Ticket::query().count(&db).await?, 3);
+    Ok(())
+}
+
+#[derive(Model, Debug, Clone, PartialEq)]
+struct Shelf {
+    #[model(primary_key)]
+    id: i64,
+    books: i64,
+    #[model(has_many)]
+    on_it: HasMany<ShelfBook>,
+}
+
+#[derive(Model, Debug, Clone, PartialEq)]
+struct ShelfBook {
+    #[model(primary_key, auto)]
+    id: i64,
+    #[model(references = Shelf)]
+    shelf_id: i64,
+}
+
+async fn shelves(db: &dyn Db) -> Result<()> {
+    oarlock::orm::create_tables(db, [ShelfBook::table(), Shelf::table()]).await?;
+    Shelf::create_many(db, [7, 8, 9].map(|id| Shelf::create().id(id).books(0))).await?;
+    ShelfBook::create_many(db, [8, 8, 9].map(|shelf| ShelfBook::create().shelf_id(shelf))).await.map(drop)
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = shelves)]
+async fn rows_are_changed_by_what_is_related_to_them(db: Pool) -> Result<()> {
+    // Both tables have an `id`: the one that counts is the shelf's.
+    assert_eq!(Shelf::query().update().set(Shelf::BOOKS, Shelf::ON_IT.count()).exec(&db).await?, 3);
+    let books = async || Shelf::query().order_by(Shelf::ID.asc()).select(Shelf::BOOKS).all(&db).await;
+    assert_eq!(books().await?, [0, 2, 1]);
+    let shelf = Shelf::require(&db, 7).await?;
+    let changed = shelf.update().books(Shelf::ON_IT.count() + Shelf::ID).exec(&db).await?;
+    assert_eq!(changed.books, 7);
+    Ok(())
+}
+
+/// What no database takes.
+struct Unbindable;
+
+impl oarlock::ToValue for Unbindable {
+    fn to_value(&self) -> Result<oarlock::value::Bound<'_>> {
+        Err(oarlock::Error::new(ErrorKind::InvalidValue, "it cannot be bound"))
+    }
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = shelves)]
+async fn what_cannot_be_bound_is_told(db: Pool) -> Result<()> {
+    let wrong = || oarlock::orm::Expr::<i64>::value(&Unbindable);
+    let by_query = Shelf::query().update().set(Shelf::BOOKS, wrong()).exec(&db).await;
+    let by_row = Shelf::require(&db, 7).await?.update().books(wrong()).exec(&db).await.map(|_| 0);
+    let new = Shelf::create().id(1).books(wrong()).exec(&db).await.map(|_| 0);
+    let found = Shelf::query().filter(Shelf::BOOKS.eq(wrong())).count(&db).await;
+    for result in [by_query, by_row, new, found] {
+        assert_eq!(result.expect_err("it cannot be bound").kind(), ErrorKind::InvalidValue);
+    }
+    assert_eq!(Shelf::query().update().exec(&db).await?, 0, "nothing is set");
+    Ok(())
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
+async fn deleting_a_row_is_a_change_of_it(db: Pool) -> Result<()> {
+    let post = Post::query().filter(Post::TITLE.eq("one")).require(&db).await?;
+    post.delete(&db).await?;
+    let error = post.update().title("late").exec(&db).await.expect_err("it was deleted meanwhile");
+    assert_eq!(error.kind(), ErrorKind::StaleRow);
+    assert_eq!(post.delete(&db).await.expect_err("it is deleted").kind(), ErrorKind::StaleRow);
+    // Whoever reads it as deleted can bring it back.
+    let deleted = Post::query().only_deleted().require(&db).await?;
+    assert_eq!((deleted.id, deleted.version), (post.id, post.version + 1));
+    deleted.update().deleted_at(None).exec(&db).await?;
+    assert_eq!(Post::require(&db, post.id).await?.title, "one");
+    Ok(())
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
+async fn rows_that_are_locked_are_counted(db: Pool) -> Result<()> {
+    let tx = db.begin().await?;
+    let posts = || Post::query().filter(Post::TITLE.ne("one")).for_update();
+    assert_eq!(posts().count(&tx).await?, 5);
+    assert_eq!(posts().max(&tx, Post::VIEWS).await?, Some(0));
+    let page = posts().page(&tx, 2, 2).await?;
+    assert_eq!((page.total, page.items.len()), (5, 2));
+    tx.rollback().await
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = filled)]
+async fn a_row_whose_key_is_changed_comes_back(conn: Conn) -> Result<()> {
+    let red = Tag::create().name("green").exec(&conn).await?;
+    let moved = red.update().id(5_000).exec(&conn).await?;
+    assert_eq!(moved, Tag { id: 5_000, ..red });
+    let computed = moved.update().id(Tag::ID + 1).exec(&conn).await;
+    if conn.info().capabilities.update_returning {
+        assert_eq!(computed?.id, 5_001);
+    } else {
+        // Nobody but the database knows where it is, so that it is left where it was.
+        assert_eq!(computed.expect_err("it is not known").kind(), ErrorKind::NotSupported);
+        assert_eq!(Tag::require(&conn, 5_000).await?, moved);
+    }
     Ok(())
 }

@@ -47,7 +47,7 @@ impl Model<'_> {
             }
             columns.push((&field.column, field));
         }
-        for field in self.stored().filter(|field| BUILDER_WORDS.contains(&field.name.as_str())) {
+        if let Some(field) = self.stored().find(|field| BUILDER_WORDS.contains(&field.name.as_str())) {
             let (label, word, column) = (&field.label, &field.name, &field.column);
             let message = format!(
                 "field `{label}`: `{word}` is a word of the builder's, which has a setter for each field: call it something else, and write #[model(column = {column:?})] on it"
