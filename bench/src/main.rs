@@ -1,5 +1,6 @@
 //! Measures the contract beside the raw drivers and peers. `bench/run` is the way in.
 
+mod build;
 mod bulk;
 mod oarlock_peer;
 mod orm;
@@ -35,6 +36,7 @@ fn main() -> Result<(), Failure> {
             orm::serve(peer, Engine::named(engine).ok_or("unknown engine")?, url.to_owned())
         }
         ["bulk", out] => bulk::bulk(out),
+        ["build", out] => build::build(out),
         ["worker", peer, engine, url] => {
             let engine = Engine::named(engine).ok_or("unknown engine")?;
             let url = url.to_owned();
@@ -48,7 +50,7 @@ fn main() -> Result<(), Failure> {
             Ok(())
         }
         _ => {
-            Err("usage: oarlock-bench overhead|pool SQLX-BINARY OUT.json, orm PEERS-PREFIX OUT.json, or bulk OUT.json"
+            Err("usage: oarlock-bench overhead|pool SQLX-BINARY OUT.json, orm PEERS-PREFIX OUT.json, or bulk|build OUT.json"
                 .into())
         }
     }
