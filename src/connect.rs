@@ -31,7 +31,27 @@ use oarlock_core::{Conn, Error, ErrorKind, Result, Url};
 /// # }
 /// ```
 pub async fn connect(url: &str) -> Result<Conn> {
-    let mut url = Url::parse(url)?;
+    connect_to(&Url::parse(url)?).await
+}
+
+/// Opens a connection as [`connect`](crate::connect()) does, to a URL that was parsed, and perhaps changed, before: to another
+/// database of the same server, say.
+///
+/// # Errors
+///
+/// As [`connect`](crate::connect()).
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn f() -> oarlock::Result<()> {
+/// let url = oarlock::Url::parse("postgres://ada:secret@db.example.org/shop")?;
+/// let server = oarlock::connect_to(&url.with_path("/postgres")).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn connect_to(url: &Url) -> Result<Conn> {
+    let mut url = url.clone();
     // One URL serves a pool and its tools: the pool's options are checked, and have no meaning here.
     PoolOptions::default().with_url(&mut url)?;
     let connection = factory::open(&*connector(&url, Purpose::Single)?).await?;

@@ -58,7 +58,7 @@ pub mod blocking;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use connect::connect;
+pub use connect::{connect, connect_to};
 pub use oarlock_core::factory::{Connector, DriverFactory, Purpose, register};
 pub use oarlock_core::*;
 #[cfg(feature = "migrate")]
