@@ -10,6 +10,7 @@ use oarlock_core::{DbExt, Dialect, Row};
 use sha2::{Digest, Sha256};
 
 use super::Session;
+use crate::script::Script;
 use crate::{Error, ErrorKind, Result};
 
 /// What PostgreSQL says of all that statements make which cannot run in a transaction.
@@ -34,11 +35,18 @@ const DETACHING: &str = "SELECT format('ALTER TABLE %s DETACH PARTITION %s FINAL
 
 impl Session {
     /// Gives what a digest before a statement is to be over.
-    pub(super) async fn scope(&self, statement: &str, verb: Verb) -> Result<String> {
-        match self.dialect.flavor {
-            Flavor::Postgres => Ok(self.lines(INVALID, &[]).await?.join("\n")),
-            _ => Ok(names(statement, verb, &self.dialect)),
+    pub(super) async fn scope(&self, script: &Script, index: usize) -> Result<String> {
+        if self.dialect.flavor == Flavor::Postgres {
+            return Ok(self.lines(INVALID, &[]).await?.join("\n"));
         }
+        let mut scope = names(script.statement(index).unwrap_or_default(), script.verb(index), &self.dialect);
+        if (0..index).any(|before| script.verb(before) == Verb::Use) {
+            // The names are those of another database than the history's.
+            for used in self.lines("SELECT DATABASE()", &[]).await? {
+                let _ = write!(scope, "\n{}.", used.to_lowercase());
+            }
+        }
+        Ok(scope)
     }
 
     /// Gives the digest of what the catalog says.

@@ -15,7 +15,7 @@ use super::Session;
 use crate::{Error, ErrorKind, Result};
 
 /// How long a second connection may take to come. A pool of one has none to give.
-const PATIENCE: Duration = Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Refuses a session that is shared. It is asked before the lock.

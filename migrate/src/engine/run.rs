@@ -32,6 +32,8 @@ struct Running<'r> {
     tx: Option<Tx>,
     /// How many statements the journal says are done, as far as this runner knows; `None` without a row in it.
     journaled: Option<usize>,
+    /// The statement of which the journal says that it was begun.
+    begun: Option<usize>,
 }
 
 impl Session {
@@ -43,7 +45,7 @@ impl Session {
         observer.tell(&Event::Started { migration, direction: step.direction(), statements, done });
         let since = Instant::now();
         let journaled = step.under_way.as_ref().map(|under_way| under_way.done);
-        let mut running = Running { session: self, step, observer, since, tx: None, journaled };
+        let mut running = Running { session: self, step, observer, since, tx: None, journaled, begun: None };
         for action in step.actions(done) {
             let acted = running.act(&action, patience).await;
             match acted.map_err(|error| error.of(migration.title())) {
@@ -184,10 +186,7 @@ impl Running<'_> {
         let sql = script.statement(index).unwrap_or_default();
         self.observer.tell(&Event::Statement { migration: self.step.migration(), index, sql });
         let Err(error) = self.db().script(sql).await else { return Ok(()) };
-        let begins = Action::Mark { open: false, done: index, begins: true };
-        let journaled =
-            self.tx.is_none() && self.journaled == Some(index) && self.step.actions(index).contains(&begins);
-        if journaled && self.session.dialect.flavor == Flavor::MySql && !error.is_connection_lost() {
+        if self.begun == Some(index) && self.session.dialect.flavor == Flavor::MySql && !error.is_connection_lost() {
             // The server says that it did nothing, so nobody need look at the catalog. Where even this cannot be written, it is
             // looked at.
             drop(self.mark(false, index, false).await);
@@ -207,8 +206,7 @@ impl Running<'_> {
         let session = self.session;
         let (statement, scope, digest) = match self.step.script() {
             Some(script) if begins => {
-                let sql = script.statement(done).unwrap_or_default();
-                let scope = session.scope(sql, script.verb(done)).await?;
+                let scope = session.scope(script, done).await?;
                 let digest = session.digest(&scope).await?;
                 (Some(self.step.one(done)), Some(scope), Some(digest))
             }
@@ -229,6 +227,7 @@ impl Running<'_> {
         );
         self.db().execute(&sql, values).await.map_err(unwritten)?;
         self.journaled = Some(done);
+        self.begun = begins.then_some(done);
         Ok(())
     }
 

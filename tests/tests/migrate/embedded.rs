@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use oarlock::migrate::{
-    Back, Direction, ErrorKind, Event, Migrator, Report, RustMigration, Source, State, Status, Version,
+    Back, Direction, ErrorKind, Event, Migrator, Place, Report, RustMigration, Source, State, Status, Version,
 };
 use oarlock::testing::Database;
 use oarlock::{Conn, Db, DbExt, Pool, Result, Tx, embed_migrations};
@@ -256,5 +256,50 @@ async fn a_migrations_error_is_an_error_of_oarlock(db: Pool) -> Result<()> {
     let error = started.unwrap_err();
     assert_eq!(error.kind(), oarlock::ErrorKind::Syntax);
     assert!(error.message().starts_with("m/1_a.sql:1:1: statement 1 failed\n  1 | SELEC 1\n    | ^\n"), "{error}");
+    Ok(())
+}
+
+#[oarlock::test(engines = [postgres])]
+async fn an_index_that_could_not_be_built_is_built_anew(db: Pool) -> Result<()> {
+    let files = [
+        ("1_a.sql", "CREATE TABLE a (x int); INSERT INTO a VALUES (1), (1)"),
+        ("2_index.sql", "-- oarlock: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY a_x ON a (x)"),
+    ];
+    let migrator = Migrator::new(Source::embedded("m", &files));
+    let error = migrator.run(&db).await.unwrap_err();
+    assert_eq!((error.kind(), error.place().map(Place::line)), (ErrorKind::Statement, Some(2)));
+    let invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid";
+    assert_eq!(db.fetch_value::<i64>(invalid, ()).await?, 1);
+    assert_eq!(migrator.run(&db).await.unwrap_err().kind(), ErrorKind::Statement);
+    db.execute("DELETE FROM a", ()).await?;
+    assert_eq!(told(&migrator.run(&db).await?), ["up 2_index"]);
+    assert_eq!(db.fetch_value::<i64>(invalid, ()).await?, 0);
+    Ok(())
+}
+
+#[oarlock::test(engines = [mysql])]
+async fn a_statement_that_failed_is_run_again_as_it_was_mended(db: Pool) -> Result<()> {
+    let of = |text: &str| Migrator::new(Source::embedded("m", &[("1_a.sql", text)]));
+    let error = of("CREATE TABLE a (x INT); DROP TABLE a, nowhere; CREATE TABLE b (x INT)").run(&db).await.unwrap_err();
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Statement, "statement 2 failed"));
+    let error = of("CREATE TABLE a (y INT); CREATE TABLE b (x INT)").run(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(
+        error.to_string(),
+        "1_a: the statements that ran already are not those of the file now (it was interrupted half-way: put the statements that \
+         ran back as they were, and edit only those after them)"
+    );
+    assert_eq!(told(&of("CREATE TABLE a (x INT); CREATE TABLE b (x INT)").run(&db).await?), ["up 1_a"]);
+    assert_eq!(tables(&db).await?, ["b"]);
+    Ok(())
+}
+
+#[oarlock::test(engines = [mysql])]
+async fn what_cannot_be_told_is_refused_before_anything_runs(db: Pool) -> Result<()> {
+    let files = [("1_a.sql", "CREATE TABLE a (x INT)"), ("2_call.sql", "CREATE TABLE b (x INT);\nCALL p()")];
+    let error = Migrator::new(Source::embedded("m", &files)).run(&db).await.unwrap_err();
+    assert_eq!((error.kind(), error.migration()), (ErrorKind::Unsafe, Some("2_call")));
+    assert_eq!(error.place().map(|place| (place.line(), place.column())), Some((2, 1)));
+    assert_eq!(tables(&db).await?, [""; 0]);
     Ok(())
 }
