@@ -10,10 +10,10 @@ use std::time::Duration;
 use oarlock::connection::{BoxFuture, Query};
 use oarlock::decorate::{Decorate, Decorated};
 use oarlock::factory::{Purpose, find};
-use oarlock::migrate::Migrator;
+use oarlock::migrate::{Migrator, Source, Version};
 use oarlock::{Conn, Connection, DbExt, DriverFactory, TxOptions, Url};
 use oarlock_conformance::Verdict;
-use oarlock_tests::{Database, Dice, Engine, is_full, on_engines, report};
+use oarlock_tests::{Database, Dice, Engine, is_full, on_engines, report, until};
 use tokio::sync::Notify;
 
 use crate::history::{contents, source};
@@ -204,6 +204,51 @@ async fn a_run_that_is_killed_once_is_finished_by_the_next(database: Database) -
     Ok(())
 }
 
+/// The runner goes away while the server is at work on a statement, which may be stopped by that, or go on to its end.
+async fn what_the_server_was_at_work_on_is_done_once(database: Database) -> Verdict {
+    let (change, at_work) = match database.engine {
+        Engine::Postgres => (
+            "-- oarlock: no-transaction\nCREATE INDEX CONCURRENTLY a_x ON a (x)",
+            "SELECT count(*) FROM pg_index WHERE NOT indisvalid",
+        ),
+        _ => (
+            "ALTER TABLE a ADD COLUMN y INT",
+            "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND STATE LIKE 'Waiting for table metadata%'",
+        ),
+    };
+    let files =
+        [("1_a.sql", "CREATE TABLE a (x INT)"), ("2_change.sql", change), ("3_b.sql", "CREATE TABLE b (x INT)")];
+    let migrator = Migrator::new(Source::embedded("m", &files));
+    let admin = oarlock::connect(&database.url).await?;
+    migrator.up(&admin, Version::new(1)).await.unwrap();
+
+    let other = oarlock::connect(&database.url).await?;
+    let in_the_way = other.begin().await?;
+    in_the_way.execute("INSERT INTO a (x) VALUES (1)", ()).await?;
+    let runner = {
+        let (migrator, url) = (migrator.clone(), database.url.clone());
+        tokio::spawn(async move { migrator.run(&oarlock::connect(&url).await.unwrap()).await })
+    };
+    let begun = until(async || Ok(admin.fetch_value::<i64>(at_work, ()).await? > 0)).await?;
+    assert!(begun, "the server is at work");
+    runner.abort();
+    assert!(runner.await.unwrap_err().is_cancelled(), "the runner is gone");
+    in_the_way.commit().await?;
+
+    let steps = migrator.run(&admin).await.unwrap_or_else(|error| panic!("{error:?}")).steps;
+    assert_eq!(steps.iter().map(|step| &*step.title).collect::<Vec<_>>(), ["2_change", "3_b"]);
+    let changed = match database.engine {
+        Engine::Postgres => "SELECT count(*) FROM pg_index WHERE indrelid = CAST('a' AS regclass) AND indisvalid",
+        _ => {
+            "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'a' \
+             AND COLUMN_NAME = 'y'"
+        }
+    };
+    assert_eq!(admin.fetch_value::<i64>(changed, ()).await?, 1);
+    assert_eq!(admin.fetch_value::<i64>(&at_work.replace("Waiting", "-"), ()).await?, 0, "nothing half done is left");
+    Ok(())
+}
+
 /// The proof's own proof: without the journal, it finds interruptions that do harm.
 async fn a_journal_that_forgets_is_found_out(database: Database) -> Verdict {
     let (wanted, calls) = reference(&database).await?;
@@ -224,5 +269,6 @@ on_engines! {
     within crate::limit();
     a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been on Sqlite Postgres MySql;
     a_run_that_is_killed_once_is_finished_by_the_next on Sqlite Postgres MySql;
+    what_the_server_was_at_work_on_is_done_once on Postgres MySql;
     a_journal_that_forgets_is_found_out on MySql;
 }
