@@ -61,7 +61,7 @@ pub(crate) struct UnderWay {
 pub(crate) struct Begun {
     /// Its checksum.
     pub(crate) statement: String,
-    /// What the digest is over, in the engine's terms.
+    /// What the digest is over: the names in the statement, each on a line.
     pub(crate) scope: String,
     /// The digest of what the catalog said of that before.
     pub(crate) digest: String,

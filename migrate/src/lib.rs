@@ -44,6 +44,7 @@ mod script;
 mod shape;
 mod source;
 mod status;
+mod step;
 mod version;
 
 pub use error::{Error, ErrorKind, Result};
@@ -51,8 +52,9 @@ pub use event::Event;
 pub use history::Applied;
 pub use migration::{Direction, Id, Migration, Work};
 pub use migrator::{Done, Migrator, Report};
-pub use plan::{Back, Command, Plan, Purpose, Step};
+pub use plan::{Back, Plan};
 pub use script::{Directives, Place, Script, Statement};
 pub use source::{RustMigration, Seeds, Source};
 pub use status::{Entry, State, Status};
+pub use step::{Command, Purpose, Step};
 pub use version::Version;

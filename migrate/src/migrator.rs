@@ -440,7 +440,12 @@ impl Migrator {
             }
             let mut left = plan.steps().len();
             for step in plan.steps() {
-                match session.run(step, self.lock_timeout, &self.observer).await? {
+                let ran = session.run(step, self.lock_timeout, &self.observer).await;
+                if ran.is_err() && step.soils() {
+                    // The migration's error is the one to tell; a session that cannot be reset is of no more use anyway.
+                    drop(session.renew().await);
+                }
+                match ran? {
                     Ended::Overtaken => break,
                     Ended::Done(duration) => {
                         left -= 1;

@@ -13,36 +13,45 @@ use super::Session;
 use crate::script::Script;
 use crate::{Error, ErrorKind, Result};
 
-/// What PostgreSQL says of all that statements make which cannot run in a transaction.
-const POSTGRES: &str = "SELECT md5(coalesce(string_agg(line, '|' ORDER BY line), '')) FROM ( \
-    SELECT concat_ws(' ', 'index', n.nspname, c.relname, i.indisvalid, pg_catalog.pg_get_indexdef(i.indexrelid)) AS line \
-    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND NOT starts_with(n.nspname, 'pg_toast') \
-    UNION ALL SELECT concat_ws(' ', 'part', i.inhrelid, i.inhparent, to_jsonb(i)->>'inhdetachpending') FROM pg_catalog.pg_inherits i \
-    UNION ALL SELECT concat_ws(' ', 'database', datname, dattablespace) FROM pg_catalog.pg_database \
-    UNION ALL SELECT concat_ws(' ', 'tablespace', spcname) FROM pg_catalog.pg_tablespace \
-    UNION ALL SELECT concat_ws(' ', 'subscription', subname) FROM pg_catalog.pg_subscription) AS found";
+/// What PostgreSQL says of all that statements make which cannot run in a transaction: each line behind the names that it is
+/// found by.
+const POSTGRES: &str = "SELECT c.relname, t.relname, concat_ws(' ', 'index', n.nspname, i.indisvalid, \
+    pg_catalog.pg_get_indexdef(i.indexrelid)) FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+    JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    UNION ALL SELECT c.relname, p.relname, concat_ws(' ', 'part', i.inhrelid, i.inhparent, to_jsonb(i)->>'inhdetachpending') \
+    FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_class p ON p.oid = i.inhparent \
+    UNION ALL SELECT datname, datname, concat_ws(' ', 'database', oid, dattablespace) FROM pg_catalog.pg_database \
+    UNION ALL SELECT spcname, spcname, concat_ws(' ', 'tablespace', oid) FROM pg_catalog.pg_tablespace \
+    UNION ALL SELECT subname, subname, concat_ws(' ', 'subscription', oid) FROM pg_catalog.pg_subscription";
 
 /// The indexes of which a statement was interrupted, or has failed.
-const INVALID: &str = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_index i \
-    JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    WHERE NOT i.indisvalid AND c.relkind = 'i' ORDER BY 1";
+const INVALID: &str = "SELECT c.relname, t.relname, format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_index i \
+    JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE NOT i.indisvalid AND c.relkind = 'i'";
 
 /// The partitions that an interrupted statement has left half detached.
-const DETACHING: &str = "SELECT format('ALTER TABLE %s DETACH PARTITION %s FINALIZE', CAST(i.inhparent AS regclass), \
-    CAST(i.inhrelid AS regclass)) FROM pg_catalog.pg_inherits i WHERE to_jsonb(i)->>'inhdetachpending' = 'true'";
+const DETACHING: &str = "SELECT c.relname, p.relname, format('ALTER TABLE %s DETACH PARTITION %s FINALIZE', \
+    CAST(i.inhparent AS regclass), CAST(i.inhrelid AS regclass)) FROM pg_catalog.pg_inherits i \
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_class p ON p.oid = i.inhparent \
+    WHERE to_jsonb(i)->>'inhdetachpending' = 'true'";
+
+/// Stands before what was there, among the names.
+const BEFORE: char = '=';
+
+/// The names of a statement, as a line of the journal has them.
+type Names<'s> = BTreeSet<&'s str>;
 
 impl Session {
-    /// Gives what a digest before a statement is to be over.
+    /// Gives what a digest before a statement is to be over: the names in it, and what must not be taken for its own.
     pub(super) async fn scope(&self, script: &Script, index: usize) -> Result<String> {
-        if self.dialect.flavor == Flavor::Postgres {
-            return Ok(self.lines(INVALID, &[]).await?.join("\n"));
-        }
         let mut scope = names(script.statement(index).unwrap_or_default(), script.verb(index), &self.dialect);
-        if (0..index).any(|before| script.verb(before) == Verb::Use) {
+        if self.dialect.flavor == Flavor::Postgres {
+            for invalid in self.named(INVALID, &[], &scope.lines().collect()).await? {
+                let _ = write!(scope, "\n{BEFORE}{invalid}");
+            }
+        } else if (0..index).any(|before| script.verb(before) == Verb::Use) {
             // The names are those of another database than the history's.
-            for used in self.lines("SELECT DATABASE()", &[]).await? {
+            for used in self.lines("SELECT DATABASE()").await? {
                 let _ = write!(scope, "\n{}.", used.to_lowercase());
             }
         }
@@ -51,10 +60,15 @@ impl Session {
 
     /// Gives the digest of what the catalog says.
     pub(super) async fn digest(&self, scope: &str) -> Result<String> {
-        match self.dialect.flavor {
-            Flavor::Postgres => Ok(self.lines(POSTGRES, &[]).await?.join("")),
-            _ => self.mysql_digest(scope).await,
-        }
+        let names: Names<'_> = scope.lines().collect();
+        let found = match self.dialect.flavor {
+            Flavor::Postgres => self.named(POSTGRES, &[], &names).await?.join("\n"),
+            _ => self.mysql(&names).await?,
+        };
+        Ok(Sha256::digest(found).iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        }))
     }
 
     /// Takes away what an interrupted statement has left half done on PostgreSQL, so that it can run again, or is done.
@@ -62,10 +76,11 @@ impl Session {
         if self.dialect.flavor != Flavor::Postgres {
             return Ok(());
         }
-        let before: Vec<&str> = scope.lines().collect();
-        let left = self.lines(INVALID, &[]).await?.into_iter().filter(|index| !before.contains(&index.as_str()));
-        let drops = left.map(|index| format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).collect::<Vec<_>>();
-        for sql in drops.into_iter().chain(self.lines(DETACHING, &[]).await?) {
+        let names: Names<'_> = scope.lines().collect();
+        let was_there = |index: &String| scope.lines().any(|line| line.strip_prefix(BEFORE) == Some(index));
+        let left = self.named(INVALID, &[], &names).await?.into_iter().filter(|index| !was_there(index));
+        let drops: Vec<String> = left.map(|index| format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).collect();
+        for sql in drops.into_iter().chain(self.named(DETACHING, &[], &names).await?) {
             let cleared = self.conn.script(&sql).await;
             cleared
                 .map_err(|error| Error::database(format!("what was interrupted could not be cleared: {sql}"), error))?;
@@ -73,70 +88,65 @@ impl Session {
         Ok(())
     }
 
-    async fn mysql_digest(&self, scope: &str) -> Result<String> {
-        let scope: BTreeSet<&str> = scope.lines().collect();
+    /// Writes down what MySQL and MariaDB say.
+    async fn mysql(&self, scope: &Names<'_>) -> Result<String> {
         let has = |words: &[&str]| words.iter().any(|word| scope.contains(word));
         let mut found = String::new();
         let qualifiers = scope.iter().filter_map(|word| word.strip_suffix('.'));
         let schemas: BTreeSet<String> = qualifiers.map(str::to_owned).chain([self.schema.to_lowercase()]).collect();
         for schema in &schemas {
-            self.tables_of(schema, &scope, &mut found).await?;
+            self.tables_of(schema, scope, &mut found).await?;
         }
         let mut ask = Vec::new();
         if has(&["trigger"]) {
             ask.push(
-                "SELECT CONCAT_WS(' ', TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION, EVENT_OBJECT_TABLE, ACTION_STATEMENT) \
-                 FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ? ORDER BY 1",
+                "SELECT TRIGGER_NAME, TRIGGER_NAME, CONCAT_WS(' ', TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION, \
+                 EVENT_OBJECT_TABLE, ACTION_STATEMENT) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ?",
             );
         }
         if has(&["function", "procedure", "package"]) {
             ask.push(
-                "SELECT CONCAT_WS(' ', ROUTINE_TYPE, ROUTINE_NAME, LAST_ALTERED, ROUTINE_DEFINITION) \
-                 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ? ORDER BY 1",
+                "SELECT ROUTINE_NAME, ROUTINE_NAME, CONCAT_WS(' ', ROUTINE_TYPE, ROUTINE_NAME, LAST_ALTERED, ROUTINE_DEFINITION) \
+                 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ?",
             );
         }
         if has(&["event"]) {
             ask.push(
-                "SELECT CONCAT_WS(' ', EVENT_NAME, STATUS, LAST_ALTERED, EVENT_DEFINITION) \
-                 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ? ORDER BY 1",
+                "SELECT EVENT_NAME, EVENT_NAME, CONCAT_WS(' ', EVENT_NAME, STATUS, LAST_ALTERED, EVENT_DEFINITION) \
+                 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?",
+            );
+        }
+        if has(&["database", "schema"]) {
+            ask.push(
+                "SELECT SCHEMA_NAME, SCHEMA_NAME, CONCAT_WS(' ', SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME) \
+                 FROM information_schema.SCHEMATA WHERE ? <> ''",
             );
         }
         for sql in ask {
             for schema in &schemas {
-                let _ = writeln!(found, "{}", self.lines(sql, &[schema]).await?.join("\n"));
+                let _ = writeln!(found, "{}", self.named(sql, &[schema], scope).await?.join("\n"));
             }
         }
-        if has(&["database", "schema"]) {
-            let sql = "SELECT CONCAT_WS(' ', SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME) \
-                FROM information_schema.SCHEMATA ORDER BY 1";
-            let _ = writeln!(found, "{}", self.lines(sql, &[]).await?.join("\n"));
-        }
         if has(&["user", "role"]) {
-            let sql = "SELECT CONCAT_WS('@', User, Host) FROM mysql.user ORDER BY 1";
-            let open = "SELECT DISTINCT GRANTEE FROM information_schema.USER_PRIVILEGES ORDER BY 1";
-            let users = match self.lines(sql, &[]).await {
+            let users = match self.lines("SELECT CONCAT_WS('@', User, Host) FROM mysql.user ORDER BY 1").await {
                 Ok(users) => users,
                 // Not everybody may read the table.
-                Err(_) => self.lines(open, &[]).await?,
+                Err(_) => {
+                    self.lines("SELECT DISTINCT GRANTEE FROM information_schema.USER_PRIVILEGES ORDER BY 1").await?
+                }
             };
             let _ = writeln!(found, "{}", users.join("\n"));
         }
         if let Some(swapped) = ["=swap", "=rename"].iter().find(|mark| scope.contains(**mark)) {
-            self.identities(&schemas, &scope, *swapped == "=swap", &mut found).await?;
+            self.identities(&schemas, scope, *swapped == "=swap", &mut found).await?;
         }
-        Ok(Sha256::digest(found).iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }))
+        Ok(found)
     }
 
     /// Writes down the definitions of the tables and views of a schema that a statement names.
-    async fn tables_of(&self, schema: &str, scope: &BTreeSet<&str>, found: &mut String) -> Result<()> {
-        let sql = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY 1";
-        for table in self.lines(sql, &[schema]).await? {
-            if !scope.contains(table.to_lowercase().as_str()) {
-                continue;
-            }
+    async fn tables_of(&self, schema: &str, scope: &Names<'_>, found: &mut String) -> Result<()> {
+        let sql = "SELECT TABLE_NAME, TABLE_NAME, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?";
+        for table in self.named(sql, &[schema], scope).await? {
             let quote = |name: &str| self.dialect.quote_identifier(name);
             let sql = format!("SHOW CREATE TABLE {}.{}", quote(schema), quote(&table));
             let definition = match self.conn.require_one::<Row>(&sql, ()).await {
@@ -154,14 +164,14 @@ impl Session {
     async fn identities(
         &self,
         schemas: &BTreeSet<String>,
-        scope: &BTreeSet<&str>,
+        scope: &Names<'_>,
         needed: bool,
         found: &mut String,
     ) -> Result<()> {
         let mut answer = None;
         for view in ["INNODB_SYS_TABLES", "INNODB_TABLES"] {
             let sql = format!("SELECT CONCAT_WS(' ', NAME, TABLE_ID) FROM information_schema.{view} ORDER BY 1");
-            answer = self.lines(&sql, &[]).await.ok();
+            answer = self.lines(&sql).await.ok();
             if answer.is_some() {
                 break;
             }
@@ -187,9 +197,19 @@ impl Session {
         Ok(())
     }
 
+    /// Reads lines, each behind two names, and gives those of which a name is in the scope, in a fixed order.
+    async fn named(&self, sql: &str, params: &[&str], scope: &Names<'_>) -> Result<Vec<String>> {
+        let rows: Vec<(String, String, String)> = self.conn.fetch_all(sql, params).await.map_err(unreadable)?;
+        let within = |name: &String| scope.contains(name.to_lowercase().as_str());
+        let rows = rows.into_iter().filter(|(one, other, _)| within(one) || within(other));
+        let mut lines: Vec<String> = rows.map(|(_, _, line)| line).collect();
+        lines.sort_unstable();
+        Ok(lines)
+    }
+
     /// Reads one column of text.
-    async fn lines(&self, sql: &str, params: &[&str]) -> Result<Vec<String>> {
-        let rows: Vec<(Option<String>,)> = self.conn.fetch_all(sql, params).await.map_err(unreadable)?;
+    async fn lines(&self, sql: &str) -> Result<Vec<String>> {
+        let rows: Vec<(Option<String>,)> = self.conn.fetch_all(sql, ()).await.map_err(unreadable)?;
         Ok(rows.into_iter().filter_map(|row| row.0).collect())
     }
 }
@@ -200,7 +220,8 @@ fn unreadable(error: oarlock_core::Error) -> Error {
 
 /// Gives the words and names of a statement in small letters, one a line, those before a dot with it.
 ///
-/// Strings are left out: there may be a password in one. Two marks tell that a look at the definitions may not be enough.
+/// Strings are left out: there may be a password in one. Two marks, which no name can be, tell that a look at the definitions may not
+/// be enough.
 fn names(statement: &str, verb: Verb, dialect: &Dialect) -> String {
     let mut names = BTreeSet::new();
     let mut last: Option<String> = None;
@@ -209,7 +230,10 @@ fn names(statement: &str, verb: Verb, dialect: &Dialect) -> String {
         let text = token.text(statement);
         let name = match token.kind {
             TokenKind::Word => text.to_lowercase(),
-            TokenKind::QuotedIdentifier => text[1..text.len() - 1].replace("``", "`").to_lowercase(),
+            TokenKind::QuotedIdentifier => {
+                let quote = &text[..1];
+                text[1..text.len() - 1].replace(&quote.repeat(2), quote).to_lowercase()
+            }
             _ => {
                 if let (".", Some(qualifier)) = (text, last.take()) {
                     names.insert(format!("{qualifier}."));

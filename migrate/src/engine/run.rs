@@ -10,8 +10,8 @@ use super::lock::locked;
 use super::pooler::shared;
 use crate::event::{Event, Observer};
 use crate::migration::Work;
-use crate::plan::{Action, Step};
 use crate::script::Script;
+use crate::step::{Action, Step};
 use crate::{Error, ErrorKind, Migration, Result};
 
 /// How a step ended.

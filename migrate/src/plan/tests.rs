@@ -1,8 +1,8 @@
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::Source;
-use crate::history::Begun;
+use crate::history::{Begun, UnderWay};
 
 const FILES: [(&str, &str); 5] = [
     ("1_a.sql", "CREATE TABLE a (x int);\n-- oarlock: down\nDROP TABLE a"),
@@ -76,7 +76,7 @@ impl Case {
 
 fn told(plan: Result<Plan>) -> std::result::Result<Vec<String>, String> {
     let plan = plan.map_err(|error| error.to_string())?;
-    Ok(plan.steps.iter().map(|step| format!("{} {}", step.direction, step.migration.title())).collect())
+    Ok(plan.steps.iter().map(|step| format!("{} {}", step.direction(), step.migration().title())).collect())
 }
 
 fn version(number: i64) -> Version {

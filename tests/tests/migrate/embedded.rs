@@ -222,20 +222,25 @@ async fn a_repeatable_migration_runs_again_when_it_has_changed(db: Pool) -> Resu
 
 #[oarlock::test(engines = [sqlite, postgres, mysql])]
 async fn no_migration_sees_what_another_has_set(db: Conn) -> Result<()> {
-    let setting = [
-        ("SET search_path = elsewhere", "CREATE SCHEMA elsewhere"),
-        ("SET @x = 1", "SELECT 1"),
-        ("PRAGMA recursive_triggers = on", "SELECT 1"),
-    ];
-    let (set, make) = match db.info().dialect.name {
-        "postgres" => setting[0],
-        "sqlite" => setting[2],
-        _ => setting[1],
+    let (set, make, shown, unset) = match db.info().dialect.name {
+        "postgres" => {
+            ("SET search_path = elsewhere", "CREATE SCHEMA elsewhere", "SHOW search_path", "\"$user\", public")
+        }
+        "sqlite" => {
+            let shown = "SELECT CAST(recursive_triggers AS text) FROM pragma_recursive_triggers";
+            ("PRAGMA recursive_triggers = on", "SELECT 1", shown, "0")
+        }
+        _ => ("SET @x = 'set'", "SELECT 1", "SELECT IF(@x IS NULL, 'unset', 'set')", "unset"),
     };
     let first = format!("{make}; {set}");
     let files = [("1_a.sql", &*first), ("2_b.sql", "CREATE TABLE b (x int)")];
     Migrator::new(Source::embedded("m", &files)).run(&db).await?;
     assert_eq!(tables(&db).await?, ["b"]);
+    let failing = format!("{set}; SELECT nope");
+    let files = [files[0], files[1], ("3_c.sql", &*failing)];
+    let error = Migrator::new(Source::embedded("m", &files)).run(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Statement);
+    assert_eq!(db.fetch_value::<String>(shown, ()).await?, unset);
     Ok(())
 }
 
@@ -270,6 +275,8 @@ async fn an_index_that_could_not_be_built_is_built_anew(db: Pool) -> Result<()> 
     assert_eq!((error.kind(), error.place().map(Place::line)), (ErrorKind::Statement, Some(2)));
     let invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid";
     assert_eq!(db.fetch_value::<i64>(invalid, ()).await?, 1);
+    // What others do elsewhere meanwhile is no sign of the statement.
+    db.execute("CREATE TABLE elsewhere (y int PRIMARY KEY)", ()).await?;
     assert_eq!(migrator.run(&db).await.unwrap_err().kind(), ErrorKind::Statement);
     db.execute("DELETE FROM a", ()).await?;
     assert_eq!(told(&migrator.run(&db).await?), ["up 2_index"]);
