@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use mysql_async::consts::StatusFlags;
 use mysql_async::{Conn, Statement};
 use oarlock_core::cache::StatementCache;
-use oarlock_core::cancel::{Watch, end_or_stop};
+use oarlock_core::cancel::{STOP_LIMIT, Watch, end_or_stop};
 use oarlock_core::connection::{DriverInfo, Health, Query, TxState, admit, busy, closed, lost};
 use oarlock_core::lex::{Lexed, Verb, lex};
 use oarlock_core::params::{Parameters, arrange};
@@ -188,7 +188,13 @@ impl MysqlConnection {
         if self.running.is_some() {
             self.slot.abandon(true);
             let canceller = Arc::clone(&self.canceller);
-            let ended = end_or_stop(std::future::poll_fn(|cx| self.poll_over(cx)), &*canceller).await;
+            let runs_xa = self.runs_xa();
+            let end = std::future::poll_fn(|cx| self.poll_over(cx));
+            let ended = if runs_xa {
+                tokio::time::timeout(STOP_LIMIT, end).await.ok()
+            } else {
+                end_or_stop(end, &*canceller).await
+            };
             if ended.is_none() {
                 self.break_off();
             }
@@ -206,10 +212,17 @@ impl MysqlConnection {
 
     /// Gives up the call that was dropped on its way.
     pub(crate) fn give_up(&mut self) {
-        if self.running.is_some() && self.watch.is_none() {
+        if self.running.is_some() && self.watch.is_none() && !self.runs_xa() {
             // Nobody drives the call until the next one, so only that one could tell that it has ended.
             self.watch = Some(Watch::over(Arc::clone(&self.canceller) as _, || true));
         }
+    }
+
+    /// Tells whether the call on its way is a word of two-phase commit. Such a call is not stopped when it is abandoned: the
+    /// server would leave a branch as it is that is taken here to have come to its end.
+    fn runs_xa(&self) -> bool {
+        let traits = self.running.as_ref().and_then(|running| running.traits);
+        traits.is_some_and(|traits| traits.verb == Verb::Xa)
     }
 
     /// Runs a call to its end. When this future is dropped, the call is left to the next one.
@@ -277,7 +290,7 @@ impl MysqlConnection {
         if self.running.is_none() {
             return Poll::Ready(Step::Over(Err(closed())));
         }
-        let polled = self.pump.poll(cx);
+        let polled = pump::poll(&mut self.pump, cx);
         self.keep_prepared();
         if let Poll::Ready(ending) = polled {
             self.over = Some(self.settle(ending));
@@ -329,10 +342,16 @@ impl MysqlConnection {
     }
 
     /// Takes the connection back and learns what the call has changed.
-    fn settle(&mut self, ending: Ending) -> Result<(Done, Outcome)> {
-        let traits = self.running.take().and_then(|running| running.traits);
+    fn settle(&mut self, ending: Result<Ending>) -> Result<(Done, Outcome)> {
         let was = self.tx;
-        let Ending { conn, result, status, settings } = ending;
+        let Ending { conn, result, status, settings } = match ending {
+            Ok(ending) => ending,
+            Err(error) => {
+                self.break_off();
+                return Err(if was == TxState::Auto { error.with_outcome_unknown() } else { error });
+            }
+        };
+        let traits = self.running.take().and_then(|running| running.traits);
         let refused = self.refusal.take();
         let index = self.slot.take_index();
         match &result {

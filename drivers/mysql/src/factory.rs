@@ -12,6 +12,7 @@ use oarlock_tls::SslMode;
 
 use crate::connection::MysqlConnection;
 use crate::error::{Stage, convert};
+use crate::guard::guarded_to_end;
 use crate::infile::Refusal;
 use crate::limit::PacketLimit;
 use crate::options::{ENCRYPTS, MysqlOptions};
@@ -66,7 +67,7 @@ impl MysqlConnection {
         };
         let mut refused = None;
         for (index, place) in places.into_iter().enumerate() {
-            match connect_within(options.connect_timeout, place.connect(options)).await {
+            match connect_within(options.connect_timeout, guarded_to_end(place.connect(options))).await {
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Tls) => {
                     refused = Some(error.context(place));
                 }

@@ -77,6 +77,7 @@ mod connection;
 mod contract;
 mod error;
 mod factory;
+mod guard;
 mod infile;
 mod limit;
 mod load;

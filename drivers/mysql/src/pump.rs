@@ -20,6 +20,7 @@ use tokio_util::sync::ReusableBoxFuture;
 
 use crate::batch::Batch;
 use crate::columns::{Plan, Reading};
+use crate::guard::guarded;
 
 /// The future of a call. Its allocation outlives the call: it is the largest of a statement's, past what an allocator keeps at
 /// hand.
@@ -434,12 +435,24 @@ pub(crate) fn records(info: &str) -> Option<u64> {
     info.strip_prefix("Records: ")?.split(' ').next()?.parse().ok()
 }
 
+/// Polls a future; it must not be polled again after an error.
+pub(crate) fn poll(pump: &mut Pump, cx: &mut std::task::Context<'_>) -> Poll<oarlock_core::Result<Ending>> {
+    match guarded(|| pump.poll(cx)) {
+        Ok(polled) => polled.map(Ok),
+        Err(error) => Poll::Ready(Err(error)),
+    }
+}
+
 /// Polls a future to its end and drops what it hands over.
-pub(crate) fn poll_drained(pump: &mut Pump, slot: &Slot, cx: &mut std::task::Context<'_>) -> Poll<Ending> {
+pub(crate) fn poll_drained(
+    pump: &mut Pump,
+    slot: &Slot,
+    cx: &mut std::task::Context<'_>,
+) -> Poll<oarlock_core::Result<Ending>> {
     slot.drain(true);
     slot.clear();
     loop {
-        match pump.poll(cx) {
+        match poll(pump, cx) {
             Poll::Ready(ending) => {
                 slot.clear();
                 return Poll::Ready(ending);
