@@ -25,7 +25,7 @@ Exit codes:
 ///
 /// Plain SQL files, each run once, in order, and finished after any interruption.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "oarlock", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) options: Options,

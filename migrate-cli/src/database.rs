@@ -13,13 +13,19 @@ use tokio::sync::OnceCell;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
+/// The option of PostgreSQL's by which who waits for the lock is told that a runner has it.
+const APPLICATION: &str = "fallback_application_name";
+
 /// How long to wait between two questions to a server that is not there yet.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The database that a URL names.
 #[derive(Debug)]
 pub(crate) struct Database {
+    /// As the user gave it.
     url: Url,
+    /// As connections get it.
+    target: Url,
 }
 
 /// Whether something was done, or had been before.
@@ -31,7 +37,12 @@ pub(crate) enum Change {
 
 impl Database {
     pub(crate) fn new(url: Url) -> Self {
-        Self { url }
+        let mut target = url.clone();
+        let postgres = matches!(url.scheme(), "postgres" | "postgresql");
+        if postgres && url.option(APPLICATION).is_none() {
+            target = target.with_option(APPLICATION, "oarlock");
+        }
+        Self { url, target }
     }
 
     /// Gives the URL, which shows no password.
@@ -41,7 +52,7 @@ impl Database {
 
     /// Connects. A file of SQLite that is not there is made.
     pub(crate) async fn connect(&self) -> Result<Conn> {
-        connect_to(&self.url).await.map_err(|error| self.unreachable(error))
+        connect_to(&self.target).await.map_err(|error| self.unreachable(error))
     }
 
     /// Connects to look only: nothing is written, and a file that is not there is as good as an empty one.
@@ -61,7 +72,7 @@ impl Database {
 
     /// Gives a second way in, which connects when it is used.
     pub(crate) fn second(&self) -> Second {
-        Second { url: self.url.clone(), conn: OnceCell::new() }
+        Second { url: self.target.clone(), conn: OnceCell::new() }
     }
 
     /// Creates the database.
@@ -117,7 +128,7 @@ impl Database {
         }
         let since = Instant::now();
         loop {
-            let error = match connect_to(&self.url).await {
+            let error = match connect_to(&self.target).await {
                 Ok(conn) => {
                     conn.close().await?;
                     return Ok(true);
@@ -163,7 +174,7 @@ impl Database {
         };
         let mut last = None;
         for path in paths {
-            match connect_to(&self.url.clone().with_path(*path)).await {
+            match connect_to(&self.target.clone().with_path(*path)).await {
                 Ok(conn) => return Ok((conn, name.to_owned())),
                 Err(error) if error.kind() == ErrorKind::ObjectNotFound => last = Some(error),
                 Err(error) => return Err(self.unreachable(error)),

@@ -138,7 +138,7 @@ impl Failure {
                 file: place.map(oarlock_migrate::Place::file),
                 line: place.map(oarlock_migrate::Place::line),
                 column: place.map(oarlock_migrate::Place::column),
-                hint: self.hint.as_deref().or(hint),
+                hint: hint.or(self.hint.as_deref()),
                 database: database.map(|error| DatabaseDetail {
                     kind: database_kind(error),
                     message: error.message(),
@@ -172,8 +172,21 @@ impl From<oarlock_migrate::Error> for Failure {
             (_, Some(exit)) => exit,
             _ => Exit::Failed,
         };
-        Self { exit, cause: Cause::Migrate(error), hint: None, moved: Vec::new() }
+        let hint = option(&error);
+        Self { exit, cause: Cause::Migrate(error), hint, moved: Vec::new() }
     }
+}
+
+/// Names the option by which a migration is allowed as it is.
+fn option(error: &oarlock_migrate::Error) -> Option<String> {
+    let option = match error.kind() {
+        ErrorKind::Edited => "--allow-edited",
+        ErrorKind::Missing => "--allow-missing",
+        ErrorKind::OutOfOrder => "--allow-out-of-order",
+        _ => return None,
+    };
+    let (version, _) = error.migration()?.split_once('_')?;
+    Some(format!("{option} {version} goes on all the same"))
 }
 
 impl From<oarlock::Error> for Failure {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
-use console::{Term, style};
+use console::style;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -26,7 +26,7 @@ impl Output {
 
     /// Tells whether somebody watches: the terminal can draw, and the result is not for a program.
     pub(crate) fn is_watched(self) -> bool {
-        !self.json && Term::stderr().features().is_attended() && Term::stderr().features().colors_supported()
+        !self.json && io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
     }
 
     /// Tells whether a question can be answered.

@@ -70,15 +70,16 @@ fn nearest() -> Result<HashMap<String, String>> {
 
 fn read(path: &Path) -> Result<HashMap<String, String>> {
     let unreadable = |error: dotenvy::Error| {
-        let message = match error {
-            dotenvy::Error::Io(error) if error.kind() == ErrorKind::NotFound => "there is no such file".to_owned(),
-            dotenvy::Error::Io(error) => error.to_string(),
-            // The line may hold a password.
-            dotenvy::Error::LineParse(_, at) => format!("a line is not understood from its character {}", at + 1),
-            _ => "it is not understood".to_owned(),
-        };
-        Failure::new(Exit::Usage, format!("{}: {message}", path.display()))
-            .with_hint("each line is NAME=value, with quotes around a value that has spaces, # or $")
+        let failed = |message: String| Failure::new(Exit::Usage, format!("{}: {message}", path.display()));
+        match error {
+            dotenvy::Error::Io(error) if error.kind() == ErrorKind::NotFound => {
+                failed("there is no such file".to_owned())
+            }
+            dotenvy::Error::Io(error) => failed(error.to_string()),
+            // It would repeat the line, which may hold a password.
+            _ => failed("a line is not understood".to_owned())
+                .with_hint("each line is NAME=value, with quotes around a value that has spaces, # or $"),
+        }
     };
     let mut variables = HashMap::new();
     for pair in dotenvy::from_path_iter(path).map_err(unreadable)? {

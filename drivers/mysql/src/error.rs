@@ -46,7 +46,7 @@ pub(crate) fn kind(code: u16, state: &str) -> ErrorKind {
         1064 | 1065 | 1149 => K::Syntax,
         1051 | 1109 | 1146 | 1932 => K::TableNotFound,
         1054 => K::UnknownColumn,
-        1049 | 1091 | 1176 | 1305 | 1360 | 1397 | 1543 | 1630 | 4091 => K::ObjectNotFound,
+        1008 | 1049 | 1091 | 1176 | 1305 | 1360 | 1397 | 1543 | 1630 | 4091 => K::ObjectNotFound,
         1007 | 1050 | 1060 | 1061 | 1304 | 1359 | 1440 | 1537 | 1826 | 3822 => K::AlreadyExists,
         // 1153 and 1301: more than max_allowed_packet, which other databases call a value's limit.
         1153 | 1264 | 1301 | 1365 | 1406 | 1425 | 1426 | 1441 | 1690 => K::OutOfRange,

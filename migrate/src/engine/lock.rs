@@ -108,6 +108,7 @@ impl Session {
 
 pub(super) fn locked(limit: Duration, holder: Option<String>) -> Error {
     let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
-    Error::new(ErrorKind::Locked, format!("another runner had the lock for {limit:?}{holder}"))
+    let had = if limit.is_zero() { "has the lock".to_owned() } else { format!("had the lock for {limit:?}") };
+    Error::new(ErrorKind::Locked, format!("another runner {had}{holder}"))
         .with_hint("wait until it has ended, give it more time, or end that session if nobody works in it")
 }

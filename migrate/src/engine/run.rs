@@ -191,7 +191,11 @@ impl Running<'_> {
             // looked at.
             drop(self.mark(false, index, false).await);
         }
-        Err(refused(script, index, error))
+        let hint = match (self.step.is_one_transaction(), index) {
+            (true, _) | (_, 0) => "nothing of the migration remains: mend the statement, and run again",
+            _ => "what was committed before it stays, and does not run again: mend the statement, and run again",
+        };
+        Err(refused(script, index, error).with_hint(hint))
     }
 
     async fn rust(&mut self) -> Result<()> {
