@@ -30,14 +30,14 @@ pub(crate) fn bind_all(
     Ok(())
 }
 
-/// Gives the size of the largest text or blob among the parameters.
-pub(crate) fn largest(values: &[ValueRef<'_>]) -> usize {
+/// Gives the size of the texts and blobs among the parameters.
+pub(crate) fn size(values: &[ValueRef<'_>]) -> usize {
     let size = |value: &ValueRef<'_>| match value {
         ValueRef::Text(text) | ValueRef::Json(text) => text.len(),
         ValueRef::Bytes(bytes) => bytes.len(),
         _ => 0,
     };
-    values.iter().map(size).max().unwrap_or(0)
+    values.iter().map(size).fold(0, usize::saturating_add)
 }
 
 #[inline]

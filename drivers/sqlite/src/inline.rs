@@ -4,7 +4,7 @@
 //! What may run is told by its program ([`Program`](crate::program::Program)); that it stays short is seen to while it
 //! runs. A read has a budget of time, and no value it meets may be large; one that goes past either is stopped, run again
 //! on a worker from its start, and stays there for its next thousand runs. A write has no budget, as an interrupted one
-//! would roll back the whole transaction: it runs here only where its work is constant and the write lock is held. Nothing
+//! would roll back the whole transaction: it runs here only where its work is little by its program and the write lock is held. Nothing
 //! here waits for a lock, and nothing here waits for the disk but for a page that is not in memory.
 
 use std::cell::Cell;
@@ -29,14 +29,14 @@ use crate::statement::Prepared;
 /// How long a read may take.
 const BUDGET: Duration = Duration::from_micros(100);
 
-/// The largest text or blob that a statement here may meet, in bytes.
+/// The largest text or blob that a statement here may meet, and the most of them that it may bring, in bytes.
 const LARGEST: u16 = u16::MAX;
 
 /// How much work a thread may do before it lets other tasks run, in SQLite's operations: some 50 microseconds. To yield more
 /// often costs more than it gives: the runtime asks the system for events each time.
 const STINT: u32 = 4000;
 
-/// What a statement costs before its first operation: by itself, and within a transaction.
+/// What a statement costs before its first operation: by itself, where it has to look at the file, and within a transaction.
 const STATEMENT: u32 = 100;
 const WITHIN: u32 = 30;
 
@@ -100,7 +100,7 @@ impl Session {
             return Ok(None);
         }
         let Some(prepared) = self.known(query.sql) else { return Ok(None) };
-        if !self.is_short(&prepared) || bind::largest(query.params.values) > usize::from(LARGEST) {
+        if !self.is_short(&prepared) || bind::size(query.params.values) > usize::from(LARGEST) {
             return Ok(None);
         }
         self.admit(&prepared, query.guarded)?;
@@ -114,7 +114,7 @@ impl Session {
                 result
             }
         };
-        let overhead = if self.db.is_autocommit() { STATEMENT } else { WITHIN };
+        let overhead = if self.db.is_autocommit() && !self.is_private() { STATEMENT } else { WITHIN };
         count(self.operations.saturating_add(overhead));
         match result {
             Ok(outcome) => {

@@ -99,6 +99,7 @@
 mod arena;
 mod backup;
 mod bind;
+mod bound;
 mod catalog;
 mod connection;
 mod decimal;

@@ -97,6 +97,8 @@ pub(crate) struct Session {
     pub(crate) touched: bool,
     /// Someone ever had: functions may not be SQLite's own.
     pub(crate) shared: bool,
+    /// Checks of foreign keys may be put off until the transaction ends.
+    pub(crate) defers: bool,
 }
 
 impl Session {
@@ -122,6 +124,7 @@ impl Session {
             lent: false,
             touched: false,
             shared: options.shadows(),
+            defers: false,
         })
     }
 
@@ -252,6 +255,7 @@ impl Session {
             Target::File(_) | Target::Shared(_) => {
                 self.db = connect(&self.target, &self.options, &self.guard)?;
                 self.shared = self.options.shadows();
+                self.defers = false;
             }
         }
         self.dirty = false;

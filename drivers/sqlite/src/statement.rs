@@ -93,8 +93,12 @@ impl Session {
         if self.tables.is_none() {
             self.tables = Some(Tables::read(&self.db).map_err(|error| from_rusqlite(error, None))?);
         }
-        if lexed.verb() == Verb::Pragma && lexed.native().to_ascii_lowercase().contains("busy_timeout") {
-            self.lend_waiting().map_err(|error| from_rusqlite(error, None))?;
+        if lexed.verb() == Verb::Pragma {
+            let native = lexed.native().to_ascii_lowercase();
+            if native.contains("busy_timeout") {
+                self.lend_waiting().map_err(|error| from_rusqlite(error, None))?;
+            }
+            self.defers |= native.contains("defer_foreign_keys");
         }
         let prepared = {
             let statement =
@@ -129,7 +133,8 @@ impl Session {
             // Its program would be run, in part, by being made; and what is explained already is not explained again.
             (Verb::Pragma | Verb::Explain, _) | (_, None) => Program::UNKNOWN,
             (_, Some(tables)) => {
-                Program::explain(&self.db, lexed.native(), tables, !self.shared).unwrap_or(Program::UNKNOWN)
+                let immediate = !self.shared && !self.defers;
+                Program::explain(&self.db, lexed.native(), tables, !self.shared, immediate).unwrap_or(Program::UNKNOWN)
             }
         };
         if let Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint | Verb::Release | Verb::RollbackTo =

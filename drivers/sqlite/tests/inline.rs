@@ -121,6 +121,42 @@ async fn a_short_write_runs_here_in_a_transaction_only() {
 }
 
 #[tokio::test]
+async fn new_rows_come_back_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let insert = "INSERT INTO t (a) VALUES ('x'), ('y') RETURNING id, a";
+    let copy = "INSERT INTO t (a) SELECT a FROM t WHERE id < 3 RETURNING id";
+    let here = Some(thread::current().id());
+    let conn = file(&dir, "").await;
+    let seen = watch(&conn).await;
+    for _ in 0..3 {
+        conn.execute(insert, ()).await.unwrap();
+        assert_ne!(seen.lock().unwrap().take(), here, "a commit may wait for the disk");
+    }
+    let tx = conn.begin().await.unwrap();
+    for _ in 0..3 {
+        tx.execute(insert, ()).await.unwrap();
+        assert_eq!(seen.lock().unwrap().take(), here);
+        tx.execute(copy, ()).await.unwrap();
+        assert_ne!(seen.lock().unwrap().take(), here, "a table may be long");
+    }
+    let last: i64 = tx.fetch_value("SELECT max(id) FROM t", ()).await.unwrap();
+    let rows = once(tx.fetch_all::<(i64, String)>(insert, ())).unwrap().unwrap();
+    assert_eq!(rows, [(last + 1, "x".to_owned()), (last + 2, "y".to_owned())]);
+    let large = &*"x".repeat(40_000);
+    let two = "INSERT INTO t (a) VALUES (?), (?) RETURNING id";
+    for (pair, short) in [(("x", "y"), false), (("x", large), true), ((large, large), false)] {
+        assert_eq!(tx.fetch_all::<(i64,)>(two, pair).await.unwrap().len(), 2);
+        assert_eq!(seen.lock().unwrap().take() == here, short, "the first time it is prepared; at last it is much");
+    }
+    tx.rollback().await.unwrap();
+
+    let connector = FACTORY.connector(&Url::parse("sqlite::memory:").unwrap(), Purpose::Single).unwrap();
+    let memory = Conn::new(connector.connect().await.unwrap());
+    memory.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)", ()).await.unwrap();
+    assert!(is_inline(&memory, insert).await, "a commit to memory is no work");
+}
+
+#[tokio::test]
 async fn a_read_only_transaction_needs_no_worker() {
     let dir = tempfile::tempdir().unwrap();
     let conn = file(&dir, "").await;
