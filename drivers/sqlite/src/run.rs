@@ -14,6 +14,7 @@ use rusqlite::{Row, Statement, StatementStatus};
 use crate::bind::bind_all;
 use crate::decode::Decoder;
 use crate::parameters::OwnedParameters;
+use crate::program::Route;
 use crate::session::Session;
 use crate::statement::Prepared;
 
@@ -143,7 +144,7 @@ impl Session {
                 };
                 if !begun {
                     begun = true;
-                    renewed = self.renew(prepared, row.as_ref());
+                    renewed = self.renew(prepared, row.as_ref(), true);
                     let current = renewed.as_ref().unwrap_or(prepared);
                     sink.begin(&current.columns, &current.decoders, current.reads);
                 }
@@ -157,7 +158,7 @@ impl Session {
             // Before anything else runs, EXPLAIN too: it would count in its place.
             let affected = self.affected(prepared, rows_given);
             if !begun {
-                renewed = self.renew(prepared, &statement);
+                renewed = self.renew(prepared, &statement, !self.db.is_autocommit());
                 let current = renewed.as_ref().unwrap_or(prepared);
                 sink.begin(&current.columns, &current.decoders, current.reads);
             }
@@ -187,9 +188,32 @@ impl Session {
     }
 
     /// Looks at a statement again if the schema changed under it.
-    fn renew(&self, prepared: &Prepared, statement: &Statement<'_>) -> Option<Arc<Prepared>> {
-        (statement.get_status(StatementStatus::RePrepare) != prepared.revision)
-            .then(|| self.look_again(prepared, statement))
+    ///
+    /// SQLite prepares a statement anew for other reasons, too: with the statistics of `ANALYZE`, each time that it is given values
+    /// by which another plan may be better. `within` says that a transaction keeps the schema as it is.
+    fn renew(&self, prepared: &Prepared, statement: &Statement<'_>, within: bool) -> Option<Arc<Prepared>> {
+        if statement.get_status(StatementStatus::RePrepare) == prepared.revision {
+            return None;
+        }
+        let schema = self.schema();
+        if schema.is_none() || schema != prepared.schema {
+            return Some(Arc::new(self.look_again(prepared, statement, schema.filter(|_| within))));
+        }
+        // What a read does of other work than loops, no plan changes; a write must not turn out to be long.
+        (prepared.program.route == Route::Write).then(|| {
+            let mut again = self.look_again(prepared, statement, schema);
+            again.program.route = Route::Worker;
+            Arc::new(again)
+        })
+    }
+
+    /// Gives the version of the schema, where there is none but that of the main database.
+    fn schema(&self) -> Option<i64> {
+        if self.dirty {
+            return None;
+        }
+        let mut version = self.db.prepare_cached("PRAGMA main.schema_version").ok()?;
+        version.query_row([], |row| row.get(0)).ok()
     }
 
     /// Follows what a statement did to the session, or may have done though it failed.

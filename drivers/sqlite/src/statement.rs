@@ -33,6 +33,8 @@ pub(crate) struct Prepared {
     pub(crate) upserts: bool,
     /// How often SQLite had prepared the handle again when it was looked at.
     pub(crate) revision: i32,
+    /// The version of the schema for which it was, where that is known.
+    pub(crate) schema: Option<i64>,
     epoch: u64,
     banished: AtomicU32,
 }
@@ -103,7 +105,7 @@ impl Session {
         let prepared = {
             let statement =
                 self.db.prepare_cached(lexed.native()).map_err(|error| from_rusqlite(error, Some(&lexed)))?;
-            let prepared = Arc::new(self.look_at(lexed, &statement));
+            let prepared = Arc::new(self.look_at(lexed, &statement, None));
             if prepared.verb() == Verb::Pragma {
                 statement.discard();
             }
@@ -114,8 +116,8 @@ impl Session {
     }
 
     /// Looks at a statement again that SQLite has prepared anew, as the schema had changed.
-    pub(crate) fn look_again(&self, prepared: &Prepared, statement: &Statement<'_>) -> Arc<Prepared> {
-        Arc::new(self.look_at(prepared.lexed.clone(), statement))
+    pub(crate) fn look_again(&self, prepared: &Prepared, statement: &Statement<'_>, schema: Option<i64>) -> Prepared {
+        self.look_at(prepared.lexed.clone(), statement, schema)
     }
 
     /// Keeps what is known of a statement.
@@ -126,7 +128,7 @@ impl Session {
         }
     }
 
-    fn look_at(&self, lexed: Lexed, statement: &Statement<'_>) -> Prepared {
+    fn look_at(&self, lexed: Lexed, statement: &Statement<'_>, schema: Option<i64>) -> Prepared {
         let columns = columns(&self.db, statement);
         let decoders = statement.columns().iter_decoders();
         let mut program = match (lexed.verb(), &self.tables) {
@@ -149,6 +151,7 @@ impl Session {
             program,
             upserts: program.numbers && lexed.native().to_ascii_uppercase().contains("CONFLICT"),
             revision: statement.get_status(StatementStatus::RePrepare),
+            schema,
             epoch: self.epoch,
             banished: AtomicU32::new(0),
             lexed,

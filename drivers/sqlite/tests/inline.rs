@@ -157,6 +157,28 @@ async fn new_rows_come_back_at_once() {
 }
 
 #[tokio::test]
+async fn a_plan_that_depends_on_values_is_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (conn, other) = (file(&dir, "").await, file(&dir, "").await);
+    conn.script("CREATE INDEX t_a ON t (a)").await.unwrap();
+    let rows: Vec<(i64, &str)> = (1..=2000).map(|id| (id, if id % 100 == 0 { "rare" } else { "usual" })).collect();
+    conn.execute_many("INSERT INTO t VALUES (?, ?)", &rows).await.unwrap();
+    conn.execute("ANALYZE", ()).await.unwrap();
+    let (select, update) = ("SELECT * FROM t WHERE a = ? AND id < 300", "UPDATE t SET a = a WHERE a = ? AND id = 100");
+    for _ in 0..3 {
+        for (value, count) in [("rare", 2), ("usual", 297), ("none", 0)] {
+            let rows: Vec<(i64, String)> = conn.fetch_all(select, (value,)).await.unwrap();
+            assert_eq!(rows.len(), count, "{value}");
+            let changed = conn.execute(update, (value,)).await.unwrap().rows_affected;
+            assert_eq!(changed, Some(u64::from(value == "rare")), "{value}");
+        }
+    }
+    other.script("ALTER TABLE t ADD COLUMN b INTEGER DEFAULT 5").await.unwrap();
+    let rows: Vec<(i64, String, i64)> = conn.fetch_all(select, ("rare",)).await.unwrap();
+    assert_eq!(rows, [(100, "rare".to_owned(), 5), (200, "rare".to_owned(), 5)], "the columns are looked at again");
+}
+
+#[tokio::test]
 async fn a_read_only_transaction_needs_no_worker() {
     let dir = tempfile::tempdir().unwrap();
     let conn = file(&dir, "").await;
