@@ -21,7 +21,7 @@ pub use crate::write::{Assign, Create, CreateBy, Draft, Execute, UniqueKey, Upda
 use oarlock_core::value::Bound;
 use oarlock_core::{Column, Error, ErrorKind, FromValue, Result};
 
-use crate::expr::{AnyExpr, Expr};
+use crate::expr::Assigned;
 
 /// Finds a model's columns by their names.
 pub fn plan_model<M: Model>(columns: &[Column]) -> Result<Box<[usize]>> {
@@ -41,11 +41,11 @@ pub fn no_column(column: usize) -> Error {
 }
 
 pub fn assign<W: Assign, T>(write: &mut W, column: usize, value: impl Argument<T>) {
-    write.assign(column, value.into_expr().erase());
+    write.assign(column, value.into_assigned());
 }
 
-pub fn document(bound: Result<Bound<'_>>) -> AnyExpr {
-    bound.and_then(Bound::into_value).map_or_else(Expr::failed, |value| Expr::value(&value))
+pub fn document(bound: Result<Bound<'_>>) -> Result<Assigned> {
+    bound.and_then(Bound::into_value).map(Assigned::Value)
 }
 
 /// Has a function of the program's check a value; NULL in a field that is no `Option` is not its matter.

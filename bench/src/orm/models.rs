@@ -87,7 +87,7 @@ impl OrmPeer for Models {
 
     async fn insert(&mut self, users: &[NewUser]) {
         let rows = users.iter().map(|user| User::create().name(&user.name).hair_color(user.hair_color.clone()));
-        User::create_many(&self.0, rows).await.expect("insert");
+        User::insert_all(&self.0, rows).await.expect("insert");
     }
 
     async fn associations(&mut self) -> u64 {

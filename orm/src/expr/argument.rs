@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use oarlock_core::ToValue;
 use oarlock_core::schema::ColumnType;
+use oarlock_core::value::{Bound, Value};
+use oarlock_core::{Result, ToValue};
 
-use super::{Column, Expr};
+use super::{Column, Expr, Op};
 use crate::model::Model;
 
 /// What can be compared with an expression of type `T`, or stored in a column of it: a value of the type, a borrowed one, another
@@ -17,6 +18,41 @@ use crate::model::Model;
 pub trait Argument<T> {
     /// Makes it an expression.
     fn into_expr(self) -> Expr<T>;
+
+    /// Makes it what a column is given.
+    #[doc(hidden)]
+    fn into_assigned(self) -> Result<Assigned>
+    where
+        Self: Sized,
+    {
+        self.into_expr().into_parts().map(|(ops, values)| Assigned::of(ops, values))
+    }
+}
+
+/// What a column is given. A value, which most are given, needs no program.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub enum Assigned {
+    /// A value.
+    Value(Value),
+    /// An expression.
+    Program(Vec<Op>, Vec<Value>),
+}
+
+impl Assigned {
+    fn of(ops: Vec<Op>, mut values: Vec<Value>) -> Self {
+        match values.pop() {
+            Some(value) if values.is_empty() && matches!(ops.as_slice(), [Op::Value]) => Self::Value(value),
+            last => {
+                values.extend(last);
+                Self::Program(ops, values)
+            }
+        }
+    }
+
+    fn value<V: ToValue + ?Sized>(value: &V) -> Result<Self> {
+        value.to_value().and_then(Bound::into_value).map(Self::Value)
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -24,12 +60,20 @@ impl<T: ToValue + ColumnType> Argument<T> for T {
     fn into_expr(self) -> Expr<T> {
         Expr::value(&self)
     }
+
+    fn into_assigned(self) -> Result<Assigned> {
+        Assigned::value(&self)
+    }
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: ToValue + ColumnType> Argument<Option<T>> for T {
     fn into_expr(self) -> Expr<Option<T>> {
         Expr::value(&self)
+    }
+
+    fn into_assigned(self) -> Result<Assigned> {
+        Assigned::value(&self)
     }
 }
 
@@ -68,12 +112,20 @@ macro_rules! borrowed {
             fn into_expr(self) -> Expr<$owned> {
                 Expr::value(&*self)
             }
+
+            fn into_assigned(self) -> Result<Assigned> {
+                Assigned::value(&*self)
+            }
         }
 
         #[diagnostic::do_not_recommend]
         impl Argument<Option<$owned>> for $borrowed {
             fn into_expr(self) -> Expr<Option<$owned>> {
                 Expr::value(&*self)
+            }
+
+            fn into_assigned(self) -> Result<Assigned> {
+                Assigned::value(&*self)
             }
         }
     )+};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use oarlock_core::value::Value;
 use oarlock_core::{Error, Result, ToValue};
 
-pub use argument::Argument;
+pub use argument::{Argument, Assigned};
 pub use column::Column;
 pub use op::{Aggregate, Binary, ColumnOp, Function, Op, SubqueryUse, TextMatch, Unary};
 pub(crate) use operators::filled_up;

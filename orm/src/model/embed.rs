@@ -6,7 +6,7 @@ use oarlock_core::value::Bound;
 use oarlock_core::{Result, RowRef};
 
 use super::FieldDef;
-use crate::expr::{Column, Expr};
+use crate::expr::{Assigned, Column};
 use crate::write::Assign;
 
 /// A struct of several columns that stands in a model: `#[derive(Model)] #[model(embedded)]`.
@@ -40,8 +40,7 @@ pub trait Embed: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn assign<W: Assign>(&self, write: &mut W, first: usize) {
         for column in 0..Self::COLUMNS {
-            let bound = self.value(column).and_then(Bound::into_value);
-            write.assign(first + column, bound.map_or_else(Expr::failed, |value| Expr::value(&value)));
+            write.assign(first + column, self.value(column).and_then(Bound::into_value).map(Assigned::Value));
         }
     }
 }

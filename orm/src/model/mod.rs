@@ -22,7 +22,7 @@ pub use table::{ColumnInfo, ForeignKeyInfo, TableInfo};
 use crate::expr::Expr;
 use crate::query::{Query, cursor, find_many, not_found};
 use crate::relation::IntoLoad;
-use crate::write::{Create, Draft, Execute, delete_rows, equal, insert_many};
+use crate::write::{Create, Draft, Execute, delete_rows, equal, insert_many, insert_unread};
 
 /// A struct that is a row of a table.
 ///
@@ -183,6 +183,22 @@ pub trait Model: FromRow + Send + Sync + 'static {
         let site = Location::caller();
         let rows: Vec<Create<Self>> = rows.into_iter().map(Into::into).collect();
         async move { insert_many(db, rows, site).await }
+    }
+
+    /// Makes rows, all or none, and tells how many: [`create_many`](Self::create_many) for a program that does not look at them. They are not
+    /// read back, which is most of the work; only rows that are made together with others are, for their keys.
+    ///
+    /// # Errors
+    ///
+    /// What the database says.
+    #[track_caller]
+    fn insert_all<D: Db + ?Sized>(
+        db: &D,
+        rows: impl IntoIterator<Item: Into<Create<Self>>>,
+    ) -> impl Future<Output = Result<u64>> + Send {
+        let site = Location::caller();
+        let rows: Vec<Create<Self>> = rows.into_iter().map(Into::into).collect();
+        async move { insert_unread(db, rows, site).await }
     }
 
     /// Deletes the row, or marks it as deleted where the model has a `soft_delete`.

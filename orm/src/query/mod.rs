@@ -61,7 +61,8 @@ use crate::write::{UpdateMany, delete_shape, delete_where};
 /// the same shape, whatever their values, have one SQL text, which is written once for each database.
 #[must_use = "a query does nothing until it is run"]
 pub struct Query<M> {
-    pub(crate) select: Select,
+    /// Boxed, as a query is moved from word to word.
+    pub(crate) select: Box<Select>,
     pub(crate) values: Values,
     pub(crate) with: Relations<M>,
     error: Option<Error>,
@@ -94,7 +95,7 @@ impl<M: Model> Query<M> {
     /// Makes the query that reads all rows.
     pub fn new() -> Self {
         Self {
-            select: Select::from(M::table()),
+            select: Box::new(Select::from(M::table())),
             values: Values::default(),
             with: Vec::new(),
             error: None,
@@ -225,19 +226,24 @@ impl<M: Model> Query<M> {
     }
 
     /// Reads all rows, for a call at a place in the program.
-    pub(crate) async fn all_at<D: Db + ?Sized>(self, db: &D, site: &'static Location<'static>) -> Result<Vec<M>> {
-        self.all_on(&mut cursor(db, site).await?).await
+    pub(crate) fn all_at<D: Db + ?Sized>(
+        self,
+        db: &D,
+        site: &'static Location<'static>,
+    ) -> impl Future<Output = Result<Vec<M>>> + Send {
+        // Here, so that the future has what runs, and not the query as well.
+        let parts = self.into_shape();
+        async move {
+            let (shape, values, with) = parts?;
+            let mut cursor = cursor(db, site).await?;
+            read(&mut cursor, &shape, &values, &with).await
+        }
     }
 
     /// Reads all rows on a cursor.
     pub(crate) async fn all_on(self, cursor: &mut Cursor) -> Result<Vec<M>> {
         let (shape, values, with) = self.into_shape()?;
-        run(cursor, &shape, &values).await?;
-        let mut rows = fetch_models(cursor).await?;
-        for relation in &with {
-            relation.load(cursor, &mut rows).await?;
-        }
-        Ok(rows)
+        read(cursor, &shape, &values, &with).await
     }
 
     /// Reads the first row, `None` where there is none.
@@ -416,12 +422,12 @@ impl<M: Model> Query<M> {
     }
 
     /// Gives the shape, its values in its order, and the relations, of a query that is prepared.
-    pub(crate) fn into_parts(self) -> (Select, Vec<Value>, Relations<M>) {
+    pub(crate) fn into_parts(self) -> (Box<Select>, Vec<Value>, Relations<M>) {
         (self.select, self.values.in_order(), self.with)
     }
 
     /// Gives the shape and its values in its order, without the relations.
-    pub(crate) fn into_select(self) -> Result<(Select, Vec<Value>)> {
+    pub(crate) fn into_select(self) -> Result<(Box<Select>, Vec<Value>)> {
         let (query, error) = self.prepared();
         match error {
             Some(error) => Err(error),
@@ -463,6 +469,21 @@ impl<M: Model> Query<M> {
             None => Ok((self.select.filter, self.values.filter)),
         }
     }
+}
+
+/// Reads the rows of a shape, and those that are related to them.
+async fn read<M: Model>(
+    cursor: &mut Cursor,
+    shape: &Shape,
+    values: &[Value],
+    with: &[Box<dyn Load<M>>],
+) -> Result<Vec<M>> {
+    run(cursor, shape, values).await?;
+    let mut rows = fetch_models(cursor).await?;
+    for relation in with {
+        relation.load(cursor, &mut rows).await?;
+    }
+    Ok(rows)
 }
 
 impl Values {

@@ -384,7 +384,7 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
     }
 
     /// Gives the shape and its values in its order.
-    fn into_shape(self) -> Result<(Select, Vec<Value>)> {
+    fn into_shape(self) -> Result<(Box<Select>, Vec<Value>)> {
         let (mut query, error) = self.query.prepared();
         if let Some(error) = error.or(self.selected.error) {
             return Err(error);
@@ -412,7 +412,7 @@ impl<M: Model, T: FromValue + Send> SelectQuery<M, Expr<T>> {
 impl<M: Model, S: Selection> SelectQuery<M, S> {
     pub(crate) fn inside<T>(self, usage: crate::expr::SubqueryUse) -> Expr<T> {
         match self.into_shape() {
-            Ok((select, values)) => Expr::new(vec![Op::Subquery(usage, std::sync::Arc::new(select))], values),
+            Ok((select, values)) => Expr::new(vec![Op::Subquery(usage, std::sync::Arc::from(select))], values),
             Err(error) => Expr::failed(error),
         }
     }

@@ -1,5 +1,7 @@
 //! The shape of a query that reads.
 
+use std::hash::{Hash, Hasher};
+
 use crate::expr::{Op, OrderTerm};
 use crate::model::TableInfo;
 
@@ -7,7 +9,7 @@ use crate::model::TableInfo;
 ///
 /// The values of all its programs stand in one list, in the order of the fields here; the values of `limit` and `offset` are
 /// the last ones.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Select {
     /// The table that rows are read from.
     pub from: Source,
@@ -53,6 +55,29 @@ impl Select {
             limit: false,
             offset: false,
             lock: None,
+        }
+    }
+}
+
+/// Each query is looked up by its hash, and most queries have nothing in most fields: how much there is in each goes in as one number.
+impl Hash for Select {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { from, projection, distinct, joins, filter, group, having, order, limit_per, limit, offset, lock } =
+            self;
+        let counts = [joins.len(), filter.len(), group.len(), having.len(), order.len(), limit_per.len()];
+        let flags = usize::from(*distinct) | usize::from(*limit) << 1 | usize::from(*offset) << 2;
+        state.write_usize(counts.into_iter().fold(flags, |sum, count| sum.wrapping_shl(8).wrapping_add(count)));
+        from.hash(state);
+        projection.hash(state);
+        lock.hash(state);
+        for join in joins {
+            join.hash(state);
+        }
+        for term in order {
+            term.hash(state);
+        }
+        for op in group.iter().flatten().chain(filter).chain(having).chain(limit_per) {
+            op.hash(state);
         }
     }
 }

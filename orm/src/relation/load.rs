@@ -19,7 +19,7 @@ pub(super) struct Related<P, S: Slot> {
 
 /// A relation's query, which runs once for every so many parents.
 pub(crate) struct Prepared<C> {
-    select: Select,
+    select: Box<Select>,
     values: Values,
     pub(super) with: Vec<Box<dyn Load<C>>>,
     /// What is wrong with it, told when it runs.

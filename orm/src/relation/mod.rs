@@ -192,7 +192,7 @@ pub(crate) fn column_op(table: &'static TableInfo, column: usize) -> Op {
 /// Makes a query an expression of the query around it.
 fn in_a_query<M: Model, T>(query: Query<M>, usage: SubqueryUse) -> Expr<T> {
     match query.into_select() {
-        Ok((select, values)) => Expr::new(vec![Op::Subquery(usage, Arc::new(select))], values),
+        Ok((select, values)) => Expr::new(vec![Op::Subquery(usage, Arc::from(select))], values),
         Err(error) => Expr::failed(error),
     }
 }

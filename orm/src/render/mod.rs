@@ -10,8 +10,9 @@ mod stand_in;
 mod write;
 
 use oarlock_core::dialect::{Dialect, Flavor};
-use oarlock_core::value::{Bound, Value};
-use oarlock_core::{Error, Result, ToValue};
+use oarlock_core::params::{Bindings, Params};
+use oarlock_core::value::Value;
+use oarlock_core::{Error, ErrorKind, Result};
 use sea_query::{
     DynIden, IntoIden, MysqlQueryBuilder, PostgresQueryBuilder, SchemaName, SqliteQueryBuilder, TableName,
 };
@@ -26,7 +27,7 @@ use stand_in::Param;
 /// What a statement is, without its values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Shape {
-    Select(Select),
+    Select(Box<Select>),
     Insert(Insert),
     Update(Update),
     Delete(Delete),
@@ -49,19 +50,41 @@ impl Rendered {
     /// # Errors
     ///
     /// `Internal` where the values do not fit the shape.
-    pub(crate) fn bind<'v>(&'v self, values: &'v [Value]) -> Result<Vec<Argument<'v>>> {
-        self.params.iter().map(|param| param.bind(values).map(Argument)).collect()
+    pub(crate) fn bind<'v>(&'v self, values: &'v [Value]) -> Result<Arguments<'v>> {
+        let rewritten = self.params.iter().filter_map(|param| param.rewritten(values).transpose());
+        Ok(Arguments { params: &self.params, values, rewritten: rewritten.collect::<Result<_>>()? })
     }
 }
 
-/// A parameter that is bound.
+/// A statement's parameters.
 #[derive(Debug)]
-pub(crate) struct Argument<'v>(Bound<'v>);
+pub(crate) struct Arguments<'v> {
+    params: &'v [Param],
+    values: &'v [Value],
+    /// Those that are not values as they are given.
+    rewritten: Vec<Value>,
+}
 
-impl ToValue for Argument<'_> {
-    fn to_value(&self) -> Result<Bound<'_>> {
-        Ok(Bound::Borrowed(self.0.as_ref()))
+impl Arguments<'_> {
+    pub(crate) fn len(&self) -> usize {
+        self.params.len()
     }
+}
+
+impl Params for Arguments<'_> {
+    fn bind<'a>(&'a self, bindings: &mut Bindings<'a>) -> Result<()> {
+        let mut rewritten = self.rewritten.iter();
+        for param in self.params {
+            let given = if param.is_rewritten() { rewritten.next() } else { param.given(self.values) };
+            bindings.push(given.ok_or_else(missing)?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cold]
+fn missing() -> Error {
+    Error::new(ErrorKind::Internal, "a statement's values do not fit its shape")
 }
 
 /// Writes a shape as SQL.

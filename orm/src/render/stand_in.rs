@@ -4,9 +4,11 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::LazyLock;
 
-use oarlock_core::value::{Bound, Value, ValueRef};
-use oarlock_core::{Error, ErrorKind, Result};
+use oarlock_core::value::{Value, ValueRef};
+use oarlock_core::{Error, Result};
 use sea_query::Expr;
+
+use super::missing;
 
 /// What marks a stand-in among a program's own bytes: nobody outside can know it.
 static MARK: LazyLock<[u8; 8]> = LazyLock::new(|| RandomState::new().hash_one("a stand-in").to_le_bytes());
@@ -76,22 +78,34 @@ impl Param {
         })
     }
 
-    /// Gives the parameter, taken from the values.
-    pub(super) fn bind<'v>(&'v self, values: &'v [Value]) -> Result<Bound<'v>> {
-        let value = |index: usize| values.get(index).ok_or_else(missing);
-        Ok(match self {
-            Self::Value(index) => Bound::Borrowed(value(*index)?.as_ref()),
-            Self::Element(index, element) => match value(*index)? {
-                Value::Array(list) => {
-                    let found = list.get(*element).or(list.last()).ok_or_else(missing)?;
-                    Bound::Borrowed(found.as_ref())
-                }
-                _ => return Err(missing()),
+    /// Tells whether the parameter is not a value as it is given.
+    pub(super) fn is_rewritten(&self) -> bool {
+        matches!(self, Self::Glob(_) | Self::Bars(_))
+    }
+
+    /// Gives the parameter where it is a value as it is given; `None` as well where there is no such value.
+    #[inline]
+    pub(super) fn given<'v>(&'v self, values: &'v [Value]) -> Option<&'v Value> {
+        match self {
+            Self::Value(index) => values.get(*index),
+            Self::Element(index, element) => match values.get(*index)? {
+                Value::Array(list) => list.get(*element).or(list.last()),
+                _ => None,
             },
-            Self::Glob(index) => Bound::Owned(Value::Text(glob(text(value(*index)?)?))),
-            Self::Bars(index) => Bound::Owned(Value::Text(bars(text(value(*index)?)?))),
-            Self::Fixed(value) => Bound::Borrowed(value.as_ref()),
-        })
+            Self::Fixed(value) => Some(value),
+            Self::Glob(_) | Self::Bars(_) => None,
+        }
+    }
+
+    /// Gives the parameter where it is made of a value.
+    pub(super) fn rewritten(&self, values: &[Value]) -> Result<Option<Value>> {
+        let (index, rewrite): (_, fn(&str) -> String) = match self {
+            Self::Glob(index) => (*index, glob),
+            Self::Bars(index) => (*index, bars),
+            _ => return Ok(None),
+        };
+        let value = values.get(index).ok_or_else(missing)?;
+        Ok(Some(Value::Text(rewrite(text(value)?))))
     }
 }
 
@@ -180,11 +194,6 @@ fn bars(pattern: &str) -> String {
         }
     }
     escaped
-}
-
-#[cold]
-fn missing() -> Error {
-    Error::new(ErrorKind::Internal, "a statement's values do not fit its shape")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub(crate) struct Insert {
     pub(crate) columns: Vec<(usize, Vec<Op>)>,
     /// How many rows there are. With several, every program is one value.
     pub(crate) rows: usize,
-    pub(crate) conflict: Option<Conflict>,
+    pub(crate) conflict: Option<Box<Conflict>>,
     /// Whether the new row is read back.
     pub(crate) returning: bool,
 }

@@ -8,7 +8,7 @@ use oarlock_core::{Cursor, Db, Dialect, Error, ErrorKind, Result};
 
 use super::draft::check_rules;
 use super::{Assign, Assignments, CreateRelated, Draft, Execute, changed, equal, insert_many, now, returned};
-use crate::expr::{AnyExpr, Op};
+use crate::expr::Assigned;
 use crate::model::{Model, Role, TableInfo};
 use crate::query::{cursor, not_found};
 use crate::render::{self, Insert, Shape};
@@ -96,8 +96,8 @@ fn left_out(table: &TableInfo, column: usize) -> Error {
 impl<M: Model> Assign for Create<M> {
     type Model = M;
 
-    fn assign(&mut self, column: usize, value: AnyExpr) {
-        self.assignments.assign(column, value);
+    fn assign(&mut self, column: usize, given: Result<Assigned>) {
+        self.assignments.assign(column, given);
     }
 }
 
@@ -161,10 +161,5 @@ pub(super) async fn read_back<M: Model>(cursor: &mut Cursor, key: Vec<Value>) ->
 pub(super) fn select_by<M: Model>(columns: &[usize]) -> Shape {
     let mut select = crate::query::Select::from(M::table());
     select.filter = equal(M::table(), columns);
-    Shape::Select(select)
-}
-
-/// Tells whether a column gets its value from its own program, so that many rows can be given in one statement.
-pub(super) fn is_plain(ops: &[Op]) -> bool {
-    matches!(ops, [Op::Value])
+    Shape::Select(Box::new(select))
 }

@@ -36,7 +36,7 @@ impl<'w, M: Model> Draft<'w, M> {
 
     /// Gives a column a value or an expression.
     pub fn set<T>(&mut self, column: Column<M, T>, value: impl Argument<T>) {
-        self.assignments.assign(column.index(), value.into_expr().erase());
+        self.assignments.assign(column.index(), value.into_assigned());
     }
 
     /// Leaves a column out.

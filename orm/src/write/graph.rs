@@ -271,7 +271,7 @@ async fn read_joining<J: Joining>(
         let mut select = Select::from(table);
         select.filter = among(table, columns, part.len());
         let values: Vec<Value> = keys.lists(columns.len(), &part).collect();
-        run(cursor, &Shape::Select(select), &values).await?;
+        run(cursor, &Shape::Select(Box::new(select)), &values).await?;
         for row in cursor.fetch_all::<Row>().await? {
             if let Some(place) = keys.find(columns, |column| row.value(column).map(Bound::Borrowed))? {
                 found[place] = Some(J::read(&places, row.as_ref())?);

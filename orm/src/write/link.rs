@@ -152,7 +152,7 @@ impl Links {
             select.projection = Projection::Values(self.other.iter().map(output).collect());
             select.filter = self.filter((!all).then_some(part.len()));
             let values = if all { self.own_values.clone() } else { self.values(&self.others, &part) };
-            run(cursor, &Shape::Select(select), &values).await?;
+            run(cursor, &Shape::Select(Box::new(select)), &values).await?;
             for row in cursor.fetch_all::<Row>().await? {
                 joined.enter(&places, |column| row.value(column).map(Bound::Borrowed))?;
             }
@@ -205,14 +205,14 @@ pub(super) async fn insert_joining(
     rows: Vec<Assignments>,
 ) -> Result<u64> {
     let Some(first) = rows.first() else { return Ok(0) };
-    let columns = first.columns.iter().map(|(column, ops, _)| (*column, ops.clone())).collect::<Vec<_>>();
+    let columns = first.programs();
     let most = (cursor.info().capabilities.max_parameters / columns.len()).clamp(1, ROWS);
     let (mut count, mut rows) = (0, rows.into_iter().peekable());
     while rows.peek().is_some() {
         let part: Vec<Assignments> = rows.by_ref().take(most).collect();
         let (columns, conflict) = (columns.clone(), None);
         let shape = Shape::Insert(Insert { table, columns, rows: part.len(), conflict, returning: false });
-        let values: Vec<Value> = part.into_iter().flat_map(|row| row.into_parts().1).collect();
+        let values: Vec<Value> = part.into_iter().flat_map(Assignments::into_values).collect();
         count += changed(cursor, &shape, &values).await?;
     }
     Ok(count)

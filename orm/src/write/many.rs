@@ -5,10 +5,10 @@ use std::panic::Location;
 use oarlock_core::value::{Bound, Value, ValueRef};
 use oarlock_core::{Cursor, Db, Error, ErrorKind, Result, TxOptions};
 
-use super::create::{Create, insert_one, is_plain};
+use super::create::{Create, insert_one};
 use super::graph::insert_graph;
 use super::{Assignments, ROWS, changed, finish, returned};
-use crate::model::Model;
+use crate::model::{Model, TableInfo};
 use crate::query::{Select, cursor};
 use crate::relation::{Groups, among};
 use crate::render::{Insert, Shape};
@@ -28,14 +28,10 @@ pub(crate) async fn insert_many<M: Model, D: Db + ?Sized>(
         return finish(tx, result).await;
     }
     let given = rows.into_iter().map(Create::complete).collect::<Result<Vec<_>>>()?;
-    let uniform = given.windows(2).all(|pair| same_columns(&pair[0], &pair[1]));
-    let plain = given.iter().all(|row| row.columns.iter().all(|(_, ops, _)| is_plain(ops)));
-    let together = given.len() == 1 || given.iter().all(goes_with_others::<M>);
-    let one_statement = given.len() <= ROWS && uniform && plain && together;
     if given.is_empty() {
         return Ok(Vec::new());
     }
-    if one_statement {
+    if is_one_part(&given, is_known_again::<M>) {
         let mut cursor = cursor(db, site).await?;
         if fits(&mut cursor, &given) >= given.len() {
             return insert_uniform(&mut cursor, given).await;
@@ -49,32 +45,101 @@ pub(crate) async fn insert_many<M: Model, D: Db + ?Sized>(
     finish(tx, result).await
 }
 
+/// Makes rows, all or none, and tells how many; nothing is read back.
+pub(crate) async fn insert_unread<M: Model, D: Db + ?Sized>(
+    db: &D,
+    rows: Vec<Create<M>>,
+    site: &'static Location<'static>,
+) -> Result<u64> {
+    if rows.iter().any(|row| !row.related.is_empty()) {
+        // What belongs to a row needs its key.
+        let made = insert_many(db, rows, site).await?;
+        return Ok(u64::try_from(made.len()).unwrap_or(u64::MAX));
+    }
+    let given = rows.into_iter().map(Create::complete).collect::<Result<Vec<_>>>()?;
+    if given.is_empty() {
+        return Ok(0);
+    }
+    if is_one_part(&given, gives) {
+        let mut cursor = cursor(db, site).await?;
+        if fits(&mut cursor, &given) >= given.len() {
+            return send(&mut cursor, M::table(), given).await;
+        }
+    }
+    let tx = db.begin_at(TxOptions::default(), site).await?;
+    let result = match cursor(&tx, site).await {
+        Ok(mut cursor) => send_parts(&mut cursor, M::table(), given).await,
+        Err(error) => Err(error),
+    };
+    finish(tx, result).await
+}
+
+/// Tells whether rows can be given by one statement, if there are not too many; `together` tells it of a row's values.
+fn is_one_part(given: &[Assignments], together: impl Fn(&Assignments) -> bool) -> bool {
+    match given {
+        [] => false,
+        [_] => true,
+        [first, ..] => given.iter().all(|row| row.is_plain() && together(row) && same_columns(first, row)),
+    }
+}
+
+/// Parts rows into those that one statement can give; `together` tells of a row's values whether it goes with others.
+fn parts(given: Vec<Assignments>, most: usize, together: impl Fn(&Assignments) -> bool) -> Vec<Vec<Assignments>> {
+    let mut parts: Vec<Vec<Assignments>> = Vec::new();
+    let goes = |row: &Assignments| row.is_plain() && together(row);
+    for row in given {
+        let joins = |part: &&mut Vec<Assignments>| {
+            part.len() < most
+                && goes(&row)
+                && part.first().is_some_and(|first| goes(first) && same_columns(first, &row))
+        };
+        match parts.last_mut().filter(joins) {
+            Some(part) => part.push(row),
+            None => parts.push(vec![row]),
+        }
+    }
+    parts
+}
+
+/// Tells whether a row that is read back can be made by a statement of several: rows that give nothing have no common statement, and one
+/// whose key the database makes up, but does not number, would not be known again.
+fn is_known_again<M: Model>(row: &Assignments) -> bool {
+    let table = M::table();
+    gives(row) && (table.auto().is_some() || table.key().iter().all(|column| row.value(*column).is_some()))
+}
+
+/// Tells whether a row that is not read back can be made by a statement of several.
+fn gives(row: &Assignments) -> bool {
+    !row.is_empty()
+}
+
 /// Makes rows by as few statements as can be, on a cursor whose connection is in a transaction.
 pub(super) async fn insert_parts<M: Model>(cursor: &mut Cursor, given: Vec<Assignments>) -> Result<Vec<M>> {
     let most = fits(cursor, &given);
     let mut made = Vec::with_capacity(given.len());
-    let mut part: Vec<Assignments> = Vec::new();
-    for row in given {
-        let together = row.columns.iter().all(|(_, ops, _)| is_plain(ops)) && goes_with_others::<M>(&row);
-        let joins = part.first().is_none_or(|first| same_columns(first, &row)) && together && part.len() < most;
-        if !joins {
-            made.extend(insert_uniform(cursor, std::mem::take(&mut part)).await?);
-        }
-        if together {
-            part.push(row);
-        } else {
-            made.push(insert_one(cursor, row).await?);
-        }
+    for part in parts(given, most, is_known_again::<M>) {
+        made.extend(insert_uniform(cursor, part).await?);
     }
-    made.extend(insert_uniform(cursor, part).await?);
     Ok(made)
 }
 
-/// Tells whether a row can be made by a statement of several: rows that give nothing have no common statement, and one whose key the
-/// database makes up, but does not number, would not be known again.
-fn goes_with_others<M: Model>(row: &Assignments) -> bool {
-    let table = M::table();
-    !row.is_empty() && (table.auto().is_some() || table.key().iter().all(|column| row.value(*column).is_some()))
+/// Makes rows as [`insert_parts`] does, and tells how many.
+async fn send_parts(cursor: &mut Cursor, table: &'static TableInfo, given: Vec<Assignments>) -> Result<u64> {
+    let most = fits(cursor, &given);
+    let mut count = 0;
+    for part in parts(given, most, gives) {
+        count += send(cursor, table, part).await?;
+    }
+    Ok(count)
+}
+
+/// Makes rows that give the same columns by one statement, and tells how many.
+async fn send(cursor: &mut Cursor, table: &'static TableInfo, given: Vec<Assignments>) -> Result<u64> {
+    let Some(first) = given.first() else { return Ok(0) };
+    let (columns, rows) = (first.programs(), given.len());
+    let values: Vec<Value> = given.into_iter().flat_map(Assignments::into_values).collect();
+    let shape = Shape::Insert(Insert { table, columns, rows, conflict: None, returning: false });
+    changed(cursor, &shape, &values).await
 }
 
 /// Gives how many rows fit one statement.
@@ -104,8 +169,8 @@ async fn insert_uniform<M: Model>(cursor: &mut Cursor, given: Vec<Assignments>) 
         .iter()
         .map(|row| table.key().iter().map(|column| row.value(*column).cloned()).collect::<Option<Vec<_>>>())
         .collect();
-    let columns = given[0].columns.iter().map(|(column, ops, _)| (*column, ops.clone())).collect::<Vec<_>>();
-    let values: Vec<Value> = given.into_iter().flat_map(|row| row.into_parts().1).collect();
+    let columns = given[0].programs();
+    let values: Vec<Value> = given.into_iter().flat_map(Assignments::into_values).collect();
     let returning = cursor.info().capabilities.insert_returning;
     let shape = Shape::Insert(Insert { table, columns, rows: count, conflict: None, returning });
     let made = if returning {
@@ -173,7 +238,7 @@ async fn read_all<M: Model>(cursor: &mut Cursor, keys: &[Vec<Value>]) -> Result<
     select.filter = among(table, table.key(), keys.len());
     let values: Vec<Value> =
         (0..width).map(|column| Value::Array(keys.iter().map(|key| key[column].clone()).collect())).collect();
-    returned(cursor, &Shape::Select(select), &values).await
+    returned(cursor, &Shape::Select(Box::new(select)), &values).await
 }
 
 /// Puts rows into the order of keys.

@@ -22,11 +22,11 @@ pub use create::Create;
 pub(crate) use delete::{delete_rows, delete_shape, delete_where};
 pub use draft::Draft;
 pub use graph::{CreateBy, CreateRelated};
-pub(crate) use many::insert_many;
+pub(crate) use many::{insert_many, insert_unread};
 pub use update::{Update, UpdateMany};
 pub use upsert::{UniqueKey, Upsert};
 
-use crate::expr::{AnyExpr, Binary, Op};
+use crate::expr::{Assigned, Binary, Op};
 use crate::model::{ColumnInfo, Model, TableInfo};
 use crate::query::{fetch_models, run};
 use crate::relation::column_op;
@@ -38,7 +38,7 @@ pub trait Assign {
     type Model: Model;
 
     /// Says what a column is to hold; the last word counts.
-    fn assign(&mut self, column: usize, value: AnyExpr);
+    fn assign(&mut self, column: usize, given: Result<Assigned>);
 }
 
 /// What can be carried out.
@@ -66,19 +66,19 @@ pub trait Execute: Assign + Sized + Send {
     fn sql(&self, dialect: &Dialect) -> Result<String>;
 }
 
-/// The columns that a statement gives values to, in the order of the table, each with its program; and the values.
+/// The columns that a statement gives values to, in the order of the table, each with what it is given.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Assignments {
-    columns: Vec<(usize, Vec<Op>, Vec<Value>)>,
+    columns: Vec<(usize, Assigned)>,
     error: Option<Arc<Error>>,
 }
 
 impl Assignments {
-    fn assign(&mut self, column: usize, value: AnyExpr) {
-        match value.into_parts() {
-            Ok((ops, values)) => match self.columns.binary_search_by_key(&column, |known| known.0) {
-                Ok(place) => self.columns[place] = (column, ops, values),
-                Err(place) => self.columns.insert(place, (column, ops, values)),
+    fn assign(&mut self, column: usize, given: Result<Assigned>) {
+        match given {
+            Ok(given) => match self.place(column) {
+                Ok(place) => self.columns[place].1 = given,
+                Err(place) => self.columns.insert(place, (column, given)),
             },
             Err(error) => {
                 self.error.get_or_insert(Arc::new(error));
@@ -88,29 +88,31 @@ impl Assignments {
 
     /// Says what a column is to hold, unless it is said already.
     fn assign_absent(&mut self, column: usize, value: Value) {
-        if let Err(place) = self.columns.binary_search_by_key(&column, |known| known.0) {
-            self.columns.insert(place, (column, vec![Op::Value], vec![value]));
+        if let Err(place) = self.place(column) {
+            self.columns.insert(place, (column, Assigned::Value(value)));
         }
     }
 
     /// Says what a column is to hold.
     fn assign_value(&mut self, column: usize, value: Value) {
-        let plain = (column, vec![Op::Value], vec![value]);
-        match self.columns.binary_search_by_key(&column, |known| known.0) {
-            Ok(place) => self.columns[place] = plain,
-            Err(place) => self.columns.insert(place, plain),
-        }
+        self.assign(column, Ok(Assigned::Value(value)));
+    }
+
+    /// Finds a column, or the place where it would be.
+    fn place(&self, column: usize) -> Result<usize, usize> {
+        self.columns.binary_search_by_key(&column, |known| known.0)
     }
 
     fn has(&self, column: usize) -> bool {
-        self.columns.binary_search_by_key(&column, |known| known.0).is_ok()
+        self.place(column).is_ok()
     }
 
     /// Gives a column's value, where it is a plain one.
     fn value(&self, column: usize) -> Option<&Value> {
-        let place = self.columns.binary_search_by_key(&column, |known| known.0).ok()?;
-        let (_, ops, values) = &self.columns[place];
-        if matches!(ops.as_slice(), [Op::Value]) { values.first() } else { None }
+        match &self.columns[self.place(column).ok()?].1 {
+            Assigned::Value(value) => Some(value),
+            Assigned::Program(..) => None,
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -129,18 +131,34 @@ impl Assignments {
         }
     }
 
+    /// Tells whether every column is given a value, so that many rows can be given in one statement.
+    fn is_plain(&self) -> bool {
+        self.columns.iter().all(|(_, given)| matches!(given, Assigned::Value(_)))
+    }
+
+    /// Gives the columns with their programs.
+    fn programs(&self) -> Vec<(usize, Vec<Op>)> {
+        let program = |given: &Assigned| match given {
+            Assigned::Value(_) => vec![Op::Value],
+            Assigned::Program(ops, _) => ops.clone(),
+        };
+        self.columns.iter().map(|(column, given)| (*column, program(given))).collect()
+    }
+
+    /// Gives all values, in their order.
+    fn into_values(self) -> impl Iterator<Item = Value> {
+        self.columns.into_iter().flat_map(|(_, given)| {
+            let (one, several) = match given {
+                Assigned::Value(value) => (Some(value), Vec::new()),
+                Assigned::Program(_, values) => (None, values),
+            };
+            one.into_iter().chain(several)
+        })
+    }
+
     /// Gives the columns with their programs, and all values in their order.
     fn into_parts(self) -> (Vec<(usize, Vec<Op>)>, Vec<Value>) {
-        let mut values = Vec::with_capacity(self.columns.len());
-        let columns = self
-            .columns
-            .into_iter()
-            .map(|(column, ops, own)| {
-                values.extend(own);
-                (column, ops)
-            })
-            .collect();
-        (columns, values)
+        (self.programs(), self.into_values().collect())
     }
 }
 
@@ -183,6 +201,12 @@ pub(crate) fn equal(table: &'static TableInfo, columns: &[usize]) -> Vec<Op> {
         }
     }
     ops
+}
+
+/// Counts a column on by one.
+fn next(table: &'static TableInfo, column: usize) -> Assigned {
+    let ops = vec![column_op(table, column), Op::Value, Op::Binary(Binary::Add)];
+    Assigned::Program(ops, vec![Value::I64(1)])
 }
 
 /// Gives the present as a column holds it.

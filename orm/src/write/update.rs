@@ -8,11 +8,10 @@ use oarlock_core::{Db, Dialect, Error, ErrorKind, Result};
 
 use super::create::{read_back, select_by};
 use super::draft::check_rules;
-use super::{Assign, Assignments, Draft, Execute, changed, equal, now, returned};
-use crate::expr::{AnyExpr, Argument, Binary, Column, Expr, again};
+use super::{Assign, Assignments, Draft, Execute, changed, equal, next, now, returned};
+use crate::expr::{Argument, Assigned, Column, again};
 use crate::model::{Model, Role};
 use crate::query::{Query, cursor, not_found};
-use crate::relation::column_op;
 use crate::render::{self, Shape};
 
 /// Changes to one row: see [`Model`]'s `update`.
@@ -47,8 +46,8 @@ impl<M: Model> Update<M> {
 impl<M: Model> Assign for Update<M> {
     type Model = M;
 
-    fn assign(&mut self, column: usize, value: AnyExpr) {
-        self.assignments.assign(column, value);
+    fn assign(&mut self, column: usize, given: Result<Assigned>) {
+        self.assignments.assign(column, given);
     }
 }
 
@@ -151,7 +150,7 @@ impl<M: Model> UpdateMany<M> {
 
     /// Says what a column is to hold: a value, or an expression over the row as it was.
     pub fn set<T>(mut self, column: Column<M, T>, value: impl Argument<T>) -> Self {
-        self.assignments.assign(column.index(), value.into_expr().erase());
+        self.assignments.assign(column.index(), value.into_assigned());
         self
     }
 
@@ -211,9 +210,7 @@ pub(super) fn touch<M: Model>(assignments: &mut Assignments) {
 pub(super) fn count_on<M: Model>(assignments: &mut Assignments) {
     let table = M::table();
     if let Some(column) = table.of_role(Role::Version) {
-        let one = Expr::<i64>::value(&1_i64);
-        let next = Expr::<i64>::new(vec![column_op(table, column)], Vec::new());
-        assignments.assign(column, next.binary::<i64, ()>(Binary::Add, one));
+        assignments.assign(column, Ok(next(table, column)));
     }
 }
 

@@ -10,7 +10,7 @@ use oarlock_core::{Cursor, Db, Dialect, Error, ErrorKind, Result};
 use super::create::{Create, completed, insert_one, select_by};
 use super::update::count_on;
 use super::{Assign, Assignments, Execute, changed, equal, returned};
-use crate::expr::{AnyExpr, Column, Op};
+use crate::expr::{Assigned, Column, Op};
 use crate::model::{Model, Role};
 use crate::query::not_found;
 use crate::render::{self, Conflict, Shape};
@@ -121,7 +121,7 @@ fn insert_or_update<M: Model>(
 ) -> render::Insert {
     let table = M::table();
     let version = table.of_role(Role::Version).filter(|_| !update.is_empty());
-    let conflict = Some(Conflict { key, update, version });
+    let conflict = Some(Box::new(Conflict { key, update, version }));
     render::Insert { table, columns, rows: 1, conflict, returning }
 }
 
@@ -180,8 +180,8 @@ fn no_key<M: Model>(column: usize) -> Error {
 impl<M: Model> Assign for Upsert<M> {
     type Model = M;
 
-    fn assign(&mut self, column: usize, value: AnyExpr) {
-        self.create.assign(column, value);
+    fn assign(&mut self, column: usize, given: Result<Assigned>) {
+        self.create.assign(column, given);
     }
 }
 

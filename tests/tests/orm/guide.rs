@@ -146,6 +146,9 @@ async fn writing(db: Pool) -> Result<()> {
     let same = User::find_or_create(User::EMAIL).email("ada@example.org").name("Nobody").exec(&db).await?;
     assert_eq!(same.name.as_deref(), Some("Ada L."));
 
+    let tags: u64 = Tag::insert_all(&db, ["red", "blue"].map(|name| Tag::create().name(name))).await?;
+    assert_eq!(tags, 2);
+
     let bob = User::create()
         .email("bob@example.org")
         .with(

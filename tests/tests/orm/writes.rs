@@ -1,6 +1,7 @@
 //! Writing models.
 
-use oarlock::{Conn, Db, DbExt, ErrorKind, HasMany, Model, Pool, Result};
+use oarlock::testing::QueryLog;
+use oarlock::{Conn, Db, DbExt, ErrorKind, HasMany, Model, Pool, Result, assert_queries};
 
 use crate::blog::{Post, PostTag, Tag, User, filled, tables};
 
@@ -51,6 +52,40 @@ pub(crate) async fn many_rows_come_back_in_the_order_in_which_they_were_given(db
     .await?;
     let found: Vec<_> = mixed.iter().map(|user| (user.email.as_str(), user.name.as_deref())).collect();
     assert_eq!(found, [("x", None), ("y", Some("Y")), ("z", None)]);
+    Ok(())
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = tables)]
+async fn rows_that_nobody_looks_at_are_made_by_one_statement(db: Pool, log: QueryLog) -> Result<()> {
+    let row = |number: u64| User::create().email(format!("{number}@example.org"));
+    assert_eq!(assert_queries!(log, 1, { User::insert_all(&db, (0..700).map(row)).await? }), 700);
+    assert_eq!(assert_queries!(log, 0, { User::insert_all(&db, (0..0).map(row)).await? }), 0);
+    // The unset name is NULL and the time is filled in, as `create` does it.
+    let users = User::query().order_by(User::ID.asc()).all(&db).await?;
+    assert!(users.iter().map(|user| user.email.clone()).eq((0..700).map(|number| format!("{number}@example.org"))));
+    assert!(users.iter().all(|user| user.name.is_none() && user.created_at >= users[0].created_at));
+    // All or none, also where several statements are needed.
+    let error = User::insert_all(&db, (700..3_000).chain([7]).map(row)).await.expect_err("one is there");
+    assert_eq!(error.kind(), ErrorKind::UniqueViolation);
+    assert_eq!(User::query().count(&db).await?, 700);
+    assert_eq!(User::insert_all(&db, (700..3_000).map(row)).await?, 2_300);
+    // Rows that give different columns, an expression, nothing.
+    let first = User::query().select(User::EMAIL.max()).scalar();
+    let mixed = [row(3_000), row(3_001).name("Y"), row(3_002).name(first), row(3_003), row(3_004)];
+    assert_eq!(User::insert_all(&db, mixed).await?, 5);
+    let named = User::query().filter(User::NAME.is_not_null()).order_by(User::ID.asc()).select(User::NAME);
+    assert_eq!(named.all(&db).await?, [Some("Y".to_owned()), Some("9@example.org".to_owned())]);
+    assert_eq!(User::query().count(&db).await?, 3_005);
+    Ok(())
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql], setup = tables)]
+async fn rows_that_nobody_looks_at_may_have_rows_of_their_own(db: Pool) -> Result<()> {
+    let ada =
+        User::create().email("ada@example.org").with(User::POSTS, ["a", "b"].map(|title| Post::create().title(title)));
+    assert_eq!(User::insert_all(&db, [ada, User::create().email("bob@example.org")]).await?, 2);
+    let users = User::query().with(User::POSTS).order_by(User::ID.asc()).all(&db).await?;
+    assert_eq!((users.len(), users[0].posts.get()?.len(), users[1].posts.get()?.len()), (2, 2, 0));
     Ok(())
 }
 
@@ -159,6 +194,8 @@ async fn rows_that_give_nothing_are_made(db: Pool) -> Result<()> {
     let tickets = Ticket::create_many(&db, (0..3).map(|_| Ticket::create())).await?;
     assert!(tickets.windows(2).all(|pair| pair[0].id < pair[1].id), "{tickets:?}");
     assert_eq!(Ticket::query().count(&db).await?, 3);
+    assert_eq!(Ticket::insert_all(&db, (0..3).map(|_| Ticket::create())).await?, 3);
+    assert_eq!(Ticket::query().count(&db).await?, 6);
     Ok(())
 }
 
