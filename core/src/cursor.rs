@@ -91,7 +91,8 @@ impl Cursor {
         let begun = start.0.connection().start(query);
         let begun = match &mut self.vigil {
             None => begun.await,
-            Some(vigil) => vigil.hold(begun).await,
+            // Boxed, so that the future of a statement that nobody watches stays small.
+            Some(vigil) => Box::pin(vigil.hold(begun)).await,
         };
         drop(start);
         if let Err(error) = begun {
@@ -400,10 +401,18 @@ impl Cursor {
         }
     }
 
-    fn close_statement(&mut self) {
+    /// Drops what is left of the statement.
+    fn abandon(&mut self) {
         if matches!(self.state, State::Open | State::SetOver) {
             self.lease.connection().abandon();
         }
+    }
+
+    fn close_statement(&mut self) {
+        if self.state == State::New {
+            return;
+        }
+        self.abandon();
         self.state = State::New;
         self.vigil = None;
         self.columns = Arc::default();
@@ -424,7 +433,7 @@ impl Drop for StopOnDrop<'_> {
 
 impl Drop for Cursor {
     fn drop(&mut self) {
-        self.close_statement();
+        self.abandon();
     }
 }
 

@@ -1,9 +1,11 @@
 //! Parameters: how callers give them, and how they are put into the order a server wants.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use crate::lex::Lexed;
-use crate::value::{Bound, ToValue, ValueRef};
+use crate::value::{Bound, ToValue, Value, ValueRef};
 use crate::{Error, ErrorKind, Result};
 
 /// The parameters of one call as a driver gets them.
@@ -142,11 +144,13 @@ fn list<S: AsRef<str>>(names: &[S]) -> String {
     names.iter().map(|name| format!(":{}", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-/// What binding collects: a few values stay on the stack.
+/// What binding collects. A few values stay where it is: it is part of the future that runs the statement, so it is kept small.
 #[derive(Debug, Default)]
 pub struct Bindings<'a> {
-    names: SmallVec<[&'a str; 8]>,
-    values: SmallVec<[Bound<'a>; 8]>,
+    names: Vec<&'a str>,
+    values: SmallVec<[ValueRef<'a>; 4]>,
+    /// Values that were made for the call, each with its place, where a NULL stands for it.
+    made: Vec<(usize, Value)>,
     /// Where the row begins that is being bound, of many in one list.
     row: usize,
 }
@@ -160,8 +164,18 @@ impl<'a> Bindings<'a> {
     pub fn push<T: ToValue + ?Sized>(&mut self, value: &'a T) -> Result<()> {
         let bound =
             value.to_value().map_err(|error| error.context(format_args!("parameter {}", self.next_number())))?;
-        self.values.push(bound);
+        self.add(bound);
         Ok(())
+    }
+
+    fn add(&mut self, bound: Bound<'a>) {
+        self.values.push(match bound {
+            Bound::Borrowed(value) => value,
+            Bound::Owned(value) => {
+                self.made.push((self.values.len(), value));
+                ValueRef::Null
+            }
+        });
     }
 
     /// Adds a value by name.
@@ -172,7 +186,7 @@ impl<'a> Bindings<'a> {
     pub fn push_named<T: ToValue + ?Sized>(&mut self, name: &'a str, value: &'a T) -> Result<()> {
         let bound = value.to_value().map_err(|error| error.context(format_args!("parameter :{name}")))?;
         self.names.push(name);
-        self.values.push(bound);
+        self.add(bound);
         Ok(())
     }
 
@@ -183,7 +197,7 @@ impl<'a> Bindings<'a> {
             None => error.context(format_args!("parameter {}", self.next_number())),
         })?;
         self.names.extend(name);
-        self.values.push(bound);
+        self.add(bound);
         Ok(())
     }
 
@@ -207,8 +221,16 @@ impl<'a> Bindings<'a> {
 
     /// Borrows the values.
     #[inline]
-    pub fn values(&self) -> SmallVec<[ValueRef<'_>; 8]> {
-        self.values.iter().map(Bound::as_ref).collect()
+    pub fn values(&self) -> Cow<'_, [ValueRef<'_>]> {
+        if self.made.is_empty() { Cow::Borrowed(&self.values) } else { Cow::Owned(self.with_made()) }
+    }
+
+    fn with_made(&self) -> Vec<ValueRef<'_>> {
+        let mut values: Vec<ValueRef<'_>> = self.values.to_vec();
+        for (place, value) in &self.made {
+            values[*place] = value.as_ref();
+        }
+        values
     }
 
     /// Gives the number of values.
@@ -280,8 +302,8 @@ impl<'a> BoundRows<'a> {
     }
 
     /// Borrows all values, row after row.
-    pub(crate) fn values(&self) -> Vec<ValueRef<'_>> {
-        self.bindings.values.iter().map(Bound::as_ref).collect()
+    pub(crate) fn values(&self) -> Cow<'_, [ValueRef<'_>]> {
+        self.bindings.values()
     }
 }
 
@@ -385,9 +407,19 @@ mod tests {
         let bound = BoundRows::of(&rows)?;
         assert_eq!((bound.rows(), bound.width(), bound.names()), (2, 2, None));
         let values = [ValueRef::I64(1), ValueRef::Text("a"), ValueRef::I64(2), ValueRef::Null];
-        assert_eq!(bound.values(), values);
+        assert_eq!(*bound.values(), values);
         let none: [(i32,); 0] = [];
         assert_eq!(BoundRows::of(&none)?.rows(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn values_that_are_made_stand_in_their_places() -> Result<()> {
+        let rows = [(1, Json([2]), "a", Json([3])), (4, Json([5]), "b", Json([6]))];
+        let bound = BoundRows::of(&rows)?;
+        let (number, json, text) = (ValueRef::I64, ValueRef::Json, ValueRef::Text);
+        let values = [number(1), json("[2]"), text("a"), json("[3]"), number(4), json("[5]"), text("b"), json("[6]")];
+        assert_eq!(*bound.values(), values);
         Ok(())
     }
 
@@ -397,7 +429,7 @@ mod tests {
         let rows = [named! { id: one, n: two }, named! { id: two, n: one }];
         let bound = BoundRows::of(&rows)?;
         assert_eq!((bound.names(), bound.width()), (Some(&["id", "n"][..]), 2));
-        assert_eq!(bound.values(), [1, 2, 2, 1].map(ValueRef::I64));
+        assert_eq!(*bound.values(), [1, 2, 2, 1].map(ValueRef::I64));
         let rows = [named! { id: one }, named! { n: one }];
         let error = BoundRows::of(&rows).expect_err("another name");
         assert_eq!((error.kind(), error.batch_index()), (ErrorKind::Parameters, Some(1)));

@@ -445,7 +445,7 @@ fn write<P: Params>(row: &P, types: &[Type], out: &mut BytesMut) -> Result<()> {
         Error::new(ErrorKind::Parameters, format!("the row has {} values for {} columns", bound.len(), types.len()))
     })?;
     out.put_i16(fields);
-    for (number, (value, of)) in (1..).zip(bound.values().into_iter().zip(types)) {
+    for (number, (value, of)) in (1..).zip(bound.values().iter().copied().zip(types)) {
         let encoder = Encoder::new(value, number);
         if let (Format::Text, false) = (encoder.encode_format(of), value.is_null()) {
             return Err(Error::new(
