@@ -38,7 +38,7 @@ pub(super) async fn verify(context: &Context, allowed: &Allowed) -> Result<Exit>
     let (migrations, pending, models) = (status.entries.len(), status.pending(), context.models.len());
     context.output.line(format_args!("{}, {pending} pending: files and history agree", count(migrations, "migration")));
     if models > 0 {
-        context.output.line(format_args!("{}: all their columns are there", count(models, "model")));
+        context.output.line(format_args!("{}: all tables and columns are there", count(models, "model")));
     }
     context.output.document(&Verified { migrations, pending, models });
     Ok(Exit::Done)
