@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts panics from now on, but for those within mysql_async: the driver makes errors of them, which the hook cannot see.
+/// Counts panics from now on, but for those within `mysql_async`: the driver makes errors of them, which the hook cannot see.
 pub fn count_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -14,9 +14,9 @@ pub(crate) fn guarded<T>(step: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(step)).map_err(|_| not_understood())
 }
 
-/// Runs all steps of a future.
+/// Runs all steps of a future; for one that is too rare for its box to matter.
 pub(crate) async fn guarded_to_end<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|_| Err(not_understood()))
+    AssertUnwindSafe(Box::pin(future)).catch_unwind().await.unwrap_or_else(|_| Err(not_understood()))
 }
 
 fn not_understood() -> Error {
