@@ -1,8 +1,11 @@
 //! The runner is killed: at each of its calls, before the server has it or after it is done, and the next run finishes.
 //!
-//! What is killed is the connection, without a goodbye, with all that stands on it: to the server it is a killed process.
+//! What is killed is the connection, without a goodbye, with all that stands on it: to the server it is a killed process. Some
+//! runs are processes indeed, which a signal ends.
 
 use std::future::{pending, poll_fn};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -35,15 +38,18 @@ struct Life {
     dead: Notify,
     /// What is written to the journal is lost.
     forgets: bool,
+    /// The process dies with it.
+    is_a_process: bool,
 }
 
 impl Life {
     fn new(last: usize, side: Side) -> Arc<Self> {
-        Self::keeping(last, side, false)
+        Arc::new(Self::until(last, side))
     }
 
-    fn keeping(last: usize, side: Side, forgets: bool) -> Arc<Self> {
-        Arc::new(Self { calls: AtomicUsize::new(0), last, side, dead: Notify::new(), forgets })
+    fn until(last: usize, side: Side) -> Self {
+        let (calls, dead) = (AtomicUsize::new(0), Notify::new());
+        Self { calls, last, side, dead, forgets: false, is_a_process: false }
     }
 
     /// Makes a call, and does not come back from the last.
@@ -58,6 +64,9 @@ impl Life {
     }
 
     async fn die(&self) -> ! {
+        if self.is_a_process {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        }
         self.dead.notify_one();
         pending::<()>().await;
         unreachable!("a pending future does not end")
@@ -124,11 +133,15 @@ fn driver(engine: Engine) -> &'static dyn DriverFactory {
 
 /// Migrates on a connection that dies; tells whether it lived to the end.
 async fn run(database: &Database, life: &Arc<Life>) -> oarlock::Result<bool> {
-    let url = Url::parse(&database.url)?;
-    let driver = find(url.scheme()).unwrap_or_else(|| driver(database.engine));
+    run_at(database.engine, &database.url, life).await
+}
+
+async fn run_at(engine: Engine, url: &str, life: &Arc<Life>) -> oarlock::Result<bool> {
+    let url = Url::parse(url)?;
+    let driver = find(url.scheme()).unwrap_or_else(|| driver(engine));
     let connection = driver.connector(&url, Purpose::Single)?.connect().await?;
     let conn = Conn::new(Box::new(Decorated(Mortal { connection, life: Arc::clone(life) })));
-    let migrator = Migrator::new(source(database.engine)).lock_timeout(Duration::from_secs(20));
+    let migrator = Migrator::new(source(engine)).lock_timeout(Duration::from_secs(20));
     tokio::select! {
         ran = migrator.run(&conn) => {
             ran?;
@@ -204,6 +217,54 @@ async fn a_run_that_is_killed_once_is_finished_by_the_next(database: Database) -
     Ok(())
 }
 
+/// The variable by which a process knows where it dies: the engine, the call, and the URL.
+const KILLED: &str = "OARLOCK_TEST_KILLED";
+
+/// As before, with processes that are killed by a signal.
+async fn a_process_that_is_killed_again_and_again_is_finished_by_the_next(database: Database) -> Verdict {
+    let (wanted, calls) = reference(&database).await?;
+    let me = std::env::current_exe().expect("the test has a file");
+    let mut killed = 0;
+    for (seed, side) in [(31, Side::Before), (32, Side::After)] {
+        let Some(database) = Database::make(database.engine).await? else { return Ok(()) };
+        let most = if is_full() { 36 } else { u64::try_from(calls / 4).unwrap_or(36) };
+        let mut dice = Dice::new(seed);
+        loop {
+            let last = 4 + dice.below(most);
+            let mut child = Command::new(&me);
+            child.args(["--exact", "interrupted::a_process_that_is_killed", "--ignored", "--nocapture"]);
+            child.env(KILLED, format!("{:?} {side:?} {last} {}", database.engine, database.url));
+            let ended = tokio::task::spawn_blocking(move || child.output())
+                .await
+                .expect("no panic")
+                .expect("the test starts again");
+            if ended.status.success() {
+                break;
+            }
+            let said = String::from_utf8_lossy(&ended.stdout);
+            assert_eq!(ended.status.signal(), Some(9), "{said}{}", String::from_utf8_lossy(&ended.stderr));
+            killed += 1;
+            assert!(killed < 3000, "no progress is made");
+        }
+        same(&found(&database).await?, &wanted, &format!("again and again {side:?} its calls, as a process"));
+        database.remove().await?;
+    }
+    assert!(killed > 4, "{killed} processes were killed");
+    report(&format!("migrations on {:?}: {killed} processes killed, one after the other", database.engine));
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "it is killed: the test above runs it in a process of its own"]
+async fn a_process_that_is_killed() {
+    let Ok(told) = std::env::var(KILLED) else { return };
+    let [engine, side, last, url] = told.splitn(4, ' ').collect::<Vec<_>>()[..] else { panic!("{told}") };
+    let engine = Engine::ALL.into_iter().find(|known| format!("{known:?}") == engine).unwrap();
+    let side = if side == "Before" { Side::Before } else { Side::After };
+    let life = Life { is_a_process: true, ..Life::until(last.parse().unwrap(), side) };
+    assert!(run_at(engine, url, &Arc::new(life)).await.unwrap(), "who is killed says nothing");
+}
+
 /// The runner goes away while the server is at work on a statement, which may be stopped by that, or go on to its end.
 async fn what_the_server_was_at_work_on_is_done_once(database: Database) -> Verdict {
     let (change, at_work) = match database.engine {
@@ -249,13 +310,18 @@ async fn what_the_server_was_at_work_on_is_done_once(database: Database) -> Verd
     Ok(())
 }
 
+/// A life without a memory.
+fn forgetful(last: usize) -> Arc<Life> {
+    Arc::new(Life { forgets: true, ..Life::until(last, Side::After) })
+}
+
 /// The proof's own proof: without the journal, it finds interruptions that do harm.
 async fn a_journal_that_forgets_is_found_out(database: Database) -> Verdict {
     let (wanted, calls) = reference(&database).await?;
     for last in (calls / 8..calls).step_by(7) {
         let Some(database) = Database::make(database.engine).await? else { return Ok(()) };
-        assert!(!run(&database, &Life::keeping(last, Side::After, true)).await?, "call {last} is reached");
-        let finished = run(&database, &Life::keeping(0, Side::After, true)).await;
+        assert!(!run(&database, &forgetful(last)).await?, "call {last} is reached");
+        let finished = run(&database, &forgetful(0)).await;
         let harmless = finished.is_ok() && found(&database).await? == wanted;
         database.remove().await?;
         if !harmless {
@@ -269,6 +335,7 @@ on_engines! {
     within crate::limit();
     a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been on Sqlite Postgres MySql;
     a_run_that_is_killed_once_is_finished_by_the_next on Sqlite Postgres MySql;
+    a_process_that_is_killed_again_and_again_is_finished_by_the_next on Sqlite Postgres MySql;
     what_the_server_was_at_work_on_is_done_once on Postgres MySql;
     a_journal_that_forgets_is_found_out on MySql;
 }
