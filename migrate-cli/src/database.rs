@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind as IoKind;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use oarlock::dialect::Flavor;
@@ -26,6 +27,8 @@ pub(crate) struct Database {
     url: Url,
     /// As connections get it.
     target: Url,
+    conn: OnceCell<Conn>,
+    second: Arc<OnceCell<Conn>>,
 }
 
 /// Whether something was done, or had been before.
@@ -42,7 +45,7 @@ impl Database {
         if postgres && url.option(APPLICATION).is_none() {
             target = target.with_option(APPLICATION, "oarlock");
         }
-        Self { url, target }
+        Self { url, target, conn: OnceCell::new(), second: Arc::default() }
     }
 
     /// Gives the URL, which shows no password.
@@ -51,12 +54,12 @@ impl Database {
     }
 
     /// Connects. A file of SQLite that is not there is made.
-    pub(crate) async fn connect(&self) -> Result<Conn> {
-        connect_to(&self.target).await.map_err(|error| self.unreachable(error))
+    pub(crate) async fn connect(&self) -> Result<&Conn> {
+        self.connect_by(&self.target).await
     }
 
     /// Connects to look only: nothing is written, and a file that is not there is as good as an empty one.
-    pub(crate) async fn look(&self) -> Result<Conn> {
+    pub(crate) async fn look(&self) -> Result<&Conn> {
         let Some(file) = self.file() else { return self.connect().await };
         let mut url = self.url.clone();
         if file.exists() {
@@ -67,12 +70,25 @@ impl Database {
             url = url.with_path(":memory:");
             url.take_option("mode");
         }
-        connect_to(&url).await.map_err(|error| self.unreachable(error))
+        self.connect_by(&url).await
+    }
+
+    async fn connect_by(&self, url: &Url) -> Result<&Conn> {
+        let connected = self.conn.get_or_try_init(|| connect_to(url)).await;
+        connected.map_err(|error| self.unreachable(error))
+    }
+
+    /// Ends what was connected. SQLite then has all in one file again, and a server is told goodbye.
+    pub(crate) async fn close(&self) {
+        for conn in [self.conn.get(), self.second.get()].into_iter().flatten() {
+            // What was to be done is done, or has failed for a reason that was told.
+            drop(conn.close().await);
+        }
     }
 
     /// Gives a second way in, which connects when it is used.
     pub(crate) fn second(&self) -> Second {
-        Second { url: self.target.clone(), conn: OnceCell::new() }
+        Second { url: self.target.clone(), conn: Arc::clone(&self.second) }
     }
 
     /// Creates the database.
@@ -86,7 +102,7 @@ impl Database {
                     Failure::new(Exit::Failed, format!("{} could not be made: {error}", directory.display()))
                 })?;
             }
-            self.connect().await?.close().await?;
+            self.connect().await?;
             return Ok(Change::Made);
         }
         let (server, name) = self.server().await?;
@@ -229,7 +245,7 @@ fn quoted(server: &Conn, name: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Second {
     url: Url,
-    conn: OnceCell<Conn>,
+    conn: Arc<OnceCell<Conn>>,
 }
 
 impl Second {

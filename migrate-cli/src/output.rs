@@ -37,7 +37,7 @@ impl Output {
     /// Writes a line of the result for people; JSON says it otherwise.
     pub(crate) fn line(self, line: impl Display) {
         if !self.json {
-            let _ = writeln!(io::stdout(), "{line}");
+            Self::text(&format!("{line}\n"));
         }
     }
 

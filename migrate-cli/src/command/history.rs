@@ -25,9 +25,9 @@ struct Verified {
 pub(super) async fn verify(context: &Context, allowed: &Allowed) -> Result<Exit> {
     let migrator = context.migrator(allowed)?;
     let conn = context.database()?.look().await?;
-    migrator.verify(&conn).await?;
-    let status = migrator.status(&conn).await?;
-    let lacking = context.models.lacking(&conn).await?;
+    migrator.verify(conn).await?;
+    let status = migrator.status(conn).await?;
+    let lacking = context.models.lacking(conn).await?;
     if !lacking.is_empty() {
         return Err(Failure::new(
             Exit::History,
@@ -47,14 +47,14 @@ pub(super) async fn verify(context: &Context, allowed: &Allowed) -> Result<Exit>
 pub(super) async fn repair(context: &Context) -> Result<Exit> {
     let migrator = context.migrator(&Allowed::default())?;
     let conn = context.database()?.connect().await?;
-    let changed = migrator.repair(&conn).await?;
+    let changed = migrator.repair(conn).await?;
     Ok(told(context, "repaired", changed, "nothing is to be repaired"))
 }
 
 pub(super) async fn baseline(context: &Context, version: Version) -> Result<Exit> {
     let migrator = context.migrator(&Allowed::default())?;
     let conn = context.database()?.connect().await?;
-    let changed = migrator.baseline(&conn, version).await?;
+    let changed = migrator.baseline(conn, version).await?;
     Ok(told(context, "entered", changed, "there is nothing to enter"))
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn mark(context: &Context, version: Version, pending: bool) -> 
     } else {
         (Direction::Up, "entered", "it is in the history already")
     };
-    let changed = migrator.mark(&conn, version, direction).await?;
+    let changed = migrator.mark(conn, version, direction).await?;
     Ok(told(context, done, changed, nothing))
 }
 

@@ -10,6 +10,7 @@ mod seed;
 mod server;
 mod status;
 
+use std::cell::OnceCell;
 use std::io::ErrorKind as IoKind;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ pub(crate) struct Context {
     verbose: bool,
     lock_timeout: Option<Duration>,
     settings: Settings,
+    database: OnceCell<Database>,
     models: Models,
     migrations: Vec<RustMigration>,
 }
@@ -64,11 +66,12 @@ impl Context {
     ) -> Result<Self> {
         let settings = Settings::collect(&options)?;
         let Options { yes, verbose, lock_timeout, .. } = options;
-        Ok(Self { output, yes, verbose, lock_timeout, settings, models, migrations })
+        Ok(Self { output, yes, verbose, lock_timeout, settings, database: OnceCell::new(), models, migrations })
     }
 
-    fn database(&self) -> Result<Database> {
-        Ok(Database::new(self.settings.url()?))
+    fn database(&self) -> Result<&Database> {
+        let url = self.settings.url()?;
+        Ok(self.database.get_or_init(|| Database::new(url)))
     }
 
     /// Reads the files, and adds the migrations in Rust. A program that has these need not have files.
@@ -110,8 +113,16 @@ impl Context {
     }
 }
 
-/// Runs a command.
+/// Runs a command, and ends its connections whatever came of it.
 pub(crate) async fn run(command: Command, context: &Context) -> Result<Exit> {
+    let done = work(command, context).await;
+    if let Some(database) = context.database.get() {
+        database.close().await;
+    }
+    done
+}
+
+async fn work(command: Command, context: &Context) -> Result<Exit> {
     match command {
         Command::New(asked) if asked.bin => program::write(context, &asked.name),
         Command::New(asked) => new::write(context, &asked),

@@ -36,8 +36,8 @@ pub(super) async fn show(context: &Context, asked: &Plan) -> Result<Exit> {
     let migrator = context.migrator(&asked.allowed)?;
     let conn = context.database()?.look().await?;
     let plan = match asked.way() {
-        Way::Up(to) => migrator.plan_up(&conn, to).await?,
-        Way::Down(back) => migrator.plan_down(&conn, back).await?,
+        Way::Up(to) => migrator.plan_up(conn, to).await?,
+        Way::Down(back) => migrator.plan_down(conn, back).await?,
     };
     let steps: Vec<Planned> = plan.steps().iter().map(|step| Planned::new(&plan, step)).collect();
     if steps.is_empty() {

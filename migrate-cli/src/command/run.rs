@@ -20,7 +20,7 @@ struct Document {
 /// A run that is prepared.
 struct Run<'c> {
     context: &'c Context,
-    database: Database,
+    database: &'c Database,
     migrator: Migrator,
     progress: Progress,
 }
@@ -29,9 +29,9 @@ pub(super) async fn up(context: &Context, asked: &Up) -> Result<Exit> {
     let run = Run::prepare(context, &asked.allowed)?;
     let conn = run.database.connect().await?;
     if run.progress.counts() {
-        run.progress.expect(run.migrator.plan_up(&conn, asked.to).await?.steps().len());
+        run.progress.expect(run.migrator.plan_up(conn, asked.to).await?.steps().len());
     }
-    let went = run.progress.during(run.migrator.up(&conn, asked.to)).await;
+    let went = run.progress.during(run.migrator.up(conn, asked.to)).await;
     run.end(went, "nothing is pending")
 }
 
@@ -39,26 +39,26 @@ pub(super) async fn down(context: &Context, asked: &Down) -> Result<Exit> {
     let run = Run::prepare(context, &asked.allowed)?;
     let back = asked.back.goal();
     let conn = run.database.connect().await?;
-    if !run.allow(&run.migrator.plan_down(&conn, back).await?.into())? {
+    if !run.allow(&run.migrator.plan_down(conn, back).await?.into())? {
         return run.end(Ok(Report::default()), "nothing is there to take back");
     }
-    let went = run.progress.during(run.migrator.down(&conn, back)).await;
+    let went = run.progress.during(run.migrator.down(conn, back)).await;
     run.end(went, "nothing is there to take back")
 }
 
 pub(super) async fn redo(context: &Context, allowed: &Allowed) -> Result<Exit> {
     let run = Run::prepare(context, allowed)?;
     let conn = run.database.connect().await?;
-    run.allow(&run.migrator.plan_down(&conn, Back::Steps(1)).await?.into())?;
-    let went = run.progress.during(run.migrator.redo(&conn)).await;
+    run.allow(&run.migrator.plan_down(conn, Back::Steps(1)).await?.into())?;
+    let went = run.progress.during(run.migrator.redo(conn)).await;
     run.end(went, "nothing is there to do again")
 }
 
 pub(super) async fn reset(context: &Context, allowed: &Allowed) -> Result<Exit> {
     let run = Run::prepare(context, allowed)?;
     let conn = run.database.connect().await?;
-    run.allow(&run.migrator.plan_down(&conn, Back::All).await?.into())?;
-    let went = run.progress.during(run.migrator.reset(&conn)).await;
+    run.allow(&run.migrator.plan_down(conn, Back::All).await?.into())?;
+    let went = run.progress.during(run.migrator.reset(conn)).await;
     run.end(went, "there are no migrations")
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn run(context: &Context, directory: &Path) -> Result<Exit> {
     let seeds = Seeds::directory(directory)?;
     let migrator = context.with_options(Migrator::new(Source::new()));
     let conn = context.database()?.connect().await?;
-    let files = migrator.seed(&conn, &seeds).await?;
+    let files = migrator.seed(conn, &seeds).await?;
     for file in &files {
         context.output.line(format_args!("ran {file}"));
     }

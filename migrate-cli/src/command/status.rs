@@ -35,15 +35,18 @@ struct Line<'s> {
 pub(super) async fn show(context: &Context, asked: &Status) -> Result<Exit> {
     let migrator = context.migrator(&Allowed::default())?;
     let conn = context.database()?.look().await?;
-    let status = migrator.status(&conn).await?;
+    let status = migrator.status(conn).await?;
     let (pending, amiss) = (status.pending(), status.amiss());
     let width = status.entries.iter().map(|entry| console::measure_text_width(&entry.title)).max().unwrap_or(0);
+    // Written at once: standard output would go to the system line by line.
+    let mut lines = Vec::with_capacity(status.entries.len() + 1);
     for entry in &status.entries {
         let state = colour(entry.state).apply_to(format!("{:<12}", entry.state.as_str()));
         let title = pad_str(&entry.title, width, console::Alignment::Left, None);
-        context.output.line(format!("{state} {title}  {}", remark(entry)).trim_end());
+        lines.push(format!("{state} {title}  {}", remark(entry)).trim_end().to_owned());
     }
-    context.output.line(summary(status.entries.len(), pending, amiss));
+    lines.push(summary(status.entries.len(), pending, amiss));
+    context.output.line(lines.join("\n"));
     context.output.document(&Document { migrations: status.entries.iter().map(Line::new).collect(), pending, amiss });
     Ok(match (asked.check, pending, amiss) {
         (false, ..) | (true, 0, 0) => Exit::Done,

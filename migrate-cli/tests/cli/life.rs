@@ -96,6 +96,9 @@ fn looking_makes_no_file_and_changes_none() {
         assert!(!file.exists(), "{looking:?} has made the file");
     }
     place.ok(&["up"]);
+    for beside in ["place.db-wal", "place.db-shm"] {
+        assert!(!place.path().join(beside).exists(), "all is in the one file: {beside}");
+    }
     let before = fs::read(&file).unwrap();
     for looking in [&["status"][..], &["plan"], &["plan", "--down"], &["verify"], &["schema"], &["wait"], &["up"]] {
         place.ok(looking);

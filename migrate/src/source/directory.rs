@@ -18,15 +18,13 @@ impl Source {
         let path = path.as_ref();
         let root = fs::canonicalize(path).map_err(|error| unreadable(path, error))?;
         let mut files = Vec::new();
-        for (name, entry) in entries(path)? {
-            inside(&root, &entry)?;
-            if entry.is_dir() {
-                for (file, entry) in entries(&entry)? {
-                    inside(&root, &entry)?;
-                    take(&mut files, format!("{name}/{file}"), &entry)?;
+        for entry in entries(&root, path)? {
+            if entry.is_directory {
+                for inner in entries(&root, &entry.path)? {
+                    take(&mut files, format!("{}/{}", entry.name, inner.name), &inner)?;
                 }
             } else {
-                take(&mut files, name, &entry)?;
+                take(&mut files, entry.name.clone(), &entry)?;
             }
         }
         Ok(Self { files, rust: Vec::new() })
@@ -37,15 +35,15 @@ impl Source {
 pub(super) fn files_in(path: &Path) -> Result<Vec<(String, Text)>> {
     let root = fs::canonicalize(path).map_err(|error| unreadable(path, error))?;
     let mut files = Vec::new();
-    for (name, entry) in entries(path)? {
-        inside(&root, &entry)?;
-        take(&mut files, name, &entry)?;
+    for entry in entries(&root, path)? {
+        take(&mut files, entry.name.clone(), &entry)?;
     }
     Ok(files.into_iter().map(|file| (file.path, file.text)).collect())
 }
 
-fn take(files: &mut Vec<File>, path: String, entry: &Path) -> Result<()> {
-    if entry.extension().is_none_or(|extension| extension != "sql") || entry.is_dir() {
+fn take(files: &mut Vec<File>, path: String, entry: &Entry) -> Result<()> {
+    let Entry { path: entry, is_directory, .. } = entry;
+    if entry.extension().is_none_or(|extension| extension != "sql") || *is_directory {
         return Ok(());
     }
     let bytes = fs::read(entry).map_err(|error| unreadable(entry, error))?;
@@ -58,8 +56,16 @@ fn take(files: &mut Vec<File>, path: String, entry: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lists a directory by name, so that the order does not depend on the file system.
-fn entries(directory: &Path) -> Result<Vec<(String, PathBuf)>> {
+/// What stands in a directory.
+struct Entry {
+    name: String,
+    path: PathBuf,
+    is_directory: bool,
+}
+
+/// Lists a directory by name, so that the order does not depend on the file system. Only links are followed: hundreds of files
+/// would each take several calls of the system's otherwise.
+fn entries(root: &Path, directory: &Path) -> Result<Vec<Entry>> {
     let failed = |error| unreadable(directory, error);
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
@@ -67,9 +73,14 @@ fn entries(directory: &Path) -> Result<Vec<(String, PathBuf)>> {
         let name = entry.file_name().into_string().map_err(|name| {
             Error::new(ErrorKind::Source, format!("the name of {} is not Unicode", directory.join(name).display()))
         })?;
-        entries.push((name, entry.path()));
+        let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
+        if kind.is_symlink() {
+            inside(root, &path)?;
+        }
+        let is_directory = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
+        entries.push(Entry { name, path, is_directory });
     }
-    entries.sort();
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)
 }
 
