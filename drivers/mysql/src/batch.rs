@@ -158,11 +158,12 @@ impl Batch {
             (Cell::Double(number), Kind::Double) => ValueRef::F64(number),
             (Cell::Date(date), Kind::Date | Kind::DateTime | Kind::Timestamp) => return self.date(date, kind),
             (Cell::Time { negative, days, hour, minute, second, micros }, Kind::Time) => {
-                let length = i64::from(days) * DAY
-                    + i64::from(hour) * HOUR
+                let past = i64::from(hour) * HOUR
                     + i64::from(minute) * MINUTE
                     + i64::from(second) * SECOND
                     + i64::from(micros);
+                let length = i64::from(days).checked_mul(DAY).and_then(|whole| whole.checked_add(past));
+                let length = length.ok_or_else(|| malformed(kind))?;
                 ValueRef::Span(if negative { -length } else { length })
             }
             _ => return Err(malformed(kind)),
@@ -292,6 +293,15 @@ mod tests {
             assert_eq!(read.get(index, 1)?, ValueRef::Bytes(&[0xFF]));
             assert_eq!(read.get(index, 2)?.as_str().map(str::len), Some(LONG + 1));
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_time_of_more_days_than_there_are_is_malformed() -> Result<()> {
+        let of_days = |days| batch(&[(ColumnType::MYSQL_TYPE_TIME, 63)], &[&[Value::Time(true, days, 1, 0, 0, 7)]]);
+        assert_eq!(of_days(34).get(0, 0)?, ValueRef::Span(-(34 * DAY + HOUR + 7)));
+        let error = of_days(u32::MAX).get(0, 0).map(|_| ()).map_err(|error| error.kind());
+        assert_eq!(error, Err(oarlock_core::ErrorKind::Conversion));
         Ok(())
     }
 

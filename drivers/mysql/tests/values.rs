@@ -54,7 +54,7 @@ async fn bits_years_and_wide_decimals() {
     conn.script(
         "CREATE TABLE t (b BIT(9), one BIT(1), y YEAR, d DECIMAL(65, 30), n DECIMAL(38, 10), e ENUM('a', 'b'), s SET('x', 'y'),
             j JSON, g GEOMETRY);
-         INSERT INTO t VALUES (b'100000001', b'1', 2024, 12345678901234567890123456789012345.5, -0.5, 'b', 'x,y', '{\"a\": 1}',
+         INSERT INTO t VALUES (b'100000001', b'1', 2024, 12345678901234567890123456789012345.678901, -0.5, 'b', 'x,y', '{\"a\": 1}',
             ST_GeomFromText('POINT(1 2)'))",
     )
     .await
