@@ -2,6 +2,7 @@
 
 mod build;
 mod bulk;
+mod cli;
 mod oarlock_peer;
 mod orm;
 mod pool;
@@ -37,6 +38,7 @@ fn main() -> Result<(), Failure> {
         }
         ["bulk", out] => bulk::bulk(out),
         ["build", out] => build::build(out),
+        ["cli", program, sqlx, out] => cli::cli(program, sqlx, out),
         ["worker", peer, engine, url] => {
             let engine = Engine::named(engine).ok_or("unknown engine")?;
             let url = url.to_owned();
@@ -50,7 +52,8 @@ fn main() -> Result<(), Failure> {
             Ok(())
         }
         _ => {
-            Err("usage: oarlock-bench overhead|pool SQLX-BINARY OUT.json, orm PEERS-PREFIX OUT.json, or bulk|build OUT.json"
+            Err("usage: oarlock-bench overhead|pool SQLX-BINARY OUT.json, orm PEERS-PREFIX OUT.json, cli OARLOCK SQLX-BINARY OUT.json, or \
+                 bulk|build OUT.json"
                 .into())
         }
     }

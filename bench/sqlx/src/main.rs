@@ -1,5 +1,6 @@
 //! sqlx as its documentation shows it: `query_as` into structs, statements cached, one connection.
 
+mod migrate;
 mod orm;
 mod pool;
 
@@ -214,6 +215,12 @@ peer!(
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, engine, directory, url] = &words[..]
+        && mode == "migrate"
+    {
+        let engine = Engine::named(engine).ok_or("unknown engine")?;
+        return migrate::run(engine, directory, url);
+    }
     if let [mode, engine, url] = &words[..]
         && let Some(engine) = Engine::named(engine)
     {
@@ -224,7 +231,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         });
     }
     let [engine, url] = &words[..] else {
-        return Err("usage: oarlock-bench-sqlx [pool|orm] ENGINE URL".into());
+        return Err("usage: oarlock-bench-sqlx [pool|orm] ENGINE URL, or migrate ENGINE DIRECTORY URL".into());
     };
     let url = url.clone();
     match Engine::named(engine).ok_or("unknown engine")? {
