@@ -115,13 +115,13 @@ impl Link {
     /// Marks that a request leaves; [`landed`](Self::landed) or [`failed`](Self::failed) take the mark away.
     pub(crate) fn leave(&mut self, undo: Undo) {
         self.flight = Some(undo);
-        self.wire.set_under_way(true);
+        self.wire.leave();
     }
 
     /// Marks that the request's reply is complete, or is being read by whoever holds its stream.
     pub(crate) fn landed(&mut self) {
         self.flight = None;
-        self.wire.set_under_way(false);
+        self.wire.landed();
     }
 
     /// Cuts the line: nothing that may come over it can be trusted.

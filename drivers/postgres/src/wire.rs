@@ -21,8 +21,8 @@ pub(crate) struct Wire {
     status: AtomicU8,
     /// How many replies have come to their end.
     replies: AtomicU64,
-    /// A request was sent, and nobody has taken its reply yet.
-    under_way: AtomicBool,
+    /// How many replies had come when the request left that nobody has taken the reply of; [`NONE`] where there is none.
+    left_at: AtomicU64,
     tag: AtomicU8,
     copying: AtomicBool,
     escapes: AtomicBool,
@@ -57,6 +57,9 @@ pub(crate) enum Tag {
     /// `ROLLBACK`, which is also the answer to the COMMIT of a failed transaction.
     Rollback = 2,
 }
+
+/// No request is under way.
+const NONE: u64 = u64::MAX;
 
 /// Notices that are kept for a statement; a loop of RAISE NOTICE must not fill the memory.
 const MOST_NOTICES: usize = 1000;
@@ -93,14 +96,20 @@ impl Wire {
         self.replies.load(Ordering::Acquire)
     }
 
-    /// Notes that a request leaves, or that its reply was taken.
-    pub(crate) fn set_under_way(&self, under_way: bool) {
-        self.under_way.store(under_way, Ordering::Release);
+    /// Notes that a request leaves.
+    pub(crate) fn leave(&self) {
+        self.left_at.store(self.replies(), Ordering::Release);
     }
 
-    /// Tells whether the server has something to do, as far as it has been heard.
+    /// Notes that the reply was taken.
+    pub(crate) fn landed(&self) {
+        self.left_at.store(NONE, Ordering::Release);
+    }
+
+    /// Tells whether the server has something to do, as far as it has been heard. The reply of a request that was dropped may
+    /// have come with nobody there to take it.
     pub(crate) fn is_busy(&self) -> bool {
-        self.under_way.load(Ordering::Acquire) || self.rows.are_awaited()
+        self.left_at.load(Ordering::Acquire) == self.replies() || self.rows.are_awaited()
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
