@@ -207,18 +207,13 @@ async fn a_request_to_stop_that_is_forgotten_is_made_again(database: Database) -
             }
         }
     });
-    for shape in ["a query", "a script", "a pipeline", "a control statement"] {
+    for shape in ["a query", "a script", "a block"] {
         requests.store(0, Ordering::SeqCst);
         let started = Instant::now();
         let limited = conn.with_timeout(LIMIT);
         let result = match shape {
             "a query" => limited.fetch_value::<bool>("SELECT pg_sleep(30) IS NULL", ()).await.map(drop),
             "a script" => limited.script("SELECT 1; SELECT pg_sleep(30)").await,
-            "a pipeline" => {
-                let mut pipeline = limited.pipeline();
-                pipeline.add("SELECT 1", ()).add("SELECT pg_sleep(30)", ());
-                pipeline.run().await.map(drop)
-            }
             _ => limited.execute("DO $$ BEGIN PERFORM pg_sleep(30); END $$", ()).await.map(drop),
         };
         refused(result, ErrorKind::StatementTimeout);
