@@ -325,8 +325,8 @@ impl Kind {
         match self {
             Self::Postgres => Signal::INT,
             Self::MySql => Signal::TERM,
-            // Other signals wait for its clients, which of them depends on its version.
-            Self::PgBouncer => Signal::QUIT,
+            // It has nothing to bring in order, some signals wait for its clients, and QUIT was passed over once.
+            Self::PgBouncer => Signal::KILL,
         }
     }
 
