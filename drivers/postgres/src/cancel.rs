@@ -64,8 +64,8 @@ const LOOK: Duration = Duration::from_millis(5);
 
 impl Request {
     /// Makes the request, and again while the statement goes on: PostgreSQL forgets one that comes before the statement, or
-    /// between its planning and its execution, where it reads the next message and counts as idle. Of several statements that were sent
-    /// together, only the first is looked after.
+    /// between its planning and its execution, where it reads the next message and counts as idle. Of several statements that
+    /// were sent together, only the first is looked after.
     async fn insist(&self) -> Result<()> {
         let replies = self.wire.replies();
         let runs = || self.wire.replies() == replies && self.wire.is_busy();
