@@ -1,0 +1,214 @@
+//! Appending frames, and one sync for all who wait.
+
+use std::mem;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use oarlock_core::{Error, ErrorKind, Result};
+
+use super::format::{FRAME_HEADER, FrameHeader, Kind, LONGEST_BODY, LONGEST_NOTE, Unsynced, body_check, padding};
+use super::{Access, Appended, Generation, Last, Log, Shared, Standing, State, SyncMode, failure};
+
+/// How long `SyncMode::Normal` leaves commits without a sync.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+
+/// By how much the file is filled up with zeros, at the least and at the most. Between them it grows by an eighth.
+const LEAST_FILLING: u64 = 64 << 10;
+const MOST_FILLING: u64 = 2 << 20;
+
+/// A buffer larger than this is not kept for the next batch.
+const LARGEST_SPARE: usize = 1 << 20;
+
+impl Log {
+    /// Takes a frame as the next one. Whoever calls this holds the lock that orders transactions.
+    ///
+    /// # Errors
+    ///
+    /// `Io` when an earlier write or sync has failed: the store is poisoned until it is opened anew. `OutOfRange` for a frame
+    /// longer than 4 GiB or a note longer than 64 KiB.
+    pub(crate) fn append(&self, note: Option<&str>, payload: &[u8]) -> Result<Appended> {
+        if self.access == Access::Read {
+            return Err(Error::new(ErrorKind::ReadOnly, "the store was opened for reading"));
+        }
+        let note = note.unwrap_or_default();
+        let mut state = self.shared.lock();
+        state.check_standing()?;
+        let header = state.next_header(note, payload)?;
+        let state = &mut *state;
+        let salt = state.generation.header.salt;
+        let place = state.end + FRAME_HEADER as u64 + note.len() as u64;
+        let start = state.pending.len();
+        state.pending.reserve(FRAME_HEADER + note.len() + payload.len() + 8);
+        state.pending.extend_from_slice(&[0; FRAME_HEADER]);
+        state.pending.extend_from_slice(note.as_bytes());
+        state.pending.extend_from_slice(payload);
+        let header = FrameHeader { body_check: body_check(&state.pending[start + FRAME_HEADER..], salt), ..header };
+        state.pending[start..start + FRAME_HEADER].copy_from_slice(&header.encode(salt));
+        state.pending.resize(state.pending.len() + padding(note.len() + payload.len()), 0);
+        state.end += header.frame_length();
+        state.transaction = header.transaction;
+        state.time = header.time;
+        state.last = Last { place: place - FRAME_HEADER as u64 - note.len() as u64, check: header.body_check };
+        Ok(Appended { transaction: header.transaction, time: header.time, place })
+    }
+
+    /// Waits until the frame is as durable as the options ask; one of those who wait syncs for all.
+    ///
+    /// # Errors
+    ///
+    /// `Io` when writing or syncing failed, with `outcome_unknown` set: opening the file tells.
+    pub(crate) fn wait(&self, frame: Appended) -> Result<()> {
+        self.shared.finish(frame.transaction)
+    }
+}
+
+impl State {
+    /// Gives the header of the next frame but for its body's check.
+    fn next_header(&self, note: &str, payload: &[u8]) -> Result<FrameHeader> {
+        let too_long = |what: &str, length: usize, most: usize| {
+            let message = format!("{what} has {length} bytes, and at most {most} are possible");
+            Error::new(ErrorKind::OutOfRange, message)
+        };
+        let note_length = u16::try_from(note.len()).map_err(|_| too_long("the note", note.len(), LONGEST_NOTE))?;
+        let length = note.len() + payload.len();
+        let body = u32::try_from(length).map_err(|_| too_long("the transaction", length, LONGEST_BODY))?;
+        let transaction = self.transaction.checked_add(1);
+        let transaction = transaction.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "there are no more numbers"))?;
+        Ok(FrameHeader {
+            body,
+            body_check: 0,
+            transaction,
+            time: now().max(self.time),
+            unsynced: Unsynced::new(self.end, self.durable),
+            note: note_length,
+            kind: Kind::Commit,
+        })
+    }
+}
+
+impl Shared {
+    /// Waits until a transaction and all before it are as durable as the mode asks.
+    pub(super) fn finish(&self, transaction: u64) -> Result<()> {
+        let mut state = self.lock();
+        loop {
+            if state.finished >= transaction {
+                return Ok(());
+            }
+            state.check_failure().map_err(Error::with_outcome_unknown)?;
+            state = if state.leading { self.wait(state) } else { self.lead(state) };
+        }
+    }
+
+    /// Writes what is pending, and syncs it, for all who wait.
+    fn lead<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.leading = true;
+        let spare = mem::take(&mut state.spare);
+        let batch = Arc::new(mem::replace(&mut state.pending, spare));
+        state.writing = Arc::clone(&batch);
+        let generation = Arc::clone(&state.generation);
+        let (transaction, end) = (state.transaction, state.end);
+        let filled = match self.mode {
+            SyncMode::Off => end,
+            _ if end <= state.filled => state.filled,
+            _ => end + filling(end),
+        };
+        let zeros = if filled > state.filled { filled - end } else { 0 };
+        drop(state);
+
+        let result = self.put(&generation, &batch, end, zeros);
+
+        let mut state = self.lock();
+        state.leading = false;
+        state.writing = Arc::default();
+        match result {
+            Ok(()) => {
+                state.finished = transaction;
+                state.filled = filled.max(state.filled);
+                if self.mode == SyncMode::Full {
+                    state.durable = end;
+                }
+                if let Some(mut buffer) = Arc::into_inner(batch)
+                    && buffer.capacity() <= LARGEST_SPARE
+                {
+                    buffer.clear();
+                    state.spare = buffer;
+                }
+            }
+            Err(error) => state.fail(&error),
+        }
+        self.turned.notify_all();
+        state
+    }
+
+    /// Writes a batch that ends at `end`, and zeros after it.
+    fn put(&self, generation: &Generation, batch: &[u8], end: u64, zeros: u64) -> Result<()> {
+        let place = end - batch.len() as u64;
+        let failed = |error| failure::io(format_args!("writing {} bytes at {place} failed", batch.len()), error);
+        generation.file.write_at(batch, place).map_err(failed)?;
+        generation.written.store(end, Ordering::Release);
+        if zeros > 0 {
+            // Zeros that are written, and not a hole: a commit into them changes no metadata of the file, and its sync writes one block.
+            let zeros = vec![0; usize::try_from(zeros).unwrap_or_default()];
+            generation.file.write_at(&zeros, end).map_err(failed)?;
+        }
+        if self.mode == SyncMode::Full {
+            generation.file.sync_data().map_err(|error| failure::io("syncing the store failed", error))?;
+        }
+        Ok(())
+    }
+
+    /// Syncs from time to time what was only written, until the log is closed, and then once more.
+    pub(super) fn sync_at_intervals(&self) {
+        let mut state = self.lock();
+        while matches!(state.standing, Standing::Good) {
+            if state.durable >= state.generation.written.load(Ordering::Acquire) {
+                state = self.wait(state);
+                continue;
+            }
+            let standing = |state: &mut State| matches!(state.standing, Standing::Good);
+            let waited = self.turned.wait_timeout_while(state, SYNC_INTERVAL, standing);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = self.sync_written(state);
+        }
+    }
+
+    /// Syncs what was written so far.
+    pub(super) fn sync_written<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        if matches!(state.standing, Standing::Failed(..)) {
+            return state;
+        }
+        let generation = Arc::clone(&state.generation);
+        let written = generation.written.load(Ordering::Acquire);
+        drop(state);
+        let result = generation.file.sync_data();
+        let mut state = self.lock();
+        match result {
+            Ok(()) if Arc::ptr_eq(&generation, &state.generation) => state.durable = state.durable.max(written),
+            Ok(()) => {}
+            Err(error) => state.fail(&failure::io("syncing the store failed", error)),
+        }
+        state
+    }
+}
+
+impl State {
+    /// Takes no more frames: what the file holds beyond what was acknowledged is not known any more.
+    pub(super) fn fail(&mut self, error: &Error) {
+        if !matches!(self.standing, Standing::Failed(..)) {
+            self.standing = Standing::Failed(error.kind(), error.message().to_owned());
+        }
+    }
+}
+
+fn filling(end: u64) -> u64 {
+    let filling = (end / 8).clamp(LEAST_FILLING, MOST_FILLING);
+    // Up to a whole page of the file system's.
+    (end + filling).next_multiple_of(4096) - end
+}
+
+/// Gives the time in microseconds since 1970, and 0 before.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

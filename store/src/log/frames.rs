@@ -1,0 +1,129 @@
+//! Reading frames one after the other.
+
+use oarlock_core::Result;
+
+use super::format::{FRAME_HEADER, FileHeader, FrameHeader, body_check};
+use crate::storage::StorageFile;
+
+/// How much is read at once, at the least.
+const CHUNK: usize = 1 << 20;
+
+/// Why there is no frame at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The file ends here, with less than a header left, or zeros stand where the header would.
+    Empty,
+    /// The check of the header does not fit.
+    Header,
+    /// The header is whole; the body is cut off by the end of the file, or its check does not fit.
+    Body(FrameHeader),
+}
+
+/// A whole frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Whole<'a> {
+    pub(crate) header: FrameHeader,
+    /// Where its header stands.
+    pub(crate) place: u64,
+    /// Note and payload.
+    pub(crate) body: &'a [u8],
+}
+
+impl<'a> Whole<'a> {
+    /// Gives what was noted, and none when it is no text.
+    pub(crate) fn note(&self) -> Option<&'a str> {
+        let note = &self.body[..usize::from(self.header.note)];
+        if note.is_empty() { None } else { std::str::from_utf8(note).ok() }
+    }
+
+    pub(crate) fn payload(&self) -> &'a [u8] {
+        &self.body[usize::from(self.header.note)..]
+    }
+
+    pub(crate) fn payload_place(&self) -> u64 {
+        self.place + FRAME_HEADER as u64 + u64::from(self.header.note)
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.place + self.header.frame_length()
+    }
+}
+
+/// Reads a file's frames through a buffer of its own.
+#[derive(Debug)]
+pub(crate) struct Frames<'a> {
+    file: &'a dyn StorageFile,
+    header: &'a FileHeader,
+    length: u64,
+    buffer: Vec<u8>,
+    /// Where the buffer's first byte stands in the file.
+    start: u64,
+}
+
+impl<'a> Frames<'a> {
+    /// Makes a reader of the file's first `length` bytes.
+    pub(crate) fn new(file: &'a dyn StorageFile, header: &'a FileHeader, length: u64) -> Self {
+        Self { file, header, length, buffer: Vec::new(), start: 0 }
+    }
+
+    pub(crate) fn header(&self) -> &'a FileHeader {
+        self.header
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Gives the frame at a place, or why there is none. Reading on from a frame's end costs no more than the bytes.
+    ///
+    /// # Errors
+    ///
+    /// What reading gives, and `NotSupported` for a frame of a later version.
+    pub(crate) fn at(&mut self, place: u64) -> Result<Result<Whole<'_>, Stop>> {
+        let salt = self.header.salt;
+        let Some(bytes) = self.bytes(place, FRAME_HEADER as u64)?.and_then(|bytes| bytes.first_chunk()) else {
+            return Ok(Err(Stop::Empty));
+        };
+        let Some(header) = FrameHeader::decode(bytes, salt)? else {
+            let empty = bytes.iter().all(|byte| *byte == 0);
+            return Ok(Err(if empty { Stop::Empty } else { Stop::Header }));
+        };
+        match self.bytes(place + FRAME_HEADER as u64, u64::from(header.body))? {
+            Some(body) if body_check(body, salt) == header.body_check => Ok(Ok(Whole { header, place, body })),
+            _ => Ok(Err(Stop::Body(header))),
+        }
+    }
+
+    /// Gives bytes of the file, none where it ends before them.
+    pub(crate) fn bytes(&mut self, place: u64, length: u64) -> Result<Option<&[u8]>> {
+        let end = match place.checked_add(length) {
+            Some(end) if end <= self.length => end,
+            _ => return Ok(None),
+        };
+        if place < self.start || end > self.start + self.buffer.len() as u64 {
+            let wanted = length.max(CHUNK as u64).min(self.length - place);
+            let wanted = usize::try_from(wanted).map_err(|_| out_of_memory(length))?;
+            self.buffer.clear();
+            self.buffer.try_reserve(wanted).map_err(|_| out_of_memory(length))?;
+            self.buffer.resize(wanted, 0);
+            self.start = place;
+            let read = self.file.read_at(&mut self.buffer, place).map_err(read_failed(place))?;
+            self.buffer.truncate(read);
+            if place + (read as u64) < end {
+                return Ok(None);
+            }
+        }
+        let from = usize::try_from(place - self.start).map_err(|_| out_of_memory(length))?;
+        let to = usize::try_from(end - self.start).map_err(|_| out_of_memory(length))?;
+        Ok(Some(&self.buffer[from..to]))
+    }
+}
+
+fn out_of_memory(length: u64) -> oarlock_core::Error {
+    let message = format!("a frame of {length} bytes does not fit into memory");
+    oarlock_core::Error::new(oarlock_core::ErrorKind::ResourcesExhausted, message)
+}
+
+fn read_failed(place: u64) -> impl Fn(std::io::Error) -> oarlock_core::Error {
+    move |error| super::failure::io(format_args!("reading at byte {place} failed"), error)
+}

@@ -1,0 +1,150 @@
+//! A small map that is kept by the log alone.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use oarlock_core::{Error, ErrorKind, Result};
+
+use super::{Progress, State, Subject, path};
+use crate::log::{Appended, Frame, Kind, Log, LogOptions, Replay, SyncMode};
+use crate::storage::Storage;
+use crate::storage::simulated::{Disk, Random};
+
+/// The map and its log.
+pub(super) struct Map {
+    pub(super) log: Log,
+    content: Content,
+}
+
+#[derive(Default)]
+struct Content {
+    state: State,
+    transaction: u64,
+}
+
+impl Map {
+    pub(super) fn open_in(storage: Arc<dyn Storage>, options: LogOptions) -> Result<Self> {
+        let mut content = Content::default();
+        let (log, _) = Log::open(storage, path(), options, &mut content)?;
+        assert_eq!(log.last().0, content.transaction);
+        Ok(Self { log, content })
+    }
+
+    /// Appends a transaction with a few changes.
+    pub(super) fn append(&mut self, random: &mut Random, progress: &Progress) -> Result<Appended> {
+        let mut changes = State::new();
+        for _ in 0..=random.below(3) {
+            let length = match random.below(20) {
+                0 => random.below(20_000),
+                1..5 => random.below(2_000),
+                _ => random.below(200),
+            };
+            let byte = u8::try_from(random.below(256)).unwrap();
+            changes.insert(vec![b'a' + u8::try_from(random.below(20)).unwrap()], vec![byte; length]);
+        }
+        let payload = encode(&changes);
+        let mut state = self.content.state.clone();
+        apply(&mut state, &payload);
+        let transaction = self.content.transaction + 1;
+        progress.expect(transaction, state.clone());
+        let note = random.one_in(4).then_some("a note");
+        let appended = self.log.append(note, &payload)?;
+        assert_eq!(appended.transaction, transaction);
+        let there = self.log.reader().read(appended.place, payload.len())?;
+        assert!(there == payload, "a frame can be read once it is appended");
+        self.content = Content { state, transaction };
+        Ok(appended)
+    }
+}
+
+impl Subject for Map {
+    fn open(disk: &Disk, mode: SyncMode) -> Result<Self> {
+        Self::open_in(Arc::new(disk.clone()), LogOptions { sync: mode, ..LogOptions::default() })
+    }
+
+    fn state(&self) -> (u64, State) {
+        (self.content.transaction, self.content.state.clone())
+    }
+
+    fn step(&mut self, random: &mut Random, progress: &Progress) -> Result<()> {
+        // A few that wait together, now and then.
+        let together = if random.one_in(3) { 1 + random.below(4) } else { 1 };
+        let mut last = None;
+        for _ in 0..together {
+            last = Some(self.append(random, progress)?);
+        }
+        if let Some(last) = last {
+            self.log.wait(last)?;
+            progress.acknowledge(last.transaction);
+        }
+        Ok(())
+    }
+
+    fn pack(&mut self, _: &mut Random) -> Result<()> {
+        Ok(())
+    }
+
+    fn close(self) -> Result<()> {
+        let state = encode(&self.content.state);
+        self.log.close(Some(&mut |to: &mut dyn Write| {
+            to.write_all(&self.content.transaction.to_le_bytes())?;
+            to.write_all(&state)
+        }))
+    }
+}
+
+impl Replay for Content {
+    fn snapshot(&mut self, snapshot: &mut dyn Read) -> Result<bool> {
+        let mut bytes = Vec::new();
+        snapshot.read_to_end(&mut bytes).map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
+        let (transaction, state) = bytes.split_first_chunk().unwrap();
+        self.transaction = u64::from_le_bytes(*transaction);
+        apply(&mut self.state, state);
+        Ok(true)
+    }
+
+    fn frame(&mut self, frame: Frame<'_>) -> Result<()> {
+        if frame.kind == Kind::Commit {
+            assert_eq!(frame.transaction, self.transaction + 1);
+        }
+        self.transaction = frame.transaction;
+        assert!(matches!(frame.note, None | Some("a note")), "{:?}", frame.note);
+        apply(&mut self.state, frame.payload);
+        Ok(())
+    }
+}
+
+/// Writes a map as keys of one byte with lengths and values.
+fn encode(changes: &State) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (key, value) in changes {
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(&u32::try_from(value.len()).unwrap().to_le_bytes());
+        bytes.extend_from_slice(value);
+    }
+    bytes
+}
+
+/// Puts what [`encode`] has written into a map; bytes that it cannot have written are left where they are.
+fn apply(state: &mut State, mut bytes: &[u8]) {
+    while let Some((key, rest)) = bytes.split_first()
+        && let Some((length, rest)) = rest.split_first_chunk()
+        && let Some((value, rest)) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)
+    {
+        state.insert(vec![*key], value.to_vec());
+        bytes = rest;
+    }
+}
+
+/// Takes what is replayed and keeps nothing.
+pub(super) struct Nothing;
+
+impl Replay for Nothing {
+    fn snapshot(&mut self, _: &mut dyn Read) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn frame(&mut self, _: Frame<'_>) -> Result<()> {
+        Ok(())
+    }
+}
