@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use oarlock_core::{Error, ErrorKind, Result};
 
-use super::format::{FRAME_HEADER, FrameHeader, Kind, LONGEST_BODY, LONGEST_NOTE, Unsynced, body_check, padding};
+use super::format::{Kind, Stamp, Unsynced, put_frame};
 use super::{Access, Appended, Generation, Last, Log, Shared, Standing, State, SyncMode, failure};
 
 /// How long `SyncMode::Normal` leaves commits without a sync.
@@ -31,26 +31,21 @@ impl Log {
         if self.access == Access::Read {
             return Err(Error::new(ErrorKind::ReadOnly, "the store was opened for reading"));
         }
-        let note = note.unwrap_or_default();
         let mut state = self.shared.lock();
         state.check_standing()?;
-        let header = state.next_header(note, payload)?;
         let state = &mut *state;
-        let salt = state.generation.header.salt;
-        let place = state.end + FRAME_HEADER as u64 + note.len() as u64;
-        let start = state.pending.len();
-        state.pending.reserve(FRAME_HEADER + note.len() + payload.len() + 8);
-        state.pending.extend_from_slice(&[0; FRAME_HEADER]);
-        state.pending.extend_from_slice(note.as_bytes());
-        state.pending.extend_from_slice(payload);
-        let header = FrameHeader { body_check: body_check(&state.pending[start + FRAME_HEADER..], salt), ..header };
-        state.pending[start..start + FRAME_HEADER].copy_from_slice(&header.encode(salt));
-        state.pending.resize(state.pending.len() + padding(note.len() + payload.len()), 0);
+        let transaction = state.transaction.checked_add(1);
+        let transaction = transaction.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "there are no more numbers"))?;
+        let time = now().max(state.time);
+        let place = state.end;
+        let unsynced = Unsynced::new(place, state.durable);
+        let stamp = Stamp { kind: Kind::Commit, transaction, time, unsynced };
+        let header = put_frame(&mut state.pending, stamp, note, payload, state.generation.header.salt)?;
         state.end += header.frame_length();
-        state.transaction = header.transaction;
-        state.time = header.time;
-        state.last = Last { place: place - FRAME_HEADER as u64 - note.len() as u64, check: header.body_check };
-        Ok(Appended { transaction: header.transaction, time: header.time, place })
+        state.transaction = transaction;
+        state.time = time;
+        state.last = Last { place, check: header.body_check };
+        Ok(Appended { transaction, time, place: header.payload_place(place) })
     }
 
     /// Waits until the frame is as durable as the options ask; one of those who wait syncs for all.
@@ -60,30 +55,6 @@ impl Log {
     /// `Io` when writing or syncing failed, with `outcome_unknown` set: opening the file tells.
     pub(crate) fn wait(&self, frame: Appended) -> Result<()> {
         self.shared.finish(frame.transaction)
-    }
-}
-
-impl State {
-    /// Gives the header of the next frame but for its body's check.
-    fn next_header(&self, note: &str, payload: &[u8]) -> Result<FrameHeader> {
-        let too_long = |what: &str, length: usize, most: usize| {
-            let message = format!("{what} has {length} bytes, and at most {most} are possible");
-            Error::new(ErrorKind::OutOfRange, message)
-        };
-        let note_length = u16::try_from(note.len()).map_err(|_| too_long("the note", note.len(), LONGEST_NOTE))?;
-        let length = note.len() + payload.len();
-        let body = u32::try_from(length).map_err(|_| too_long("the transaction", length, LONGEST_BODY))?;
-        let transaction = self.transaction.checked_add(1);
-        let transaction = transaction.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "there are no more numbers"))?;
-        Ok(FrameHeader {
-            body,
-            body_check: 0,
-            transaction,
-            time: now().max(self.time),
-            unsynced: Unsynced::new(self.end, self.durable),
-            note: note_length,
-            kind: Kind::Commit,
-        })
     }
 }
 
@@ -124,6 +95,7 @@ impl Shared {
         match result {
             Ok(()) => {
                 state.finished = transaction;
+                state.acknowledged = end;
                 state.filled = filled.max(state.filled);
                 if self.mode == SyncMode::Full {
                     state.durable = end;

@@ -25,10 +25,10 @@ pub(crate) const TRANSACTION: u64 = 16;
 const ALIGNMENT: usize = 8;
 
 /// The longest body of a frame, note and payload together.
-pub(crate) const LONGEST_BODY: usize = u32::MAX as usize;
+const LONGEST_BODY: usize = u32::MAX as usize;
 
 /// The longest note.
-pub(crate) const LONGEST_NOTE: usize = u16::MAX as usize;
+const LONGEST_NOTE: usize = u16::MAX as usize;
 
 /// What stands at the beginning of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,8 @@ pub(crate) enum Kind {
     Commit,
     /// A part of the state that the file begins with, in place of the transactions that led to it.
     Base,
+    /// Nothing; the state that the file begins with is complete.
+    BaseEnd,
 }
 
 impl Kind {
@@ -95,6 +97,7 @@ impl Kind {
         match self {
             Self::Commit => 1,
             Self::Base => 2,
+            Self::BaseEnd => 3,
         }
     }
 }
@@ -157,6 +160,7 @@ impl FrameHeader {
         let kind = match (bytes[38], bytes[39]) {
             (1, 0) => Kind::Commit,
             (2, 0) => Kind::Base,
+            (3, 0) => Kind::BaseEnd,
             (kind, flags) => {
                 return Err(Error::not_supported(format!(
                     "a frame has kind {kind} with flags {flags}, which this version of oarlock does not know"
@@ -175,20 +179,62 @@ impl FrameHeader {
         Ok((u32::from(header.note) <= header.body).then_some(header))
     }
 
+    /// Gives where the payload stands in a frame at a place.
+    pub(crate) fn payload_place(&self, place: u64) -> u64 {
+        place + FRAME_HEADER as u64 + u64::from(self.note)
+    }
+
     /// Gives how long the frame is, header and padding included.
     pub(crate) fn frame_length(&self) -> u64 {
         (FRAME_HEADER as u64 + u64::from(self.body)).next_multiple_of(ALIGNMENT as u64)
     }
 }
 
+/// What is said of a frame beside its note and its payload.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    pub(crate) kind: Kind,
+    pub(crate) transaction: u64,
+    pub(crate) time: i64,
+    pub(crate) unsynced: Unsynced,
+}
+
+/// Puts a frame behind what a buffer holds, and gives its header.
+///
+/// # Errors
+///
+/// `OutOfRange` for a frame longer than 4 GiB or a note longer than 64 KiB; the buffer is as it was.
+pub(crate) fn put_frame(
+    buffer: &mut Vec<u8>,
+    stamp: Stamp,
+    note: Option<&str>,
+    payload: &[u8],
+    salt: u64,
+) -> Result<FrameHeader> {
+    let too_long = |what: &str, length: usize, most: usize| {
+        Error::new(ErrorKind::OutOfRange, format!("{what} has {length} bytes, and at most {most} are possible"))
+    };
+    let note = note.unwrap_or_default();
+    let length = note.len() + payload.len();
+    let note_length = u16::try_from(note.len()).map_err(|_| too_long("the note", note.len(), LONGEST_NOTE))?;
+    let body = u32::try_from(length).map_err(|_| too_long("the transaction", length, LONGEST_BODY))?;
+    let start = buffer.len();
+    let padding = (FRAME_HEADER + length).next_multiple_of(ALIGNMENT) - FRAME_HEADER - length;
+    buffer.reserve(FRAME_HEADER + length + padding);
+    buffer.extend_from_slice(&[0; FRAME_HEADER]);
+    buffer.extend_from_slice(note.as_bytes());
+    buffer.extend_from_slice(payload);
+    let Stamp { kind, transaction, time, unsynced } = stamp;
+    let body_check = body_check(&buffer[start + FRAME_HEADER..], salt);
+    let header = FrameHeader { body, body_check, transaction, time, unsynced, note: note_length, kind };
+    buffer[start..start + FRAME_HEADER].copy_from_slice(&header.encode(salt));
+    buffer.resize(buffer.len() + padding, 0);
+    Ok(header)
+}
+
 /// Gives the check of a body.
 pub(crate) fn body_check(body: &[u8], salt: u64) -> u64 {
     XxHash3_64::oneshot_with_seed(salt, body)
-}
-
-/// Gives how many zeros follow on a body of a length.
-pub(crate) fn padding(body: usize) -> usize {
-    (FRAME_HEADER + body).next_multiple_of(ALIGNMENT) - FRAME_HEADER - body
 }
 
 fn header_check(bytes: &[u8; FRAME_HEADER], salt: u64) -> [u8; 4] {

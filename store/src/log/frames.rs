@@ -2,7 +2,8 @@
 
 use oarlock_core::Result;
 
-use super::format::{FRAME_HEADER, FileHeader, FrameHeader, body_check};
+use super::Frame;
+use super::format::{FRAME_HEADER, FileHeader, FrameHeader, Kind, body_check};
 use crate::storage::StorageFile;
 
 /// How much is read at once, at the least.
@@ -30,18 +31,13 @@ pub(crate) struct Whole<'a> {
 }
 
 impl<'a> Whole<'a> {
-    /// Gives what was noted, and none when it is no text.
-    pub(crate) fn note(&self) -> Option<&'a str> {
-        let note = &self.body[..usize::from(self.header.note)];
-        if note.is_empty() { None } else { std::str::from_utf8(note).ok() }
-    }
-
-    pub(crate) fn payload(&self) -> &'a [u8] {
-        &self.body[usize::from(self.header.note)..]
-    }
-
-    pub(crate) fn payload_place(&self) -> u64 {
-        self.place + FRAME_HEADER as u64 + u64::from(self.header.note)
+    /// Gives it as the layer above knows it.
+    pub(crate) fn frame(&self) -> Frame<'a> {
+        let FrameHeader { kind, transaction, time, note, .. } = self.header;
+        let base = kind != Kind::Commit;
+        let (note, payload) = self.body.split_at(usize::from(note));
+        let note = if note.is_empty() { None } else { std::str::from_utf8(note).ok() };
+        Frame { base, transaction, time, note, payload, place: self.header.payload_place(self.place) }
     }
 
     pub(crate) fn end(&self) -> u64 {

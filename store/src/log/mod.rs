@@ -10,6 +10,8 @@ mod failure;
 mod format;
 mod frames;
 mod open;
+mod rewrite;
+mod scan;
 mod snapshot;
 mod tail;
 
@@ -23,7 +25,6 @@ use std::thread::JoinHandle;
 use oarlock_core::{Error, ErrorKind, Result};
 
 use self::format::FileHeader;
-pub(crate) use self::format::Kind;
 #[cfg(test)]
 pub(crate) use self::format::make_checks_right;
 use crate::storage::{Lock, Storage, StorageFile, read_exact_at};
@@ -31,7 +32,8 @@ use crate::storage::{Lock, Storage, StorageFile, read_exact_at};
 /// What was committed in one go: one frame of the file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame<'a> {
-    pub(crate) kind: Kind,
+    /// Whether this is a part of the state that the file begins with, up to the transaction, and not the transaction alone.
+    pub(crate) base: bool,
     /// The transaction, counted from 1 without gaps.
     pub(crate) transaction: u64,
     /// When it was committed, in microseconds since 1970; never before the one ahead of it.
@@ -154,6 +156,11 @@ impl Log {
         Reader { generation: Arc::clone(&self.shared.lock().generation), shared: Arc::clone(&self.shared) }
     }
 
+    /// Gives the transaction whose state the file begins with.
+    pub(crate) fn base(&self) -> u64 {
+        self.shared.lock().generation.header.base
+    }
+
     /// Gives the number and the time of the last frame.
     pub(crate) fn last(&self) -> (u64, i64) {
         let state = self.shared.lock();
@@ -189,6 +196,17 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
+    /// Gives where the last acknowledged frame ends.
+    fn acknowledged(&self) -> u64 {
+        let state = self.shared.lock();
+        if Arc::ptr_eq(&state.generation, &self.generation) {
+            state.acknowledged
+        } else {
+            // All of it was, before another file took its place.
+            self.generation.written.load(Ordering::Acquire)
+        }
+    }
+
     /// Reads bytes of a frame that was appended, durable or not. One read of the file, of what is asked for.
     ///
     /// # Errors
@@ -260,6 +278,8 @@ struct State {
     leading: bool,
     /// The last transaction that is as durable as the mode asks.
     finished: u64,
+    /// Where it ends.
+    acknowledged: u64,
     /// Up to where the file is durable, as far as is known.
     durable: u64,
     /// Up to where the file has been filled with zeros for what comes.

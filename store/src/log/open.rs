@@ -13,8 +13,8 @@ use super::frames::{Frames, Whole};
 use super::snapshot::Snapshot;
 use super::tail::{self, Tail};
 use super::{
-    Access, Cut, Frame, Generation, Last, Log, LogOptions, OnDamage, Opening, Replay, Shared, Standing, State,
-    SyncMode, beside, failure, is_missing,
+    Access, Cut, Generation, Last, Log, LogOptions, OnDamage, Opening, Replay, Shared, Standing, State, SyncMode,
+    beside, failure, is_missing,
 };
 use crate::storage::{Lock, LockError, Open, Storage, StorageFile};
 
@@ -31,6 +31,8 @@ struct Replayed {
     last: Last,
     frames: u64,
     from_snapshot: bool,
+    /// Whether the state that the file begins with is complete.
+    based: bool,
 }
 
 impl Log {
@@ -163,6 +165,7 @@ fn replay(frames: &mut Frames<'_>, snapshot: Option<Snapshot>, state: &mut dyn R
         last: Last::default(),
         frames: 0,
         from_snapshot: false,
+        based: frames.header().base == 0,
     };
     if let Some(snapshot) = snapshot
         && state.snapshot(&mut snapshot.content())?
@@ -173,22 +176,33 @@ fn replay(frames: &mut Frames<'_>, snapshot: Option<Snapshot>, state: &mut dyn R
         replayed.durable = snapshot.durable.min(snapshot.end);
         replayed.last = snapshot.last;
         replayed.from_snapshot = true;
+        replayed.based = true;
     }
     while let Ok(frame) = frames.at(replayed.end)? {
         if !replayed.is_next(&frame) {
             break;
         }
         let FrameHeader { kind, transaction, time, .. } = frame.header;
-        let (note, payload, place) = (frame.note(), frame.payload(), frame.payload_place());
-        state
-            .frame(Frame { kind, transaction, time, note, payload, place })
-            .map_err(|error| error.context(format_args!("transaction {transaction}, at byte {}", frame.place)))?;
+        if kind == Kind::BaseEnd {
+            replayed.based = true;
+        } else {
+            state
+                .frame(frame.frame())
+                .map_err(|error| error.context(format_args!("transaction {transaction}, at byte {}", frame.place)))?;
+        }
         replayed.transaction = transaction;
         replayed.time = time;
         replayed.durable = frame.header.unsynced.durable(frame.place);
         replayed.end = frame.end();
         replayed.last = Last { place: frame.place, check: frame.header.body_check };
         replayed.frames += u64::from(kind == Kind::Commit);
+    }
+    if !replayed.based {
+        return Err(damaged(format!(
+            "it is damaged at byte {}: the state after transaction {}, which it begins with, cannot be read",
+            replayed.end, replayed.transaction
+        ))
+        .with_hint("restore a backup"));
     }
     Ok(replayed)
 }
@@ -199,10 +213,10 @@ impl Replayed {
         let FrameHeader { kind, transaction, time, .. } = frame.header;
         let number = match kind {
             Kind::Commit => self.transaction.checked_add(1) == Some(transaction),
-            // They make the beginning.
-            Kind::Base => self.frames == 0 && !self.from_snapshot && transaction == self.transaction,
+            Kind::Base | Kind::BaseEnd => transaction == self.transaction,
         };
-        number && time >= self.time
+        let based = self.based == (kind == Kind::Commit);
+        number && based && time >= self.time
     }
 
     fn into_state(self, generation: Generation) -> State {
@@ -217,6 +231,7 @@ impl Replayed {
             spare: Vec::new(),
             leading: false,
             finished: self.transaction,
+            acknowledged: self.end,
             durable: self.durable,
             filled: self.filled,
             standing: Standing::Good,

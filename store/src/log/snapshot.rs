@@ -147,7 +147,7 @@ impl Header {
     /// Tells whether the last frame in it stands in the file.
     fn is_of(&self, frames: &mut Frames<'_>) -> bool {
         if self.last.place == 0 {
-            return self.transaction == frames.header().base && self.end == FIRST_FRAME;
+            return self.transaction == 0 && frames.header().base == 0 && self.end == FIRST_FRAME;
         }
         match frames.at(self.last.place) {
             Ok(Ok(frame)) => {

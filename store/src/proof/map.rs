@@ -6,7 +6,7 @@ use std::sync::Arc;
 use oarlock_core::{Error, ErrorKind, Result};
 
 use super::{Progress, State, Subject, path};
-use crate::log::{Appended, Frame, Kind, Log, LogOptions, Replay, SyncMode};
+use crate::log::{Appended, Frame, Log, LogOptions, Replay, SyncMode};
 use crate::storage::Storage;
 use crate::storage::simulated::{Disk, Random};
 
@@ -80,7 +80,34 @@ impl Subject for Map {
         Ok(())
     }
 
-    fn pack(&mut self, _: &mut Random) -> Result<()> {
+    fn pack(&mut self, random: &mut Random) -> Result<()> {
+        // The state as of some transaction in a few frames, and the later transactions as they were.
+        let (first, last) = (self.log.base(), self.content.transaction);
+        let base = first + random.below(usize::try_from(last - first).unwrap() + 1) as u64;
+        let reader = self.log.reader();
+        let mut scan = reader.scan(None);
+        let mut new = self.log.rewrite(base)?;
+        let (mut before, mut time, mut based) = (State::new(), 0, base == 0);
+        while let Some(frame) = scan.next()? {
+            if frame.transaction <= base {
+                apply(&mut before, frame.payload);
+                time = frame.time;
+                continue;
+            }
+            if !based {
+                based = true;
+                for (key, value) in &before {
+                    new.base(time, &encode(&State::from([(key.clone(), value.clone())])))?;
+                }
+            }
+            new.commit(&frame, frame.payload)?;
+        }
+        if !based {
+            new.base(time, &encode(&before))?;
+        }
+        let reader = self.log.install(new)?;
+        assert_eq!(self.log.last().0, self.content.transaction);
+        assert_eq!(reader.scan(None).next()?.map(|frame| frame.base), (last > 0).then_some(base > 0));
         Ok(())
     }
 
@@ -104,7 +131,7 @@ impl Replay for Content {
     }
 
     fn frame(&mut self, frame: Frame<'_>) -> Result<()> {
-        if frame.kind == Kind::Commit {
+        if !frame.base {
             assert_eq!(frame.transaction, self.transaction + 1);
         }
         self.transaction = frame.transaction;
