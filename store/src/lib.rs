@@ -9,4 +9,4 @@ mod log;
 mod proof;
 pub mod storage;
 
-pub use log::{Cut, Opening, SyncMode};
+pub use log::{Backup, Cut, FileCheck, Opening, Problem, Restored, SyncMode, Until};

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use oarlock_core::{Error, ErrorKind, Result};
 
 use super::format::{Kind, Stamp, Unsynced, put_frame};
-use super::{Access, Appended, Generation, Last, Log, Shared, Standing, State, SyncMode, failure};
+use super::{Access, Appended, Generation, Log, Position, Shared, Standing, State, SyncMode, failure};
 
 /// How long `SyncMode::Normal` leaves commits without a sync.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,17 +34,13 @@ impl Log {
         let mut state = self.shared.lock();
         state.check_standing()?;
         let state = &mut *state;
-        let transaction = state.transaction.checked_add(1);
+        let Position { transaction, time, end: place, .. } = state.position;
+        let transaction = transaction.checked_add(1);
         let transaction = transaction.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "there are no more numbers"))?;
-        let time = now().max(state.time);
-        let place = state.end;
-        let unsynced = Unsynced::new(place, state.durable);
-        let stamp = Stamp { kind: Kind::Commit, transaction, time, unsynced };
+        let time = now().max(time);
+        let stamp = Stamp { kind: Kind::Commit, transaction, time, unsynced: Unsynced::new(place, state.durable) };
         let header = put_frame(&mut state.pending, stamp, note, payload, state.generation.header.salt)?;
-        state.end += header.frame_length();
-        state.transaction = transaction;
-        state.time = time;
-        state.last = Last { place, check: header.body_check };
+        state.position.pass(&header);
         Ok(Appended { transaction, time, place: header.payload_place(place) })
     }
 
@@ -78,7 +74,7 @@ impl Shared {
         let batch = Arc::new(mem::replace(&mut state.pending, spare));
         state.writing = Arc::clone(&batch);
         let generation = Arc::clone(&state.generation);
-        let (transaction, end) = (state.transaction, state.end);
+        let Position { transaction, end, .. } = state.position;
         let filled = match self.mode {
             SyncMode::Off => end,
             _ if end <= state.filled => state.filled,

@@ -16,6 +16,8 @@ pub(crate) enum Stop {
     Empty,
     /// The check of the header does not fit.
     Header,
+    /// A whole frame that does not follow on the one before.
+    Order,
     /// The header is whole; the body is cut off by the end of the file, or its check does not fit.
     Body(FrameHeader),
 }
@@ -38,10 +40,6 @@ impl<'a> Whole<'a> {
         let (note, payload) = self.body.split_at(usize::from(note));
         let note = if note.is_empty() { None } else { std::str::from_utf8(note).ok() };
         Frame { base, transaction, time, note, payload, place: self.header.payload_place(self.place) }
-    }
-
-    pub(crate) fn end(&self) -> u64 {
-        self.place + self.header.frame_length()
     }
 }
 

@@ -5,11 +5,14 @@
 //! were validated; the lock is let go, and [`Log::wait`] returns once the frame is as durable as the options ask. Many who wait are served by one
 //! sync. What is published to readers is what has been waited for.
 
+pub(crate) mod backup;
+pub(crate) mod check;
 mod commit;
 mod failure;
 mod format;
 mod frames;
 mod open;
+mod position;
 mod rewrite;
 mod scan;
 mod snapshot;
@@ -24,9 +27,12 @@ use std::thread::JoinHandle;
 
 use oarlock_core::{Error, ErrorKind, Result};
 
+pub use self::backup::{Backup, Restored, Until};
+pub use self::check::{FileCheck, Problem};
 use self::format::FileHeader;
 #[cfg(test)]
 pub(crate) use self::format::make_checks_right;
+use self::position::Position;
 use crate::storage::{Lock, Storage, StorageFile, read_exact_at};
 
 /// What was committed in one go: one frame of the file.
@@ -164,7 +170,7 @@ impl Log {
     /// Gives the number and the time of the last frame.
     pub(crate) fn last(&self) -> (u64, i64) {
         let state = self.shared.lock();
-        (state.transaction, state.time)
+        (state.position.transaction, state.position.time)
     }
 }
 
@@ -262,13 +268,9 @@ impl Shared {
 #[derive(Debug)]
 struct State {
     generation: Arc<Generation>,
-    /// The number and the time of the last frame that was appended.
-    transaction: u64,
-    time: i64,
-    last: Last,
-    /// Where the next frame goes.
-    end: u64,
-    /// Frames that nobody has begun to write; they end at `end`.
+    /// The end of the frames that were appended.
+    position: Position,
+    /// Frames that nobody has begun to write; they end at the position.
     pending: Vec<u8>,
     /// Frames that a leader is writing; they end where `pending` begins.
     writing: Arc<Vec<u8>>,
@@ -287,13 +289,6 @@ struct State {
     standing: Standing,
 }
 
-/// By what the last frame is known again: where it stands, and the check of its body. Zeros where there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Last {
-    place: u64,
-    check: u64,
-}
-
 /// Whether the log takes frames.
 #[derive(Debug)]
 enum Standing {
@@ -309,7 +304,7 @@ impl State {
         if !Arc::ptr_eq(generation, &self.generation) {
             return None;
         }
-        let pending = self.end - self.pending.len() as u64;
+        let pending = self.position.end - self.pending.len() as u64;
         let writing = pending - self.writing.len() as u64;
         let part = |buffer: &[u8], start: u64| {
             let from = usize::try_from(place.checked_sub(start)?).ok()?;

@@ -9,30 +9,25 @@ use oarlock_core::{Error, ErrorKind, Result};
 
 use super::commit::now;
 use super::format::{FILE_HEADER, FIRST_FRAME, FileHeader, FrameHeader, Kind, damaged};
-use super::frames::{Frames, Whole};
+use super::frames::Frames;
+use super::position::Position;
 use super::snapshot::Snapshot;
 use super::tail::{self, Tail};
 use super::{
-    Access, Cut, Generation, Last, Log, LogOptions, OnDamage, Opening, Replay, Shared, Standing, State, SyncMode,
-    beside, failure, is_missing,
+    Access, Cut, Generation, Log, LogOptions, OnDamage, Opening, Replay, Shared, Standing, State, SyncMode, beside,
+    failure, is_missing,
 };
 use crate::storage::{Lock, LockError, Open, Storage, StorageFile};
 
 /// What is told of a file by reading it to its end.
 struct Replayed {
-    transaction: u64,
-    time: i64,
-    /// Where the last whole frame ends.
-    end: u64,
+    position: Position,
     /// Up to where the file is durable, as far as is known.
     durable: u64,
     /// Up to where it is filled.
     filled: u64,
-    last: Last,
     frames: u64,
     from_snapshot: bool,
-    /// Whether the state that the file begins with is complete.
-    based: bool,
 }
 
 impl Log {
@@ -74,22 +69,23 @@ impl Log {
         let mut replayed = replay(&mut frames, snapshot, state).map_err(in_store)?;
         opening.replayed = replayed.frames;
         opening.from_snapshot = replayed.from_snapshot;
-        let start = tail::Start { place: replayed.end, transaction: replayed.transaction };
-        let tail = tail::examine(&mut frames, &start, length).map_err(in_store)?;
+        let Position { transaction, end, .. } = replayed.position;
+        let tail = tail::examine(&mut frames, end, transaction, length).map_err(in_store)?;
         drop(frames);
         if options.access == Access::Write {
             if tail != Tail::Empty {
-                let cut = settle(&*storage, path, &*file, tail, &replayed, options.on_damage).map_err(in_store)?;
+                let cut =
+                    settle(&*storage, path, &*file, tail, &replayed.position, options.on_damage).map_err(in_store)?;
                 opening.cut = Some(cut);
-                replayed.filled = replayed.end;
+                replayed.filled = end;
             }
             if options.sync != SyncMode::Off {
                 harden(&*file, &replayed)
                     .map_err(|error| in_store(failure::io("syncing what was read failed", error)))?;
-                replayed.durable = replayed.end;
+                replayed.durable = end;
             }
         }
-        let generation = Generation { file, header, written: AtomicU64::new(replayed.end) };
+        let generation = Generation { file, header, written: AtomicU64::new(end) };
         let shared = Arc::new(Shared {
             mode: options.sync,
             state: Mutex::new(replayed.into_state(generation)),
@@ -103,7 +99,7 @@ impl Log {
     }
 }
 
-fn lock(storage: &dyn Storage, path: &Path) -> Result<Box<dyn Lock>> {
+pub(super) fn lock(storage: &dyn Storage, path: &Path) -> Result<Box<dyn Lock>> {
     let program = std::env::current_exe().ok();
     let program = program.as_ref().and_then(|path| path.file_name()).unwrap_or_default();
     let holder = format!("process {} ({})", std::process::id(), program.display());
@@ -157,50 +153,35 @@ pub(super) fn read_header(file: &dyn StorageFile) -> Result<FileHeader> {
 /// Reads frames until there are no more.
 fn replay(frames: &mut Frames<'_>, snapshot: Option<Snapshot>, state: &mut dyn Replay) -> Result<Replayed> {
     let mut replayed = Replayed {
-        transaction: frames.header().base,
-        time: i64::MIN,
-        end: FIRST_FRAME,
+        position: Position::first(frames.header()),
         durable: FIRST_FRAME,
         filled: frames.length(),
-        last: Last::default(),
         frames: 0,
         from_snapshot: false,
-        based: frames.header().base == 0,
     };
     if let Some(snapshot) = snapshot
         && state.snapshot(&mut snapshot.content())?
     {
-        replayed.transaction = snapshot.transaction;
-        replayed.time = snapshot.time;
-        replayed.end = snapshot.end;
-        replayed.durable = snapshot.durable.min(snapshot.end);
-        replayed.last = snapshot.last;
+        replayed.position = snapshot.position;
+        replayed.durable = snapshot.durable.min(snapshot.position.end);
         replayed.from_snapshot = true;
-        replayed.based = true;
     }
-    while let Ok(frame) = frames.at(replayed.end)? {
-        if !replayed.is_next(&frame) {
-            break;
-        }
-        let FrameHeader { kind, transaction, time, .. } = frame.header;
-        if kind == Kind::BaseEnd {
-            replayed.based = true;
-        } else {
+    let position = &mut replayed.position;
+    while let Ok(frame) = position.read(frames)? {
+        let FrameHeader { kind, transaction, unsynced, .. } = frame.header;
+        if kind != Kind::BaseEnd {
             state
                 .frame(frame.frame())
                 .map_err(|error| error.context(format_args!("transaction {transaction}, at byte {}", frame.place)))?;
         }
-        replayed.transaction = transaction;
-        replayed.time = time;
-        replayed.durable = frame.header.unsynced.durable(frame.place);
-        replayed.end = frame.end();
-        replayed.last = Last { place: frame.place, check: frame.header.body_check };
+        replayed.durable = unsynced.durable(frame.place);
         replayed.frames += u64::from(kind == Kind::Commit);
+        position.pass(&frame.header);
     }
-    if !replayed.based {
+    if !position.based {
         return Err(damaged(format!(
             "it is damaged at byte {}: the state after transaction {}, which it begins with, cannot be read",
-            replayed.end, replayed.transaction
+            position.end, position.transaction
         ))
         .with_hint("restore a backup"));
     }
@@ -208,30 +189,16 @@ fn replay(frames: &mut Frames<'_>, snapshot: Option<Snapshot>, state: &mut dyn R
 }
 
 impl Replayed {
-    /// Tells whether a frame follows on what was read so far.
-    fn is_next(&self, frame: &Whole<'_>) -> bool {
-        let FrameHeader { kind, transaction, time, .. } = frame.header;
-        let number = match kind {
-            Kind::Commit => self.transaction.checked_add(1) == Some(transaction),
-            Kind::Base | Kind::BaseEnd => transaction == self.transaction,
-        };
-        let based = self.based == (kind == Kind::Commit);
-        number && based && time >= self.time
-    }
-
     fn into_state(self, generation: Generation) -> State {
         State {
             generation: Arc::new(generation),
-            transaction: self.transaction,
-            time: self.time,
-            last: self.last,
-            end: self.end,
+            position: self.position,
             pending: Vec::new(),
             writing: Arc::default(),
             spare: Vec::new(),
             leading: false,
-            finished: self.transaction,
-            acknowledged: self.end,
+            finished: self.position.transaction,
+            acknowledged: self.position.end,
             durable: self.durable,
             filled: self.filled,
             standing: Standing::Good,
@@ -245,7 +212,7 @@ fn settle(
     path: &Path,
     file: &dyn StorageFile,
     tail: Tail,
-    replayed: &Replayed,
+    position: &Position,
     on_damage: OnDamage,
 ) -> Result<Cut> {
     let (length, keep) = match tail {
@@ -254,28 +221,28 @@ fn settle(
         Tail::Odd { length } => (length, true),
         Tail::Damaged { length, transaction } => {
             if on_damage == OnDamage::Refuse {
-                let first = replayed.transaction.saturating_add(1);
+                let first = position.transaction.saturating_add(1);
                 return Err(damaged(format!(
                     "it is damaged at byte {}: transaction {first} cannot be read, and was durable when transaction {transaction} was made",
-                    replayed.end
+                    position.end
                 ))
                 .with_hint(format!(
                     "restore a backup, or open it with damage kept aside, which goes back to transaction {}",
-                    replayed.transaction
+                    position.transaction
                 )));
             }
             (length, true)
         }
     };
-    let mut cut = Cut { place: replayed.end, length, kept: None };
+    let mut cut = Cut { place: position.end, length, kept: None };
     if keep {
-        let kept = beside(path, &format!("-cut-{}", replayed.end));
+        let kept = beside(path, &format!("-cut-{}", position.end));
         keep_aside(storage, file, &cut, &kept)
             .map_err(|error| failure::io("keeping aside what cannot be read failed", error))?;
         cut.kept = Some(kept);
     }
     let failed = |error| failure::io("cutting off an interrupted commit failed", error);
-    file.truncate(replayed.end).map_err(failed)?;
+    file.truncate(position.end).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     Ok(cut)
 }
@@ -293,8 +260,8 @@ fn keep_aside(storage: &dyn Storage, file: &dyn StorageFile, cut: &Cut, kept: &P
 /// A process that was killed may have left it to the system's memory. And where a sync failed, the system may call memory clean that never
 /// reached the disk: so what is not known to be durable is written once more, which makes it dirty again.
 fn harden(file: &dyn StorageFile, replayed: &Replayed) -> std::io::Result<()> {
-    if replayed.durable < replayed.end {
-        copy(file, replayed.durable, file, replayed.durable, replayed.end - replayed.durable)?;
+    if replayed.durable < replayed.position.end {
+        copy(file, replayed.durable, file, replayed.durable, replayed.position.end - replayed.durable)?;
     }
     file.sync_data()
 }

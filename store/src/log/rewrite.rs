@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicU64;
 
 use oarlock_core::{Error, ErrorKind, Result};
 
-use super::format::{FIRST_FRAME, FileHeader, Kind, Stamp, Unsynced, put_frame};
+use super::format::{FileHeader, Kind, Stamp, Unsynced, put_frame};
 use super::open::random;
-use super::{Access, Frame, Generation, Last, Log, Reader, beside, failure};
+use super::{Access, Frame, Generation, Log, Position, Reader, beside, failure};
 use crate::storage::{Open, StorageFile};
 
 /// How much is collected before it is written.
@@ -21,13 +21,8 @@ const CHUNK: usize = 1 << 20;
 pub(crate) struct Rewriting {
     file: Box<dyn StorageFile>,
     header: FileHeader,
-    /// Whether the state at the beginning is complete.
-    based: bool,
     buffer: Vec<u8>,
-    end: u64,
-    transaction: u64,
-    time: i64,
-    last: Last,
+    position: Position,
 }
 
 impl Log {
@@ -46,16 +41,7 @@ impl Log {
         drop(state);
         let file = self.storage.open(&beside(&self.path, "-new"), Open::New).map_err(failed)?;
         let buffer = header.encode().to_vec();
-        Ok(Rewriting {
-            file,
-            header,
-            based: false,
-            buffer,
-            end: FIRST_FRAME,
-            transaction: base,
-            time: i64::MIN,
-            last: Last::default(),
-        })
+        Ok(Rewriting { file, header, buffer, position: Position::first(&header) })
     }
 
     /// Puts a new file in the place of the one in use. The lock that orders transactions is held; the new file has all of them.
@@ -69,8 +55,9 @@ impl Log {
         new.write()?;
         new.file.sync_all().map_err(failed)?;
         let last = self.last().0;
-        if new.transaction != last {
-            let message = format!("the new file ends with transaction {}, and the store with {last}", new.transaction);
+        if new.position.transaction != last {
+            let message =
+                format!("the new file ends with transaction {}, and the store with {last}", new.position.transaction);
             return Err(Error::new(ErrorKind::Internal, message));
         }
         self.shared.finish(last)?;
@@ -81,13 +68,12 @@ impl Log {
             state.fail(&error);
             return Err(error);
         }
-        state.generation =
-            Arc::new(Generation { file: new.file, header: new.header, written: AtomicU64::new(new.end) });
-        state.end = new.end;
-        state.acknowledged = new.end;
-        state.durable = new.end;
-        state.filled = new.end;
-        state.last = new.last;
+        let end = new.position.end;
+        state.generation = Arc::new(Generation { file: new.file, header: new.header, written: AtomicU64::new(end) });
+        state.position = new.position;
+        state.acknowledged = end;
+        state.durable = end;
+        state.filled = end;
         drop(state);
         Ok(self.reader())
     }
@@ -115,43 +101,31 @@ impl Rewriting {
 
     /// Says that the state at the beginning has no more parts, unless that is said.
     fn complete_base(&mut self) -> Result<()> {
-        if self.header.base == 0 || self.based {
+        if self.position.based {
             return Ok(());
         }
-        self.based = true;
-        self.frame(Kind::BaseEnd, self.header.base, self.time, None, &[]).map(drop)
+        self.frame(Kind::BaseEnd, self.header.base, self.position.time, None, &[]).map(drop)
     }
 
     fn frame(&mut self, kind: Kind, transaction: u64, time: i64, note: Option<&str>, payload: &[u8]) -> Result<u64> {
-        let follows = match kind {
-            Kind::Commit => self.transaction.checked_add(1) == Some(transaction),
-            Kind::Base | Kind::BaseEnd => self.transaction == transaction && transaction > 0,
-        };
-        if !follows {
-            let message = format!("transaction {transaction} does not follow on {}", self.transaction);
-            return Err(Error::new(ErrorKind::Internal, message));
-        }
         if self.buffer.len() >= CHUNK {
             self.write()?;
         }
-        let stamp = Stamp {
-            kind,
-            transaction,
-            time: time.max(self.time),
-            // The file takes its name only when it is durable as a whole.
-            unsynced: Unsynced::new(self.end, self.end),
-        };
-        let place = self.end;
+        let Position { time: before, end: place, .. } = self.position;
+        // The file takes its name only when it is durable as a whole.
+        let unsynced = Unsynced::new(place, place);
+        let stamp = Stamp { kind, transaction, time: time.max(before), unsynced };
         let header = put_frame(&mut self.buffer, stamp, note, payload, self.header.salt)?;
-        self.end += header.frame_length();
-        self.transaction = stamp.transaction;
-        self.time = stamp.time;
-        self.last = Last { place, check: header.body_check };
+        if !self.position.is_followed_by(&header) {
+            let message = format!("transaction {transaction} does not follow on {}", self.position.transaction);
+            return Err(Error::new(ErrorKind::Internal, message));
+        }
+        self.position.pass(&header);
         Ok(header.payload_place(place))
     }
 
     fn write(&mut self) -> Result<()> {
-        self.file.write_at(&self.buffer, self.end - self.buffer.len() as u64).map_err(failed)?;
+        self.file.write_at(&self.buffer, self.position.end - self.buffer.len() as u64).map_err(failed)?;
         self.buffer.clear();
         Ok(())
     }

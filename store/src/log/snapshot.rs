@@ -13,8 +13,9 @@ use twox_hash::XxHash3_64;
 use twox_hash::xxhash3_64::Hasher;
 
 use super::format::{FIRST_FRAME, FileHeader};
-use super::frames::Frames;
-use super::{Access, Last, Log, Standing, SyncMode, beside, failure};
+use super::frames::{Frames, Whole};
+use super::position::{Last, Position};
+use super::{Access, Log, Standing, SyncMode, beside, failure};
 use crate::storage::{Open, Storage, StorageFile};
 
 /// Writes the layer above's state.
@@ -32,12 +33,10 @@ const CHUNK: usize = 1 << 18;
 /// A snapshot that fits its file.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    pub(crate) transaction: u64,
-    pub(crate) time: i64,
-    /// Where the frames that are in it end.
-    pub(crate) end: u64,
+    /// The end of the frames that are in it.
+    pub(super) position: Position,
+    /// Up to where the file was durable.
     pub(super) durable: u64,
-    pub(super) last: Last,
     length: u64,
     file: Box<dyn StorageFile>,
 }
@@ -46,13 +45,9 @@ pub(crate) struct Snapshot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Header {
     salt: u64,
-    transaction: u64,
-    time: i64,
-    end: u64,
-    /// Up to where the file was durable.
+    /// With the last frame: so a file is known again whose end was cut off and written anew.
+    position: Position,
     durable: u64,
-    /// The last frame: so a file is known again whose end was cut off and written anew.
-    last: Last,
     length: u64,
     check: u64,
 }
@@ -61,17 +56,10 @@ impl Header {
     fn encode(&self) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
         bytes[..8].copy_from_slice(&MAGIC);
-        let words = [
-            self.salt,
-            self.transaction,
-            self.time.cast_unsigned(),
-            self.end,
-            self.durable,
-            self.last.place,
-            self.last.check,
-            self.length,
-            self.check,
-        ];
+        let Position { transaction, time, end, last, based: _ } = self.position;
+        let time = time.cast_unsigned();
+        let Self { salt, durable, length, check, .. } = *self;
+        let words = [salt, transaction, time, end, last.place, last.check, durable, length, check];
         for (word, bytes) in words.iter().zip(bytes[8..80].chunks_exact_mut(8)) {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
@@ -87,16 +75,11 @@ impl Header {
             u64::from_le_bytes(word)
         });
         let mut word = || words.next().unwrap_or_default();
-        let header = Self {
-            salt: word(),
-            transaction: word(),
-            time: word().cast_signed(),
-            end: word(),
-            durable: word(),
-            last: Last { place: word(), check: word() },
-            length: word(),
-            check: word(),
-        };
+        let salt = word();
+        let (transaction, time, end) = (word(), word().cast_signed(), word());
+        let last = Last { place: word(), check: word() };
+        let position = Position { transaction, time, end, last, based: true };
+        let header = Self { salt, position, durable: word(), length: word(), check: word() };
         (header.encode() == *bytes).then_some(header)
     }
 }
@@ -114,11 +97,14 @@ impl Snapshot {
         let mut bytes = [0; HEADER];
         crate::storage::read_exact_at(&*file, &mut bytes, 0).ok()?;
         let found = Header::decode(&bytes)?;
-        if found.salt != header.salt || found.end > length || !found.is_of(&mut Frames::new(store, header, length)) {
+        if found.salt != header.salt
+            || found.position.end > length
+            || !found.is_of(&mut Frames::new(store, header, length))
+        {
             return None;
         }
-        let Header { transaction, time, end, durable, last, length, .. } = found;
-        let snapshot = Self { transaction, time, end, durable, last, length, file };
+        let Header { position, durable, length, .. } = found;
+        let snapshot = Self { position, durable, length, file };
         // Read twice, the second time from memory: what the layer above is given has been checked.
         (snapshot.check(found.salt).ok()? == found.check).then_some(snapshot)
     }
@@ -146,17 +132,17 @@ impl Snapshot {
 impl Header {
     /// Tells whether the last frame in it stands in the file.
     fn is_of(&self, frames: &mut Frames<'_>) -> bool {
-        if self.last.place == 0 {
-            return self.transaction == 0 && frames.header().base == 0 && self.end == FIRST_FRAME;
+        let Position { transaction, end, last, .. } = self.position;
+        if last.place == 0 {
+            return transaction == 0 && frames.header().base == 0 && end == FIRST_FRAME;
         }
-        match frames.at(self.last.place) {
-            Ok(Ok(frame)) => {
-                frame.header.transaction == self.transaction
-                    && frame.header.body_check == self.last.check
-                    && frame.end() == self.end
-            }
-            _ => false,
-        }
+        frames.at(last.place).is_ok_and(|frame| {
+            frame.is_ok_and(|Whole { header, .. }| {
+                header.transaction == transaction
+                    && header.body_check == last.check
+                    && last.place + header.frame_length() == end
+            })
+        })
     }
 }
 
@@ -216,7 +202,7 @@ impl Log {
         if self.access == Access::Read {
             return Ok(());
         }
-        let last = state.transaction;
+        let last = state.position.transaction;
         drop(state);
         self.shared.finish(last)?;
         let mut state = self.shared.lock();
@@ -227,20 +213,18 @@ impl Log {
         let generation = Arc::clone(&state.generation);
         let header = Header {
             salt: generation.header.salt,
-            transaction: state.transaction,
-            time: state.time,
-            end: state.end,
+            position: state.position,
             durable: state.durable,
-            last: state.last,
             length: 0,
             check: 0,
         };
         let filled = state.filled;
         drop(state);
         self.shared.turned.notify_all();
-        if filled > header.end {
+        let end = header.position.end;
+        if filled > end {
             let failed = |error| failure::io("giving back what was filled with zeros failed", error);
-            generation.file.truncate(header.end).map_err(failed)?;
+            generation.file.truncate(end).map_err(failed)?;
             self.sync(&*generation.file).map_err(failed)?;
         }
         if let Some(snapshot) = snapshot {

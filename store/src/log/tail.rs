@@ -16,14 +16,6 @@ const SECTOR: u64 = 512;
 /// file would have them checked for ever.
 const MOST_CHECKED: u64 = 16;
 
-/// Where reading ended.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Start {
-    pub(crate) place: u64,
-    /// The last transaction that was read.
-    pub(crate) transaction: u64,
-}
-
 /// What is found there; lengths do not count zeros at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tail {
@@ -37,35 +29,35 @@ pub(crate) enum Tail {
     Damaged { length: u64, transaction: u64 },
 }
 
-/// Looks at the file from the place where reading ended.
-pub(crate) fn examine(frames: &mut Frames<'_>, start: &Start, file_length: u64) -> Result<Tail> {
-    let length = used(frames, start.place, file_length)?;
+/// Looks at the file from the place where reading ended, after a transaction.
+pub(super) fn examine(frames: &mut Frames<'_>, start: u64, transaction: u64, file_length: u64) -> Result<Tail> {
+    let length = used(frames, start, file_length)?;
     if length == 0 {
         return Ok(Tail::Empty);
     }
-    let torn = looks_torn(frames, start.place)?;
-    let end = start.place + length;
+    let torn = looks_torn(frames, start)?;
+    let end = start + length;
     let mut budget = length.saturating_mul(MOST_CHECKED).max(1 << 20);
-    let mut place = start.place;
+    let mut place = start;
     while place < end {
         // Frames that follow have the next numbers, no more than there is room for. This spares a check for every eight bytes.
-        let most = start.transaction.saturating_add(length / FRAME_HEADER as u64 + 1);
+        let most = transaction.saturating_add(length / FRAME_HEADER as u64 + 1);
         let number = frames.bytes(place + TRANSACTION, 8)?.and_then(<[u8]>::first_chunk).copied();
         let number = number.map(u64::from_le_bytes);
-        if !number.is_some_and(|number| number > start.transaction && number <= most) {
+        if !number.is_some_and(|number| number > transaction && number <= most) {
             place += 8;
             continue;
         }
         let (step, checked) = match frames.at(place) {
             Ok(Ok(frame)) => {
                 let header = frame.header;
-                if header.transaction > start.transaction && header.unsynced.durable(place) > start.place {
+                if header.unsynced.durable(place) > start {
                     return Ok(Tail::Damaged { length, transaction: header.transaction });
                 }
                 (header.frame_length(), header.frame_length())
             }
             Ok(Err(Stop::Body(header))) => (8, u64::from(header.body)),
-            Ok(Err(Stop::Empty | Stop::Header)) => (8, 0),
+            Ok(Err(Stop::Empty | Stop::Header | Stop::Order)) => (8, 0),
             // A whole header of another version's, in the middle of what cannot be read: nothing to go by.
             Err(error) if error.kind() == oarlock_core::ErrorKind::NotSupported => (8, 0),
             Err(error) => return Err(error),
@@ -101,7 +93,7 @@ fn looks_torn(frames: &mut Frames<'_>, place: u64) -> Result<bool> {
         Ok(Err(Stop::Header)) => FRAME_HEADER as u64,
         Ok(Err(Stop::Body(header))) => FRAME_HEADER as u64 + u64::from(header.body),
         // A whole frame out of turn.
-        Ok(Ok(_)) | Err(_) => return Ok(false),
+        Ok(Ok(_) | Err(Stop::Order)) | Err(_) => return Ok(false),
     };
     let end = place + length;
     let mut at = place;

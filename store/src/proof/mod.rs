@@ -2,6 +2,7 @@
 //!
 //! They hold for whatever keeps a state by the log, which is a [`Subject`]: a small map of the tests' own, and the store itself.
 
+mod backup;
 mod crash;
 mod damage;
 mod fault;
