@@ -1,6 +1,7 @@
 //! A small map that is kept by the log alone.
 
 use std::io::{Read, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use oarlock_core::{Error, ErrorKind, Result};
@@ -12,7 +13,7 @@ use crate::storage::simulated::{Disk, Random};
 
 /// The map and its log.
 pub(super) struct Map {
-    pub(super) log: Log,
+    pub(super) log: Arc<Log>,
     content: Content,
 }
 
@@ -24,14 +25,18 @@ struct Content {
 
 impl Map {
     pub(super) fn open_in(storage: Arc<dyn Storage>, options: LogOptions) -> Result<Self> {
-        let mut content = Content::default();
-        let (log, _) = Log::open(storage, path(), options, &mut content)?;
-        assert_eq!(log.last().0, content.transaction);
-        Ok(Self { log, content })
+        Self::open_at(storage, path(), options)
     }
 
-    /// Appends a transaction with a few changes.
-    pub(super) fn append(&mut self, random: &mut Random, progress: &Progress) -> Result<Appended> {
+    pub(super) fn open_at(storage: Arc<dyn Storage>, path: &Path, options: LogOptions) -> Result<Self> {
+        let mut content = Content::default();
+        let (log, _) = Log::open(storage, path, options, &mut content)?;
+        assert_eq!(log.last().0, content.transaction);
+        Ok(Self { log: Arc::new(log), content })
+    }
+
+    /// Gives what a transaction may put into the map.
+    pub(super) fn changes(random: &mut Random) -> State {
         let mut changes = State::new();
         for _ in 0..=random.below(3) {
             let length = match random.below(20) {
@@ -42,17 +47,27 @@ impl Map {
             let byte = u8::try_from(random.below(256)).unwrap();
             changes.insert(vec![b'a' + u8::try_from(random.below(20)).unwrap()], vec![byte; length]);
         }
-        let payload = encode(&changes);
+        changes
+    }
+
+    /// Appends a transaction with a few changes.
+    pub(super) fn append(&mut self, random: &mut Random, progress: &Progress) -> Result<Appended> {
+        let changes = Self::changes(random);
         let mut state = self.content.state.clone();
-        apply(&mut state, &payload);
-        let transaction = self.content.transaction + 1;
-        progress.expect(transaction, state.clone());
-        let note = random.one_in(4).then_some("a note");
+        state.extend(changes.clone());
+        progress.expect(self.content.transaction + 1, state);
+        self.put(changes, random.one_in(4).then_some("a note"))
+    }
+
+    /// Appends a transaction.
+    pub(super) fn put(&mut self, changes: State, note: Option<&str>) -> Result<Appended> {
+        let payload = encode(&changes);
         let appended = self.log.append(note, &payload)?;
-        assert_eq!(appended.transaction, transaction);
+        assert_eq!(appended.transaction, self.content.transaction + 1);
         let there = self.log.reader().read(appended.place, payload.len())?;
         assert!(there == payload, "a frame can be read once it is appended");
-        self.content = Content { state, transaction };
+        self.content.transaction = appended.transaction;
+        self.content.state.extend(changes);
         Ok(appended)
     }
 }

@@ -6,6 +6,7 @@ mod backup;
 mod crash;
 mod damage;
 mod fault;
+mod kill;
 mod map;
 
 use std::collections::BTreeMap;
