@@ -8,6 +8,7 @@ mod damage;
 mod fault;
 mod kill;
 mod map;
+mod samples;
 
 use std::collections::BTreeMap;
 use std::path::Path;
