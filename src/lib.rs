@@ -45,6 +45,7 @@
 //! | `mysql` | MySQL and MariaDB |
 //! | `orm` (default) | models, typed queries, relations: see [`orm`] |
 //! | `migrate` | migrations, from a directory or compiled in: see [`migrate`] |
+//! | `store` | the record store, in pure Rust: see [`store`] |
 //! | `tls` (default) | encrypted connections to PostgreSQL, MySQL and MariaDB, where these are built in |
 //! | `blocking` | the same names for programs without `async` |
 //! | `testing` | a database for each test, query counts, a scripted driver: see [`testing`](mod@testing) |
@@ -80,6 +81,8 @@ pub use oarlock_mysql as mysql;
 pub use oarlock_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use oarlock_sqlite as sqlite;
+#[cfg(feature = "store")]
+pub use oarlock_store as store;
 
 /// What the derive macros' code names. Not for users: it changes without notice.
 #[doc(hidden)]

@@ -9,6 +9,7 @@ pub use serde::Serialize;
 pub use serde::de::DeserializeOwned;
 
 pub use crate::params::{Bindings, Params};
+pub use crate::record::{Definition, Fields, Record, RecordPart, Sink};
 pub use crate::result::Column;
 pub use crate::row::{FromRow, RowRef};
 pub use crate::schema::{ColumnType, EnumType, Type};
@@ -48,6 +49,24 @@ impl<T: ColumnType + ?Sized> ColumnType for Kept<'_, T> {
 
     fn column_type() -> Type {
         T::column_type()
+    }
+}
+
+/// Reads a record's next field.
+#[inline]
+pub fn field<'f, T: FromValue, F: Fields<'f>>(fields: &mut F, field: &str) -> Result<T> {
+    match fields.next().and_then(T::from_value) {
+        Ok(value) => Ok(value),
+        Err(error) => Err(in_field(error, field)),
+    }
+}
+
+/// Reads a record's next field, which is a document.
+#[inline]
+pub fn field_json<'f, T: DeserializeOwned, F: Fields<'f>>(fields: &mut F, field: &str) -> Result<T> {
+    match fields.next().and_then(Json::from_value) {
+        Ok(Json(value)) => Ok(value),
+        Err(error) => Err(in_field(error, field)),
     }
 }
 

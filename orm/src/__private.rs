@@ -5,6 +5,7 @@ pub use oarlock_core::schema::Action;
 pub use oarlock_core::value::{Json, Value};
 pub use oarlock_core::{Db, Dialect};
 
+pub use crate::__record as record;
 pub use crate::expr::{Argument, Column as ModelColumn};
 pub use crate::model::{
     ColumnDef, DefaultDef, Document, Embed, Embedded, FieldDef, FieldKind, ForeignKeyDef, Model, ModelDef, Role,
@@ -15,6 +16,8 @@ pub use crate::relation::{KeyOf, ManyRelation, Relation};
 pub use crate::sql::{
     List as SqlList, Piece as SqlPiece, Single as SqlSingle, Sql, SqlArgument, Statement as SqlStatement,
 };
+#[cfg(feature = "store")]
+pub use crate::store::{record_definition, validate_record};
 pub use crate::validate::{Hooks, Rule};
 pub use crate::write::{Assign, Create, CreateBy, Draft, Execute, UniqueKey, Update, Upsert};
 

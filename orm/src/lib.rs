@@ -14,6 +14,8 @@ mod render;
 pub mod schema;
 pub mod sea;
 pub mod sql;
+#[cfg(feature = "store")]
+mod store;
 pub mod validate;
 pub mod write;
 
@@ -26,3 +28,19 @@ pub use relation::{BelongsTo, HasMany, HasOne, ManyToMany};
 pub use schema::create_tables;
 pub use validate::{Hooks, Invalid};
 pub use write::{Create, Draft, Update, UpdateMany, Upsert};
+
+/// Passes on what `derive(Model)` writes for a record store.
+#[cfg(feature = "store")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __record {
+    ($($item:item)*) => { $($item)* };
+}
+
+/// Leaves out what `derive(Model)` writes for a record store: without the feature `store` nobody pays for it.
+#[cfg(not(feature = "store"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __record {
+    ($($item:tt)*) => {};
+}

@@ -3,10 +3,39 @@
 //! The log is the database. A commit appends one frame to the file and syncs it; the records that live, and their indexes, are kept in memory in
 //! ordered maps that are copied on writing, so that a reader's snapshot costs nothing and blocks nobody.
 
-#[allow(dead_code, reason = "the tables, which stand on it, come next")]
+mod check;
+mod convert;
+pub mod expr;
+mod key;
+mod link;
+#[allow(dead_code, reason = "packing, which reads frames, comes next")]
 mod log;
+mod map;
+#[allow(dead_code, reason = "history, which reads single operations, comes next")]
+mod op;
+mod options;
+mod plan;
 #[cfg(test)]
 mod proof;
+mod query;
+mod record;
+mod records;
+mod schema;
+mod state;
 pub mod storage;
+mod store;
+mod table;
+mod transaction;
+mod typed;
+mod view;
+mod work;
 
+pub use link::{Hop, Link};
 pub use log::{Backup, Cut, FileCheck, Opening, Problem, Restored, SyncMode, Until};
+pub use options::Options;
+pub use query::{Condition, Field, Nulls, Ordering, Query, Term};
+pub use records::Records;
+pub use store::{Commit, Store};
+pub use transaction::{Isolation, Savepoint, Snapshot, Transaction};
+pub use typed::Table;
+pub use view::{Change, View};

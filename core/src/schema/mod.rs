@@ -62,7 +62,7 @@ pub use constraint::{Action, Check, Deferrable, ForeignKey, PrimaryKey, Unique, 
 pub use default::{Default, Literal};
 pub use guard::settle;
 pub use index::{Index, IndexKey, IndexPart, Nulls, Order};
-pub use name::QualifiedName;
+pub use name::{QualifiedName, derived as derived_name};
 pub use table::{Layout, Table, TableOptions};
 pub use types::{DecimalSize, EnumStorage, EnumType, Type};
 pub use view::{Sequence, Unmodelled, View};

@@ -65,7 +65,7 @@ const LONGEST: usize = 63;
 /// Gives the name of a key or an index that has none: its parts and a suffix, in PostgreSQL's manner.
 ///
 /// A name past 63 bytes is cut and ends in a digest of the whole, so that two long ones stay apart.
-pub(super) fn derived<'a>(table: &'a str, parts: impl IntoIterator<Item = &'a str>, suffix: &'a str) -> String {
+pub fn derived<'a>(table: &'a str, parts: impl IntoIterator<Item = &'a str>, suffix: &'a str) -> String {
     let mut name = table.to_owned();
     for part in parts.into_iter().chain([suffix]) {
         name.push('_');

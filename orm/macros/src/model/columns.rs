@@ -150,6 +150,7 @@ impl Model<'_> {
         let reads = self.reads();
         let count = self.column_count();
         let constants = self.constants();
+        let record = self.record_part();
         Ok(quote! {
             #[automatically_derived]
             #[diagnostic::do_not_recommend]
@@ -170,6 +171,7 @@ impl Model<'_> {
             }
 
             #constants
+            #record
         })
     }
 

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod columns;
+mod record;
 mod relations;
 mod setters;
 mod sound;
@@ -79,7 +80,8 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let reading = model.reading();
     let relations = model.relations()?;
     let setters = model.setters();
-    Ok(quote!(#checks #definition #reading #constants #relations #setters))
+    let record = model.record();
+    Ok(quote!(#checks #definition #reading #constants #relations #setters #record))
 }
 
 fn read(input: &DeriveInput) -> syn::Result<Model<'_>> {

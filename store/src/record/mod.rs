@@ -1,0 +1,179 @@
+//! Records as bytes: the number of their layout, and their values one after the other.
+
+pub(crate) mod cell;
+pub(crate) mod order;
+pub(crate) mod varint;
+
+use oarlock_core::record::{Fields, Sink};
+use oarlock_core::value::ValueRef;
+use oarlock_core::{Error, ErrorKind, Result};
+use smallvec::SmallVec;
+
+use crate::key::Key;
+use crate::schema::{KeyDef, TableDef};
+
+/// Writes a record's values behind each other.
+pub(crate) struct Writer<'w> {
+    pub(crate) out: &'w mut Vec<u8>,
+}
+
+impl<'w> Writer<'w> {
+    /// Begins a record of a layout.
+    pub(crate) fn begin(out: &'w mut Vec<u8>, layout: usize) -> Self {
+        varint::put_unsigned(out, u64::try_from(layout).unwrap_or(u64::MAX));
+        Self { out }
+    }
+}
+
+impl Sink for Writer<'_> {
+    #[inline]
+    fn put(&mut self, value: ValueRef<'_>) -> Result<()> {
+        cell::put(self.out, value)
+    }
+}
+
+/// Reads a record's values one after the other.
+pub(crate) struct Reader<'b> {
+    bytes: &'b [u8],
+}
+
+impl<'b> Reader<'b> {
+    pub(crate) fn new(mut bytes: &'b [u8]) -> Result<Self> {
+        varint::get_unsigned(&mut bytes)?;
+        Ok(Self { bytes })
+    }
+}
+
+impl<'b> Fields<'b> for Reader<'b> {
+    #[inline]
+    fn next(&mut self) -> Result<ValueRef<'b>> {
+        cell::get(&mut self.bytes)
+    }
+}
+
+/// A record whose values have been found, so that each can be read by its place.
+#[derive(Debug)]
+pub(crate) struct Located<'b> {
+    bytes: &'b [u8],
+    starts: SmallVec<[u32; 24]>,
+}
+
+impl<'b> Located<'b> {
+    /// Finds the values of a record of so many columns.
+    pub(crate) fn new(bytes: &'b [u8], columns: usize) -> Result<Self> {
+        let mut rest = bytes;
+        varint::get_unsigned(&mut rest)?;
+        let mut starts = SmallVec::with_capacity(columns);
+        for _ in 0..columns {
+            starts.push(u32::try_from(bytes.len() - rest.len()).map_err(|_| too_long())?);
+            cell::skip(&mut rest)?;
+        }
+        if rest.is_empty() { Ok(Self { bytes, starts }) } else { Err(cell::malformed()) }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, column: usize) -> Result<ValueRef<'b>> {
+        let start =
+            self.starts.get(column).and_then(|start| usize::try_from(*start).ok()).ok_or_else(cell::malformed)?;
+        cell::get(&mut &self.bytes[start..])
+    }
+}
+
+#[cold]
+fn too_long() -> Error {
+    Error::new(ErrorKind::OutOfRange, "a record has 4 GiB at the most")
+}
+
+impl KeyDef {
+    /// Appends the key that a record has, and tells whether one of its values is NULL.
+    pub(crate) fn put(&self, out: &mut Vec<u8>, record: &Located<'_>) -> Result<bool> {
+        let mut has_null = false;
+        for (column, part) in self.columns.iter().zip(&self.parts) {
+            let value = record.get(*column)?;
+            has_null = has_null || value.is_null();
+            order::put(out, *part, value)?;
+        }
+        Ok(has_null)
+    }
+
+    /// Gives the key of values, or the beginning that keys with these first values have in common.
+    pub(crate) fn of_values<'v>(&self, values: impl IntoIterator<Item = ValueRef<'v>>) -> Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(32);
+        for (value, part) in values.into_iter().zip(&self.parts) {
+            order::put(&mut out, *part, value)?;
+        }
+        Ok(out)
+    }
+}
+
+/// Takes the values of a primary key one after the other.
+pub(crate) struct KeyWriter<'k> {
+    key: &'k KeyDef,
+    part: usize,
+    out: SmallVec<[u8; 64]>,
+    scratch: Vec<u8>,
+}
+
+impl<'k> KeyWriter<'k> {
+    pub(crate) fn new(key: &'k KeyDef) -> Self {
+        Self { key, part: 0, out: SmallVec::new(), scratch: Vec::new() }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        if self.scratch.is_empty() { &self.out } else { &self.scratch }
+    }
+
+    pub(crate) fn finish(self) -> Key {
+        Key::new(self.bytes())
+    }
+}
+
+impl Sink for KeyWriter<'_> {
+    #[inline]
+    fn put(&mut self, value: ValueRef<'_>) -> Result<()> {
+        let Some(part) = self.key.parts.get(self.part) else {
+            return Err(Error::new(ErrorKind::Internal, "a key has more values than columns"));
+        };
+        self.part += 1;
+        // The usual key, which needs no allocation.
+        if let (order::Form::Signed, ValueRef::I64(number), true) = (part.form, value, self.scratch.is_empty()) {
+            self.out.push(1);
+            self.out.extend_from_slice(&(number.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+            return Ok(());
+        }
+        if self.scratch.is_empty() {
+            self.scratch.extend_from_slice(&self.out);
+        }
+        order::put(&mut self.scratch, *part, value)
+    }
+}
+
+impl TableDef {
+    /// Gives a record's values in the present layout, whatever layout it was written in.
+    pub(crate) fn modern(&self, bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+        let mut rest = bytes;
+        let written = usize::try_from(varint::get_unsigned(&mut rest)?).unwrap_or(usize::MAX);
+        if written == self.layout {
+            return Ok(None);
+        }
+        let (Some(old), Some(new)) = (self.stored.layouts.get(written), self.stored.layouts.last()) else {
+            return Err(cell::malformed());
+        };
+        let values = Located::new(bytes, old.columns.len())?;
+        let mut out = Vec::with_capacity(bytes.len() + 16);
+        let mut writer = Writer::begin(&mut out, self.layout);
+        for (place, column) in new.columns.iter().enumerate() {
+            let definition = &self.columns()[place];
+            match old.columns.iter().position(|former| former.id == column.id) {
+                Some(former) if old.columns[former].ty == column.ty => writer.put(values.get(former)?)?,
+                Some(former) => {
+                    let value = crate::convert::convert(values.get(former)?, &column.ty)
+                        .map_err(|error| error.context(format_args!("{}.{}", self.name(), definition.name)))?;
+                    writer.put(value.as_ref())?;
+                }
+                None => writer.put(crate::convert::constant(definition)?.as_ref())?,
+            }
+        }
+        Ok(Some(out))
+    }
+}

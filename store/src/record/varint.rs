@@ -1,0 +1,88 @@
+//! Whole numbers in as few bytes as they need, seven bits in each.
+
+use oarlock_core::Result;
+
+use super::cell::malformed;
+
+pub(crate) fn put_unsigned(out: &mut Vec<u8>, mut number: u64) {
+    loop {
+        let [low, ..] = (number & 0x7f).to_le_bytes();
+        number >>= 7;
+        if number == 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
+    }
+}
+
+/// Numbers around nought are short, whatever their sign.
+pub(crate) fn put_signed(out: &mut Vec<u8>, number: i64) {
+    put_unsigned(out, (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned());
+}
+
+#[inline]
+pub(crate) fn get_unsigned(bytes: &mut &[u8]) -> Result<u64> {
+    let mut number = 0;
+    for (place, byte) in bytes.iter().enumerate().take(10) {
+        // Of the tenth byte there is room for one bit.
+        if place == 9 && *byte > 1 {
+            break;
+        }
+        number |= u64::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            *bytes = &bytes[place + 1..];
+            return Ok(number);
+        }
+    }
+    Err(malformed())
+}
+
+#[inline]
+pub(crate) fn get_signed(bytes: &mut &[u8]) -> Result<i64> {
+    let number = get_unsigned(bytes)?;
+    Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+}
+
+/// Takes so many bytes from the front.
+#[inline]
+pub(crate) fn take<'b>(bytes: &mut &'b [u8], length: usize) -> Result<&'b [u8]> {
+    let (front, rest) = bytes.split_at_checked(length).ok_or_else(malformed)?;
+    *bytes = rest;
+    Ok(front)
+}
+
+#[inline]
+pub(crate) fn take_array<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N]> {
+    let (front, rest) = bytes.split_first_chunk().ok_or_else(malformed)?;
+    *bytes = rest;
+    Ok(*front)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_at_the_ends_of_their_ranges_come_back() {
+        for number in [0, 1, 127, 128, 16_383, 16_384, u64::MAX - 1, u64::MAX] {
+            let mut bytes = Vec::new();
+            put_unsigned(&mut bytes, number);
+            assert_eq!(get_unsigned(&mut bytes.as_slice()).unwrap(), number);
+        }
+        for number in [0, -1, 1, 63, -64, 64, i64::MIN, i64::MAX] {
+            let mut bytes = Vec::new();
+            put_signed(&mut bytes, number);
+            assert_eq!(get_signed(&mut bytes.as_slice()).unwrap(), number);
+        }
+    }
+
+    #[test]
+    fn what_is_longer_than_a_number_or_breaks_off_is_malformed() {
+        for bytes in
+            [&[][..], &[0x80], &[0xff; 9], &[0xff; 11], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]]
+        {
+            assert!(get_unsigned(&mut &*bytes).is_err(), "{bytes:?}");
+        }
+    }
+}
