@@ -6,14 +6,15 @@
 mod check;
 mod convert;
 pub mod expr;
+mod history;
 mod key;
 mod link;
-#[allow(dead_code, reason = "packing, which reads frames, comes next")]
+#[allow(dead_code, reason = "the commands that check and back up come next")]
 mod log;
 mod map;
-#[allow(dead_code, reason = "history, which reads single operations, comes next")]
 mod op;
 mod options;
+mod pack;
 mod plan;
 #[cfg(test)]
 mod proof;
@@ -30,9 +31,11 @@ mod typed;
 mod view;
 mod work;
 
+pub use history::{Changed, Entry, Version};
 pub use link::{Hop, Link};
 pub use log::{Backup, Cut, FileCheck, Opening, Problem, Restored, SyncMode, Until};
 pub use options::Options;
+pub use pack::Packed;
 pub use query::{Condition, Field, Nulls, Ordering, Query, Term};
 pub use records::Records;
 pub use store::{Commit, Store};

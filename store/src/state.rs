@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use oarlock_core::{Error, ErrorKind, Result};
 
+use crate::log::{Frame, Reader};
 use crate::op::{Op, operations};
 use crate::record::Located;
 use crate::schema::{Stored, TableDef};
@@ -20,6 +21,10 @@ pub(crate) struct State {
     /// The tables by their numbers; `None` where one was dropped.
     pub(crate) tables: Vec<Option<Arc<TableState>>>,
     pub(crate) catalog: Arc<Catalog>,
+    /// The file that records' places are in.
+    pub(crate) reader: Option<Reader>,
+    /// How many times the file was packed: places of different epochs are in different files.
+    pub(crate) epoch: u64,
 }
 
 /// What is found out anew when a table changes.
@@ -153,6 +158,14 @@ impl State {
                 Arc::make_mut(table).settle(payload);
             }
         }
+    }
+
+    /// Takes over a frame of the file. Indexes are left alone.
+    pub(crate) fn replay_frame(&mut self, frame: &Frame<'_>, history: bool) -> Result<()> {
+        self.replay(crate::history::payload_of(frame), frame.place, history)
+            .map_err(|error| error.context(format_args!("transaction {}", frame.transaction)))?;
+        (self.transaction, self.time) = (frame.transaction, frame.time);
+        Ok(())
     }
 
     /// Takes over what a frame of the file says. Indexes are left alone: [`reindex`](Self::reindex) makes them in the end.

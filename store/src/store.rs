@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     /// What readers see: the newest state that is as durable as the options ask.
     published: ArcSwap<State>,
     /// The newest state that was appended to the log. The lock orders transactions.
-    latest: Mutex<Arc<State>>,
+    pub(crate) latest: Mutex<Arc<State>>,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
     read_only: bool,
@@ -80,6 +80,7 @@ impl Store {
         let (log, opening) = Log::open(storage, path, log, &mut loader)?;
         let mut state = loader.state;
         state.reindex().map_err(|error| error.context(format_args!("the store {}", path.display())))?;
+        state.reader = Some(log.reader());
         let state = Arc::new(state);
         let shared = Shared {
             published: ArcSwap::from(Arc::clone(&state)),
@@ -157,7 +158,7 @@ impl Store {
 
     /// Gives the store as it is now: nothing that is committed later is seen. It costs nothing, and holds the memory of what is replaced meanwhile.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.shared.published.load_full(), Arc::clone(&self.shared))
+        Snapshot::new(self.shared.published.load_full())
     }
 
     /// Begins a transaction with snapshot isolation.
@@ -268,14 +269,14 @@ impl Shared {
     }
 
     /// Shows readers a state, unless they see a newer one.
-    fn publish(&self, state: Arc<State>) {
-        self.published
-            .rcu(|seen| if seen.transaction < state.transaction { Arc::clone(&state) } else { Arc::clone(seen) });
+    pub(crate) fn publish(&self, state: Arc<State>) {
+        self.published.rcu(|seen| {
+            let is_newer = (seen.transaction, seen.epoch) < (state.transaction, state.epoch);
+            Arc::clone(if is_newer { &state } else { seen })
+        });
     }
 
     fn close(&self) -> Result<()> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = &latest;
         self.log.close(None)
     }
 }
@@ -304,12 +305,7 @@ impl Replay for Loader {
     }
 
     fn frame(&mut self, frame: Frame<'_>) -> Result<()> {
-        let operations = frame.payload.get(PREFIX..).unwrap_or_default();
-        self.state
-            .replay(operations, frame.place, self.history)
-            .map_err(|error| error.context(format_args!("transaction {}", frame.transaction)))?;
-        (self.state.transaction, self.state.time) = (frame.transaction, frame.time);
-        Ok(())
+        self.state.replay_frame(&frame, self.history)
     }
 }
 

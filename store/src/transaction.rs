@@ -30,12 +30,11 @@ pub enum Isolation {
 #[derive(Clone)]
 pub struct Snapshot {
     state: Arc<State>,
-    shared: Arc<Shared>,
 }
 
 impl Snapshot {
-    pub(crate) const fn new(state: Arc<State>, shared: Arc<Shared>) -> Self {
-        Self { state, shared }
+    pub(crate) const fn new(state: Arc<State>) -> Self {
+        Self { state }
     }
 
     /// Gives a table as it was then.
@@ -50,10 +49,6 @@ impl Snapshot {
 
     pub(crate) fn state(&self) -> &Arc<State> {
         &self.state
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
     }
 }
 
@@ -136,10 +131,6 @@ impl Transaction {
 
     pub(crate) fn work<T>(&self, act: impl FnOnce(&mut Work) -> Result<T>) -> Result<T> {
         act(&mut self.work.borrow_mut())
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
     }
 }
 

@@ -11,6 +11,7 @@ use oarlock_core::value::{Value, ValueRef};
 use oarlock_core::{Error, ErrorKind, Result, ToValue};
 
 use crate::convert::{convert, now_as};
+use crate::history::{Found, Version};
 use crate::key::Key;
 use crate::link::{Link, follow};
 use crate::query::{Condition, Field, Query, decode};
@@ -235,6 +236,47 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
             self.view.has_read_interval(|| interval);
         }
         Ok(found)
+    }
+
+    /// Gives the versions of the record of a key, the newest first, as far back as the file goes. Each takes a few reads of the file.
+    ///
+    /// # Errors
+    ///
+    /// What reading gives; `Conversion` where a value of then has no counterpart in the present definition.
+    pub fn history(&self, key: impl Into<R::Key>) -> Result<Vec<Version<R>>> {
+        let mut versions = Vec::new();
+        self.versions(&key.into(), |found| {
+            let record = found.record.map(|bytes| decode_bytes(&bytes)).transpose()?;
+            versions.push(Version { transaction: found.transaction, time: found.time, note: found.note, record });
+            Ok(false)
+        })?;
+        Ok(versions)
+    }
+
+    /// Reads the record of a key as it was after a transaction, `None` where there was none, or where the file was packed beyond it.
+    ///
+    /// # Errors
+    ///
+    /// As [`history`](Self::history).
+    pub fn get_as_of(&self, key: impl Into<R::Key>, transaction: u64) -> Result<Option<R>> {
+        let mut record = None;
+        self.versions(&key.into(), |found| {
+            let reached = found.transaction <= transaction;
+            if reached {
+                record = found.record;
+            }
+            Ok(reached)
+        })?;
+        record.map(|bytes| decode_bytes(&bytes)).transpose()
+    }
+
+    fn versions(&self, key: &R::Key, enough: impl FnMut(Found) -> Result<bool>) -> Result<()> {
+        self.view.look(|state| {
+            let (slot, table) = self.find(state)?;
+            let mut bytes = KeyWriter::new(&table.def.key);
+            R::encode_key(key, &mut bytes)?;
+            state.versions(slot, &bytes.finish(), enough)
+        })
     }
 
     /// Finds the table and sees to it, once for each definition, that the struct is of it.

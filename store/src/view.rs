@@ -1,12 +1,10 @@
 //! What a table can be read and written through: the store, a snapshot, a transaction.
 
-use std::sync::Arc;
-
 use oarlock_core::Result;
 
 use crate::key::Key;
 use crate::state::State;
-use crate::store::{Shared, Store};
+use crate::store::Store;
 use crate::transaction::{Snapshot, Transaction};
 use crate::work::{Interval, Work};
 
@@ -37,9 +35,6 @@ pub(crate) trait Read {
     fn has_read_interval(&self, interval: impl FnOnce() -> Interval) {
         let _ = interval;
     }
-
-    #[allow(dead_code, reason = "history, which reads the file, comes next")]
-    fn shared_by(&self) -> &Arc<Shared>;
 }
 
 pub(crate) trait Write {
@@ -51,10 +46,6 @@ impl Read for Store {
     #[inline]
     fn look<T>(&self, look: impl FnOnce(&State) -> Result<T>) -> Result<T> {
         look(&self.shared().published())
-    }
-
-    fn shared_by(&self) -> &Arc<Shared> {
-        self.shared()
     }
 }
 
@@ -73,10 +64,6 @@ impl Read for Snapshot {
     #[inline]
     fn look<T>(&self, look: impl FnOnce(&State) -> Result<T>) -> Result<T> {
         look(self.state())
-    }
-
-    fn shared_by(&self) -> &Arc<Shared> {
-        self.shared()
     }
 }
 
@@ -104,10 +91,6 @@ impl Read for Transaction {
             }
             Ok(())
         });
-    }
-
-    fn shared_by(&self) -> &Arc<Shared> {
-        self.shared()
     }
 }
 

@@ -50,7 +50,16 @@ impl Log {
     ///
     /// `Io` when writing or syncing failed, with `outcome_unknown` set: opening the file tells.
     pub(crate) fn wait(&self, frame: Appended) -> Result<()> {
-        self.shared.finish(frame.transaction)
+        self.finish(frame.transaction)
+    }
+
+    /// Waits until a transaction and all before it are as durable as the options ask.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub(crate) fn finish(&self, transaction: u64) -> Result<()> {
+        self.shared.finish(transaction)
     }
 }
 

@@ -33,6 +33,7 @@ use self::format::FileHeader;
 #[cfg(test)]
 pub(crate) use self::format::make_checks_right;
 use self::position::Position;
+pub(crate) use self::rewrite::Rewriting;
 use crate::storage::{Lock, Storage, StorageFile, read_exact_at};
 
 /// What was committed in one go: one frame of the file.

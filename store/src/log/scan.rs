@@ -2,11 +2,47 @@
 
 use oarlock_core::Result;
 
-use super::format::{FIRST_FRAME, Kind, damaged};
+use super::format::{FIRST_FRAME, FRAME_HEADER, FrameHeader, Kind, damaged};
 use super::frames::Frames;
-use super::{Frame, Reader};
+use super::{Frame, Reader, failure};
 
 impl Reader {
+    /// Reads bytes of frames that are acknowledged, fewer at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// What reading gives.
+    pub(crate) fn read_up_to(&self, place: u64, length: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        let mut read = 0;
+        while read < length {
+            let from = place.saturating_add(read as u64);
+            match self.generation.file.read_at(&mut bytes[read..], from) {
+                Ok(0) => break,
+                Ok(count) => read += count,
+                Err(error) => return Err(failure::io(format_args!("reading {length} bytes at {place} failed"), error)),
+            }
+        }
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    /// Tells of the frame whose payload stands at a place, behind a note of so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// What reading gives; `Io` with SQLSTATE `XX001` where no frame is.
+    pub(crate) fn told(&self, payload: u64, note: u16) -> Result<Told> {
+        let length = FRAME_HEADER + usize::from(note);
+        let lost = || damaged(format!("no frame has its payload at byte {payload}"));
+        let start = payload.checked_sub(length as u64).ok_or_else(lost)?;
+        let bytes = self.read(start, length)?;
+        let (header, text) = bytes.split_first_chunk::<FRAME_HEADER>().ok_or_else(lost)?;
+        let header = FrameHeader::decode(header, self.generation.header.salt)?.ok_or_else(lost)?;
+        let note = if text.is_empty() { None } else { String::from_utf8(text.to_vec()).ok() };
+        Ok(Told { transaction: header.transaction, time: header.time, note })
+    }
+
     /// Begins to read the frames that are acknowledged by now, from the first or from where an earlier scan ended. The file is read in
     /// large pieces, and every frame is checked.
     pub(crate) fn scan(&self, from: Option<u64>) -> Scan<'_> {
@@ -14,6 +50,14 @@ impl Reader {
         let frames = Frames::new(&*self.generation.file, &self.generation.header, end);
         Scan { frames, place: from.unwrap_or(FIRST_FRAME), end }
     }
+}
+
+/// What a frame's head tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) transaction: u64,
+    pub(crate) time: i64,
+    pub(crate) note: Option<String>,
 }
 
 /// Frames one after the other.

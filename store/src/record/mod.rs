@@ -5,7 +5,7 @@ pub(crate) mod order;
 pub(crate) mod varint;
 
 use oarlock_core::record::{Fields, Sink};
-use oarlock_core::value::ValueRef;
+use oarlock_core::value::{Value, ValueRef};
 use oarlock_core::{Error, ErrorKind, Result};
 use smallvec::SmallVec;
 
@@ -76,6 +76,13 @@ impl<'b> Located<'b> {
         let start =
             self.starts.get(column).and_then(|start| usize::try_from(*start).ok()).ok_or_else(cell::malformed)?;
         cell::get(&mut &self.bytes[start..])
+    }
+}
+
+impl Located<'_> {
+    /// Gives all values.
+    pub(crate) fn values(&self) -> Result<Vec<Value>> {
+        (0..self.starts.len()).map(|column| ValueRef::to_owned(self.get(column)?)).collect()
     }
 }
 

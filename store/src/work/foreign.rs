@@ -39,7 +39,6 @@ impl Work {
     pub(super) fn check_parents(
         &self,
         slot: usize,
-        key: &Key,
         record: &Located<'_>,
         old: Option<&Row>,
     ) -> Result<SmallVec<[usize; 2]>> {
@@ -66,7 +65,6 @@ impl Work {
                 return Err(no_parent(&table.def, foreign, &self.state));
             }
         }
-        let _ = key;
         Ok(deferred)
     }
 

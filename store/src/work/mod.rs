@@ -16,7 +16,7 @@ use crate::state::State;
 pub(crate) use foreign::assigned;
 pub(crate) use reads::{Interval, Reads};
 pub(crate) use rebase::conflict;
-pub(crate) use write::no_record;
+pub(crate) use write::{last_place, no_record};
 
 /// A transaction's copy of the state, and the operations that made it what it is.
 #[derive(Debug)]
@@ -143,6 +143,30 @@ impl Work {
                 state.table_mut(*slot)?.reindex()?;
             }
             slots.iter().try_for_each(|slot| work.verify(*slot))
+        })
+    }
+
+    /// Puts records back as they were, `None` where there was none, in whatever order they refer to each other; all or none.
+    pub(crate) fn put_back(&mut self, records: Vec<(usize, Key, Option<Vec<u8>>)>) -> Result<()> {
+        self.atomically(|work| {
+            let mut taken = Vec::new();
+            for (slot, key, _) in &records {
+                if let Some(row) = work.take_out(*slot, key)? {
+                    taken.push((*slot, row));
+                }
+            }
+            for (slot, key, record) in &records {
+                let Some(bytes) = record else { continue };
+                let table = work.state.table(*slot)?;
+                let values = table.locate(bytes)?;
+                write::check(&table.def, &values)?;
+                work.put_linked_later(*slot, key, bytes, &values)?;
+            }
+            work.check_deferred()?;
+            for (slot, row) in taken {
+                foreign::check_children(&work.state, slot, &work.state.table(slot)?.locate(&row.bytes)?)?;
+            }
+            Ok(())
         })
     }
 

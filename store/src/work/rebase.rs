@@ -26,6 +26,9 @@ impl Work {
         if self.is_empty() {
             return Ok(Arc::clone(latest));
         }
+        if self.base.epoch != latest.epoch {
+            return Err(conflict("the file was packed meanwhile"));
+        }
         if !Arc::ptr_eq(&self.base.catalog, &latest.catalog) || !Arc::ptr_eq(&self.state.catalog, &self.base.catalog) {
             return Err(conflict("the definition of a table was changed meanwhile"));
         }

@@ -12,7 +12,7 @@ use crate::op;
 use crate::record::Located;
 use crate::schema::{Limit, TableDef};
 use crate::state::{State, number};
-use crate::table::{Place, Row, TableState, duplicate};
+use crate::table::{Entries, Place, Row, TableState, duplicate};
 
 impl Work {
     /// Puts a new record in and gives its key.
@@ -90,16 +90,41 @@ impl Work {
             let index = &table.def.indexes[taken].key;
             return Err(duplicate(&table.def, &index.name, &index.columns, record));
         }
-        let deferred = self.check_parents(slot, key, record, old)?;
+        let deferred = self.check_parents(slot, record, old)?;
+        self.put_in(slot, key, bytes, entries, old)?;
+        self.deferred.extend(deferred.into_iter().map(|foreign| (slot, foreign, key.clone())));
+        self.weigh()
+    }
+
+    /// Puts a new record in whose foreign keys are looked at in the end.
+    pub(super) fn put_linked_later(
+        &mut self,
+        slot: usize,
+        key: &Key,
+        bytes: &[u8],
+        record: &Located<'_>,
+    ) -> Result<()> {
+        let table = self.state.table(slot)?;
+        let entries = table.entries(key, record)?;
+        if let Some(taken) = table.taken(&entries, None) {
+            let index = &table.def.indexes[taken].key;
+            return Err(duplicate(&table.def, &index.name, &index.columns, record));
+        }
+        let foreign = table.def.foreign.len();
+        self.put_in(slot, key, bytes, entries, None)?;
+        self.deferred.extend((0..foreign).map(|foreign| (slot, foreign, key.clone())));
+        Ok(())
+    }
+
+    fn put_in(&mut self, slot: usize, key: &Key, bytes: &[u8], entries: Entries, old: Option<&Row>) -> Result<()> {
+        let table = self.state.table(slot)?;
         let previous = self.previous(slot, key);
         let id = table.def.stored.id;
         let offset = self.payload.len();
         op::put_record(&mut self.payload, id, previous, bytes);
         let place = Place::pending(u64::try_from(offset).unwrap_or(u64::MAX));
         let row = Row { bytes: Arc::from(bytes), place };
-        Arc::make_mut(&mut self.state).table_mut(slot)?.put(key.clone(), row, entries, old)?;
-        self.deferred.extend(deferred.into_iter().map(|foreign| (slot, foreign, key.clone())));
-        self.weigh()
+        Arc::make_mut(&mut self.state).table_mut(slot)?.put(key.clone(), row, entries, old)
     }
 
     /// Takes a record out and leaves those that refer to it alone.

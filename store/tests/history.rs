@@ -1,0 +1,244 @@
+//! History: versions of records, the store as it was, undo, packing, and definitions that change.
+
+use oarlock::store::{Store, Version};
+use oarlock::{ErrorKind, Model, Record, Result};
+
+#[derive(Debug, Clone, PartialEq, Model)]
+struct Page {
+    #[model(primary_key, auto)]
+    id: i64,
+    #[model(unique)]
+    title: String,
+    text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+struct Remark {
+    #[model(primary_key, auto)]
+    id: i64,
+    #[model(references = Page, on_delete = "cascade")]
+    page_id: i64,
+    text: String,
+}
+
+fn store() -> Result<Store> {
+    let store = Store::in_memory()?;
+    store.define([Page::definition(), Remark::definition()])?;
+    Ok(store)
+}
+
+fn page(title: &str) -> Page {
+    Page { id: 0, title: title.to_owned(), text: "first".to_owned() }
+}
+
+fn texts(versions: &[Version<Page>]) -> Vec<Option<&str>> {
+    versions.iter().map(|version| version.record.as_ref().map(|page| page.text.as_str())).collect()
+}
+
+/// Makes a page, changes it twice, deletes it and makes it again; gives the transactions.
+fn written(store: &Store) -> Result<Vec<u64>> {
+    let mut transactions = Vec::new();
+    let mut act = |note: &str, act: &dyn Fn(&oarlock::store::Transaction) -> Result<()>| -> Result<()> {
+        let tx = store.begin();
+        tx.note(note);
+        act(&tx)?;
+        transactions.extend(tx.commit()?.map(|commit| commit.transaction));
+        Ok(())
+    };
+    act("make", &|tx| tx.table::<Page>().insert(page("home")).map(drop))?;
+    act("change", &|tx| tx.table::<Page>().modify(1, |page| page.text = "second".into()).map(drop))?;
+    act("change again", &|tx| {
+        tx.table::<Page>().modify(1, |page| page.text = "not seen".into())?;
+        tx.table::<Page>().modify(1, |page| page.text = "third".into()).map(drop)
+    })?;
+    act("delete", &|tx| tx.table::<Page>().delete(1).map(drop))?;
+    act("make anew", &|tx| {
+        tx.table::<Page>().insert(Page { id: 1, text: "fourth".to_owned(), ..page("home") }).map(drop)
+    })?;
+    Ok(transactions)
+}
+
+#[test]
+fn versions_are_told_with_their_transaction_and_note() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pages.store");
+    let store = Store::open(&path)?;
+    store.define([Page::definition()])?;
+    let transactions = written(&store)?;
+    drop(store);
+    let store = Store::open(&path)?;
+    let pages = store.table::<Page>();
+    let versions = pages.history(1)?;
+    assert_eq!(texts(&versions), [Some("fourth"), None, Some("third"), Some("second"), Some("first")]);
+    let told: Vec<_> = versions.iter().rev().map(|version| version.transaction).collect();
+    assert_eq!(told, transactions);
+    let notes: Vec<_> = versions.iter().rev().map(|version| version.note.as_deref().unwrap_or("-")).collect();
+    assert_eq!(notes, ["make", "change", "change again", "delete", "make anew"]);
+    assert!(versions.windows(2).all(|pair| pair[0].time >= pair[1].time));
+    let at = |transaction| Ok::<_, oarlock::Error>(pages.get_as_of(1, transaction)?.map(|page| page.text));
+    assert_eq!(at(transactions[0] - 1)?, None);
+    assert_eq!(at(transactions[1])?.as_deref(), Some("second"));
+    assert_eq!(at(transactions[3])?, None);
+    assert_eq!(at(u64::MAX)?.as_deref(), Some("fourth"));
+    assert_eq!(pages.history(77)?, []);
+    let entries = store.transactions(transactions[1]..=transactions[2])?;
+    assert_eq!(entries.iter().map(|entry| entry.operations).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(store.transaction_at(i64::MAX)?, Some(transactions[4]));
+    assert_eq!(store.transaction_at(0)?, None);
+    Ok(())
+}
+
+#[test]
+fn the_whole_store_can_be_seen_as_it_was() -> Result<()> {
+    let store = store()?;
+    let pages = store.table::<Page>();
+    pages.insert_all(&[page("home"), page("news")])?;
+    let then = store.snapshot().transaction();
+    pages.modify(1, |page| page.title = "start".into())?;
+    pages.delete(2)?;
+    store.table::<Remark>().insert(Remark { id: 0, page_id: 1, text: "new".to_owned() })?;
+    let past = store.as_of(then)?;
+    let titles: Vec<_> = past.table::<Page>().records()?.map(|page| Ok(page?.title)).collect::<Result<_>>()?;
+    assert_eq!(titles, ["home", "news"]);
+    assert!(past.table::<Page>().get_by(Page::TITLE, "home")?.is_some(), "its indexes are those of then");
+    assert!(past.table::<Page>().get_by(Page::TITLE, "start")?.is_none());
+    assert_eq!(past.table::<Remark>().count()?, 0);
+    assert_eq!(past.transaction(), then);
+    Ok(())
+}
+
+#[test]
+fn undo_puts_back_what_was_there_unless_later_work_stands_on_it() -> Result<()> {
+    let store = store()?;
+    let (pages, remarks) = (store.table::<Page>(), store.table::<Remark>());
+    pages.insert_all(&[page("home"), page("news")])?;
+    remarks.insert_all(&[Remark { id: 0, page_id: 1, text: "good".to_owned() }])?;
+    let before: Vec<_> = pages.records()?.collect::<Result<_>>()?;
+    let tx = store.begin();
+    tx.table::<Page>().delete(1)?;
+    tx.table::<Page>().modify(2, |page| page.title = "home".into())?;
+    tx.table::<Page>().insert(page("other"))?;
+    let commit = tx.commit()?.expect("there were changes").transaction;
+    assert_eq!((pages.count()?, remarks.count()?), (2, 0));
+    assert_eq!(store.changes(commit)?.len(), 4, "two pages changed, one is new, and the remark went with its page");
+
+    let undo = store.undo(commit)?.expect("there is something to undo");
+    assert_eq!(pages.records()?.collect::<Result<Vec<_>>>()?, before);
+    assert_eq!(remarks.count()?, 1, "what went with it is back");
+    assert_eq!(pages.history(2)?[0].note.as_deref(), Some(format!("undo of transaction {commit}").as_str()));
+    store.undo(undo.transaction)?;
+    assert_eq!((pages.count()?, remarks.count()?), (2, 0), "an undo can be undone");
+
+    pages.modify(2, |page| page.text = "later".into())?;
+    let error = store.undo(commit).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StaleRow);
+    assert!(error.message().contains("page (I64(2))"), "{error}");
+    assert_eq!(store.undo(9999).unwrap_err().kind(), ErrorKind::ObjectNotFound);
+
+    let made = pages.insert(page("more"))?;
+    let transaction = store.snapshot().transaction();
+    remarks.insert(Remark { id: 0, page_id: made.id, text: "on it".to_owned() })?;
+    assert_eq!(store.undo(transaction).unwrap_err().kind(), ErrorKind::ForeignKeyViolation);
+    assert_eq!(pages.get(made.id)?, Some(made), "nothing is half undone");
+    Ok(())
+}
+
+#[test]
+fn packing_leaves_out_what_is_older_and_keeps_the_rest() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pages.store");
+    let store = Store::open(&path)?;
+    store.define([Page::definition()])?;
+    let transactions = written(&store)?;
+    let pages = store.table::<Page>();
+    let reading = store.snapshot();
+    let open = store.begin();
+    open.table::<Page>().insert(page("late"))?;
+    let packed = store.pack(transactions[2])?;
+    assert_eq!((packed.base, packed.transactions), (transactions[1], 3));
+    assert_eq!(open.commit().unwrap_err().kind(), ErrorKind::SerializationFailure, "its places were of the old file");
+    assert_eq!(texts(&reading.table::<Page>().history(1)?).len(), 5, "who reads the old file goes on doing so");
+    for _ in 0..2 {
+        let store = store.clone();
+        let pages = store.table::<Page>();
+        let versions = pages.history(1)?;
+        assert_eq!(texts(&versions), [Some("fourth"), None, Some("third"), Some("second")]);
+        assert_eq!(versions[3].transaction, transactions[1]);
+        assert_eq!(pages.get_as_of(1, transactions[2])?.map(|page| page.text).as_deref(), Some("third"));
+        assert_eq!(store.as_of(transactions[0]).unwrap_err().kind(), ErrorKind::ObjectNotFound);
+        assert_eq!(store.as_of(transactions[2])?.table::<Page>().count()?, 1);
+    }
+    assert_eq!(pages.insert(page("after"))?.id, 3, "two numbers were drawn before");
+    drop((reading, store));
+    let store = Store::open(&path)?;
+    let pages = store.table::<Page>();
+    assert_eq!(texts(&pages.history(1)?), [Some("fourth"), None, Some("third"), Some("second")]);
+    assert_eq!(pages.count()?, 2);
+    let length = |path: &std::path::Path| std::fs::metadata(path).unwrap().len();
+    for round in 0..200 {
+        pages.modify(1, |page| page.text = round.to_string().repeat(50))?;
+    }
+    let before = length(&path);
+    store.compact()?;
+    assert!(length(&path) < before / 2, "{} of {before}", length(&path));
+    assert_eq!(pages.history(1)?.len(), 1);
+    assert_eq!(pages.insert(page("next"))?.id, 4);
+    Ok(())
+}
+
+mod later {
+    use oarlock::Model;
+
+    #[derive(Debug, Clone, PartialEq, Model)]
+    #[model(table = "page")]
+    pub(super) struct Page {
+        #[model(primary_key, auto)]
+        pub(super) id: i64,
+        #[model(unique, renamed_from = "title")]
+        pub(super) name: String,
+        #[model(default = 5)]
+        pub(super) rank: i64,
+        pub(super) remark: Option<String>,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Model)]
+    #[model(table = "page")]
+    pub(super) struct Strict {
+        #[model(primary_key, auto)]
+        pub(super) id: i64,
+        pub(super) name: i64,
+    }
+}
+
+#[test]
+fn fields_are_added_dropped_renamed_and_retyped_without_a_new_file() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pages.store");
+    let store = Store::open(&path)?;
+    store.define([Page::definition()])?;
+    store.table::<Page>().insert_all(&[page("7"), page("8")])?;
+    let definitions = store.snapshot().transaction();
+    store.define([Page::definition()])?;
+    assert_eq!(store.snapshot().transaction(), definitions, "where nothing changes nothing is written");
+    store.define([later::Page::definition()])?;
+    let expected = later::Page { id: 1, name: "7".to_owned(), rank: 5, remark: None };
+    assert_eq!(store.table::<later::Page>().get(1)?, Some(expected.clone()));
+    assert_eq!(store.table::<Page>().get(1).unwrap_err().kind(), ErrorKind::Interface, "that struct is of the past");
+    let changed = store.table::<later::Page>().modify(2, |page| page.rank = 6)?;
+    drop(store);
+
+    let store = Store::open(&path)?;
+    let pages = store.table::<later::Page>();
+    assert_eq!(pages.records()?.collect::<Result<Vec<_>>>()?, [expected, changed]);
+    assert_eq!(pages.get_by(later::Page::NAME, "7")?.map(|page| page.id), Some(1));
+    let ranks: Vec<_> = pages.history(2)?.into_iter().map(|version| version.record.map(|page| page.rank)).collect();
+    assert_eq!(ranks, [Some(6), Some(5)], "an old version is seen through the new definition");
+    store.define([later::Strict::definition()])?;
+    assert_eq!(store.table::<later::Strict>().get(1)?.map(|page| page.name), Some(7), "a text that is a number");
+    let strict = store.table::<later::Strict>().insert(later::Strict { id: 0, name: 9 })?;
+    assert_eq!(strict.id, 3);
+
+    store.define([Page::definition()]).expect_err("text has no default, and records are there");
+    assert_eq!(store.table::<later::Strict>().count()?, 3, "nothing has changed");
+    Ok(())
+}
