@@ -1,6 +1,6 @@
 //! What sets one database's SQL apart from another's, as data.
 
-use crate::lex::Lexing;
+use crate::lex::{DoubleQuote, Lexing};
 
 /// The family of SQL that a dialect belongs to, where a choice is by family and not by one rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,14 +34,12 @@ pub enum Placeholder {
 ///
 /// ```
 /// use oarlock_core::Dialect;
-/// use oarlock_core::lex::{DoubleQuote, lex};
+/// use oarlock_core::lex::lex;
 ///
 /// let mut dialect = Dialect::MYSQL;
 /// assert_eq!(dialect.quote_identifier("odd`name"), "`odd``name`");
 ///
-/// // The session runs under ANSI_QUOTES, NO_BACKSLASH_ESCAPES.
-/// dialect.lexing.double_quote = DoubleQuote::Identifier;
-/// dialect.lexing.backslash_escapes = false;
+/// dialect.set_sql_mode("ANSI_QUOTES,NO_BACKSLASH_ESCAPES");
 /// assert_eq!(lex(r#"SELECT '\', ? AS "a?""#, &dialect)?.arity(), 1);
 /// # Ok::<(), oarlock_core::Error>(())
 /// ```
@@ -79,6 +77,13 @@ impl Dialect {
     #[must_use]
     pub const fn new(name: &'static str, flavor: Flavor, lexing: Lexing, placeholder: Placeholder) -> Self {
         Self { name, flavor, lexing, placeholder }
+    }
+
+    /// Lets a dialect of MySQL's follow a session's `sql_mode`, as the server tells it: `ANSI_QUOTES,NO_BACKSLASH_ESCAPES`.
+    pub fn set_sql_mode(&mut self, modes: &str) {
+        let has = |mode: &str| modes.split(',').any(|set| set.eq_ignore_ascii_case(mode));
+        self.lexing.backslash_escapes = !has("NO_BACKSLASH_ESCAPES");
+        self.lexing.double_quote = if has("ANSI_QUOTES") { DoubleQuote::Identifier } else { DoubleQuote::String };
     }
 
     /// Writes a name as a quoted identifier, whatever characters it holds.

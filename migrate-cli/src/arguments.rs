@@ -19,7 +19,8 @@ Exit codes:
   1  failed                                  6  the database could not be reached
   2  command line, URL or .env               7  a file of the migrations is not understood
   3  migrations are pending (--check)        8  the database refused a statement
-  4  history and files disagree              9  destruction was not confirmed";
+  4  history and files disagree              9  destruction was not confirmed
+                                            10  the database is not empty (load)";
 
 /// Migrations for SQLite, PostgreSQL, MySQL and MariaDB
 ///
@@ -109,6 +110,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TIME", default_value = "1m", value_parser = duration)]
         timeout: Duration,
     },
+    /// Write the schema as SQL, with what has been applied, and rows where they are asked for
+    Dump(Dump),
+    /// Make a database anew from what `dump` has written
+    Load(Load),
     /// Show the tables, as text or as a diagram
     Schema(Schema),
     /// Print a script that completes commands in your shell
@@ -254,6 +259,27 @@ pub(crate) struct Drop {
     /// Do not fail where there is none
     #[arg(long)]
     pub(crate) if_exists: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Dump {
+    /// The file to write; without it, standard output
+    pub(crate) file: Option<PathBuf>,
+    /// Write the rows of all tables, too, or of this one; may be repeated
+    #[arg(long, value_name = "TABLE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) data: Vec<String>,
+    /// Leave out what has been applied
+    #[arg(long)]
+    pub(crate) no_history: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Load {
+    /// The file to read; without it, standard input
+    pub(crate) file: Option<PathBuf>,
+    /// Load into a database that is not empty, too
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -25,6 +25,8 @@ pub(crate) enum Exit {
     Statement = 8,
     /// What would destroy data was not confirmed.
     Unconfirmed = 9,
+    /// The database is not empty.
+    NotEmpty = 10,
 }
 
 impl Exit {

@@ -166,7 +166,8 @@ impl From<oarlock_migrate::Error> for Failure {
                 | ErrorKind::Conflict,
                 _,
             ) => Exit::History,
-            (ErrorKind::UnknownVersion, _) => Exit::Usage,
+            (ErrorKind::UnknownVersion | ErrorKind::UnknownTable, _) => Exit::Usage,
+            (ErrorKind::NotEmpty, _) => Exit::NotEmpty,
             (ErrorKind::Statement, _) => Exit::Statement,
             (ErrorKind::Locked, _) => Exit::Locked,
             (_, Some(exit)) => exit,
@@ -177,8 +178,11 @@ impl From<oarlock_migrate::Error> for Failure {
     }
 }
 
-/// Names the option by which a migration is allowed as it is.
+/// Names the option by which a migration is allowed as it is, or a database.
 fn option(error: &oarlock_migrate::Error) -> Option<String> {
+    if error.kind() == ErrorKind::NotEmpty {
+        return Some("--force loads all the same".to_owned());
+    }
     let option = match error.kind() {
         ErrorKind::Edited => "--allow-edited",
         ErrorKind::Missing => "--allow-missing",
@@ -221,6 +225,7 @@ fn told(exit: Exit) -> &'static str {
         Exit::Files => "files",
         Exit::Statement => "statement",
         Exit::Unconfirmed => "unconfirmed",
+        Exit::NotEmpty => "not_empty",
         Exit::Done | Exit::Failed => "failed",
     }
 }
@@ -240,6 +245,8 @@ fn migrate_kind(kind: ErrorKind) -> &'static str {
         ErrorKind::Locked => "locked",
         ErrorKind::Pooler => "pooler",
         ErrorKind::Conflict => "conflict",
+        ErrorKind::NotEmpty => "not_empty",
+        ErrorKind::UnknownTable => "unknown_table",
         ErrorKind::NotSupported => "not_supported",
         ErrorKind::Database => "database",
         _ => "failed",

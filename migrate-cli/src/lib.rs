@@ -39,6 +39,7 @@
 //! | 7 | a file of the migrations is not understood, or has no way down |
 //! | 8 | the database refused a statement of a migration |
 //! | 9 | what would destroy data was not confirmed |
+//! | 10 | the database is not empty: `load` |
 //!
 //! # Features
 //!

@@ -94,6 +94,12 @@ impl Progress {
             Event::Waiting { holder } => self.waiting(*holder),
             Event::Started { migration, statements, done, .. } => self.started(migration.title(), *statements, *done),
             Event::Statement { index, sql, .. } => self.statement(*index, sql),
+            Event::Loading { file, index, statements, sql } => {
+                if *index == 0 {
+                    self.started(file, *statements, 0);
+                }
+                self.statement(*index, sql);
+            }
             Event::Finished { migration, direction, duration } => {
                 self.finished(migration.title(), *direction, *duration);
             }

@@ -38,6 +38,10 @@ pub enum ErrorKind {
     Pooler,
     /// The history already holds what was to be put there.
     Conflict,
+    /// The database into which something is to be loaded is not empty.
+    NotEmpty,
+    /// There is no table of this name.
+    UnknownTable,
     /// This database cannot do it.
     NotSupported,
     /// The database refused something else than a migration's statement: connecting, reading the history.

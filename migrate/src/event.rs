@@ -34,6 +34,17 @@ pub enum Event<'e> {
         /// Its text.
         sql: &'e str,
     },
+    /// A statement of a file that is loaded is sent.
+    Loading {
+        /// The file.
+        file: &'e str,
+        /// The statement's index, from 0.
+        index: usize,
+        /// How many the file has.
+        statements: usize,
+        /// Its text.
+        sql: &'e str,
+    },
     /// A migration is done, and in the history.
     Finished {
         /// The migration.

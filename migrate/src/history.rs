@@ -123,6 +123,9 @@ pub(crate) struct Tables {
 /// The name of the history's table.
 pub(crate) const TABLE: &str = "oarlock_migrations";
 
+/// The name of the journal's table.
+pub(crate) const JOURNAL: &str = "oarlock_migrations_journal";
+
 /// Version, name, kind, state, checksum, when in milliseconds, how long in milliseconds.
 type Row = (i64, String, String, String, String, i64, i64);
 
@@ -137,7 +140,7 @@ impl Tables {
         Self {
             dialect: *dialect,
             history: name(TABLE),
-            journal: name(&format!("{TABLE}_journal")),
+            journal: name(JOURNAL),
             locked: format!(
                 "EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() \
                  AND classid = {high} AND objid = {low} AND objsubid = 1 AND granted)"

@@ -33,6 +33,8 @@
 //! statement that commits by itself the journal takes a digest of what the catalog says of the objects that it names. The next run
 //! compares: where nothing has changed, the statement runs again. On PostgreSQL an index that was left invalid is dropped first.
 
+mod catalog;
+mod dump;
 mod engine;
 mod error;
 mod event;
@@ -47,6 +49,8 @@ mod status;
 mod step;
 mod version;
 
+pub use catalog::{Catalog, Kind, Object};
+pub use dump::{Dump, Dumped, Load, Loaded};
 pub use error::{Error, ErrorKind, Result};
 pub use event::Event;
 pub use history::Applied;

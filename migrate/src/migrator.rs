@@ -312,7 +312,7 @@ impl Migrator {
         let session = Session::open(db).await?;
         let scripts = seeds.resolve(session.dialect())?;
         for script in &scripts {
-            require_whole(script, session.dialect())?;
+            require_whole(script, session.dialect(), "a seed", "a seed is data: put the statement into a migration")?;
         }
         let mut ran = Vec::new();
         for script in scripts {

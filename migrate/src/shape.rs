@@ -80,14 +80,14 @@ pub(crate) fn shape(script: &Script, dialect: &Dialect) -> Result<Shape> {
 /// # Errors
 ///
 /// `Unsafe` for the first statement that does not fit into it.
-pub(crate) fn require_whole(script: &Script, dialect: &Dialect) -> Result<()> {
+pub(crate) fn require_whole(script: &Script, dialect: &Dialect, what: &str, hint: &str) -> Result<()> {
     for index in 0..script.len() {
         if !matches!(classify(script, index, dialect)?, Class::Transactional | Class::Session) {
             return Err(refuse(
                 script,
                 index,
-                "the statement cannot be in a transaction, as a seed is",
-                "a seed is data: put the statement into a migration",
+                &format!("the statement cannot be in a transaction, as {what} is"),
+                hint,
             ));
         }
     }

@@ -21,7 +21,7 @@ use crate::infile::Refusal;
 use crate::limit::PacketLimit;
 use crate::options::MysqlOptions;
 use crate::pump::{self, Aftermath, Done, Ending, Event, Form, Order, Pump, SetColumns, Slot};
-use crate::server::{MAX_PARAMETERS, Server, set_mode, zone};
+use crate::server::{MAX_PARAMETERS, Server, zone};
 use crate::statement::{Cached, Traits};
 use crate::wire;
 
@@ -363,7 +363,7 @@ impl MysqlConnection {
         }
         if let Some((sql_mode, time_zone)) = settings {
             let mut dialect = self.info.dialect;
-            set_mode(&mut dialect, &sql_mode);
+            dialect.set_sql_mode(&sql_mode);
             self.adapt(dialect, zone(&time_zone));
         }
         if let Some(traits) = traits {

@@ -1,7 +1,7 @@
 //! What a server is: its product, version, dialect and abilities, and the session that is set up on it.
 
 use oarlock_core::capabilities::DdlInTransaction;
-use oarlock_core::lex::{DoubleQuote, ExecutableComments};
+use oarlock_core::lex::ExecutableComments;
 use oarlock_core::{Capabilities, Dialect, Isolation};
 
 use crate::bind::Zone;
@@ -49,7 +49,7 @@ impl Server {
         } else {
             ExecutableComments::MySql { version: self.version }
         };
-        set_mode(&mut dialect, sql_mode);
+        dialect.set_sql_mode(sql_mode);
         dialect
     }
 
@@ -83,13 +83,6 @@ impl Server {
     }
 }
 
-/// Lets a dialect follow the session's `sql_mode`.
-pub(crate) fn set_mode(dialect: &mut Dialect, sql_mode: &str) {
-    let has = |mode: &str| sql_mode.split(',').any(|set| set.eq_ignore_ascii_case(mode));
-    dialect.lexing.backslash_escapes = !has("NO_BACKSLASH_ESCAPES");
-    dialect.lexing.double_quote = if has("ANSI_QUOTES") { DoubleQuote::Identifier } else { DoubleQuote::String };
-}
-
 /// Reads a `time_zone` such as `+00:00`, `-05:30` or `Europe/Berlin`.
 pub(crate) fn zone(text: &str) -> Zone {
     let offset = || {
@@ -110,6 +103,8 @@ pub(crate) fn zone(text: &str) -> Zone {
 
 #[cfg(test)]
 mod tests {
+    use oarlock_core::lex::DoubleQuote;
+
     use oarlock_core::value::temporal::{HOUR, MINUTE};
 
     use super::*;

@@ -1,6 +1,8 @@
 //! The commands: one file for those that belong together.
 
+mod dump;
 mod history;
+mod load;
 mod new;
 mod plan;
 mod program;
@@ -140,6 +142,8 @@ async fn work(command: Command, context: &Context) -> Result<Exit> {
         Command::Create => server::create(context).await,
         Command::Drop(asked) => server::drop(context, &asked).await,
         Command::Wait { timeout } => server::wait(context, timeout).await,
+        Command::Dump(asked) => dump::write(context, &asked).await,
+        Command::Load(asked) => load::run(context, &asked).await,
         Command::Schema(asked) => schema::show(context, &asked).await,
         Command::Completions { shell } => {
             let mut command = Arguments::command();

@@ -10,6 +10,7 @@ use oarlock_core::{DbExt, Dialect, Row};
 use sha2::{Digest, Sha256};
 
 use super::Session;
+use crate::catalog::without_counter;
 use crate::script::Script;
 use crate::{Error, ErrorKind, Result};
 
@@ -155,7 +156,7 @@ impl Session {
                 Err(error) if !error.is_connection_lost() => format!("{:?}", error.code()),
                 Err(error) => return Err(unreadable(error)),
             };
-            let _ = writeln!(found, "{schema} {table} {}", without_counter(&definition));
+            let _ = writeln!(found, "{schema} {table} {}", without_counter(&definition, &self.dialect).0);
         }
         Ok(())
     }
@@ -254,16 +255,6 @@ fn names(statement: &str, verb: Verb, dialect: &Dialect) -> String {
     names.into_iter().collect::<Vec<_>>().join("\n")
 }
 
-/// Takes the counter of generated keys out of a definition: rows that come meanwhile move it.
-fn without_counter(definition: &str) -> String {
-    match definition.rsplit_once(" AUTO_INCREMENT=") {
-        Some((before, after)) => {
-            format!("{before}{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
-        }
-        None => definition.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,14 +276,5 @@ mod tests {
             let told = names(statement, verb, &Dialect::MYSQL);
             assert_eq!(told.lines().find(|name| name.starts_with('=')), mark, "{statement}");
         }
-    }
-
-    #[test]
-    fn the_counter_of_keys_does_not_count() {
-        let definition = "CREATE TABLE `t` (\n  `a` int\n) ENGINE=InnoDB AUTO_INCREMENT=17 DEFAULT CHARSET=utf8mb4";
-        assert_eq!(
-            without_counter(definition),
-            "CREATE TABLE `t` (\n  `a` int\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
-        );
     }
 }

@@ -10,10 +10,10 @@ use crate::{Error, ErrorKind, Result};
 
 /// A connection that is kept for a run.
 pub(crate) struct Session {
-    pub(super) conn: Conn,
-    pub(super) dialect: Dialect,
+    pub(crate) conn: Conn,
+    pub(crate) dialect: Dialect,
     /// The schema of the history: PostgreSQL's, or MySQL's database.
-    pub(super) schema: String,
+    pub(crate) schema: String,
     pub(crate) tables: Tables,
     /// What the lock is known by on this server.
     pub(super) key: i64,

@@ -12,6 +12,8 @@ use crate::{Error, ErrorKind, Result};
 /// Cuts a section of a file into statements, and refuses what is no SQL or is not closed.
 pub(super) fn split(text: &Text, section: Range<usize>, dialect: &Dialect) -> Result<Vec<Statement>> {
     let whole = &text.text[..section.end];
+    let mut dialect = *dialect;
+    let dialect = &mut dialect;
     let mut statements = Vec::new();
     let mut delimiter: Option<&str> = None;
     let mut at = section.start;
@@ -33,10 +35,30 @@ pub(super) fn split(text: &Text, section: Range<usize>, dialect: &Dialect) -> Re
         at = next;
         if !range.is_empty() {
             check(text, &range, verb, dialect)?;
+            if let Some(modes) = modes_set(&whole[range.clone()], verb, dialect) {
+                dialect.set_sql_mode(&modes);
+            }
             statements.push(Statement { range, verb });
         }
     }
     Ok(statements)
+}
+
+/// Reads the modes that `SET sql_mode = '…'` sets on MySQL: they say how what follows is read.
+fn modes_set(sql: &str, verb: Verb, dialect: &Dialect) -> Option<String> {
+    if dialect.flavor != Flavor::MySql || !matches!(verb, Verb::Set | Verb::Other) {
+        return None;
+    }
+    let tokens: Vec<_> = Tokens::new(sql, dialect.lexing).filter(|token| !token.kind.is_blank()).collect();
+    let set = tokens.windows(3).find(|three| {
+        let [name, sign, value] = three else { return false };
+        let name = name.text(sql).trim_start_matches('@').to_ascii_lowercase();
+        (name == "sql_mode" || name.ends_with(".sql_mode"))
+            && ["=", ":="].contains(&sign.text(sql))
+            && value.kind == TokenKind::String
+    })?;
+    let value = set[2].text(sql);
+    Some(value[1..value.len() - 1].to_owned())
 }
 
 /// Finds the first token that is neither blank nor a semicolon.
@@ -156,6 +178,14 @@ mod tests {
         );
         assert_eq!(cut("DELIMITER //\nSELECT 1; -- end\n", &Dialect::MYSQL).unwrap(), ["SELECT 1;"]);
         assert_eq!(cut("DELIMITER //\n//\n//\n", &Dialect::MYSQL).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_mode_that_is_set_says_how_what_follows_is_read() {
+        let text = "SELECT 'a\\';b'; SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'; SELECT 'a\\'; \
+            SET @@sql_mode := ''; SELECT 'a\\';b'";
+        let cut = cut(text, &Dialect::MARIADB).unwrap();
+        assert_eq!((cut.len(), &*cut[0], &*cut[2], &*cut[4]), (5, "SELECT 'a\\';b'", "SELECT 'a\\'", "SELECT 'a\\';b'"));
     }
 
     #[test]
