@@ -122,8 +122,6 @@ pub enum Kind {
     Function,
     /// A procedure.
     Procedure,
-    /// A package of MariaDB's, and its body.
-    Package,
     /// An aggregate.
     Aggregate,
     /// A table.
@@ -170,7 +168,6 @@ impl Kind {
             Self::Sequence => "sequence",
             Self::Function => "function",
             Self::Procedure => "procedure",
-            Self::Package => "package",
             Self::Aggregate => "aggregate",
             Self::Table => "table",
             Self::VirtualTable => "virtual table",

@@ -155,12 +155,11 @@ impl Reader<'_> {
         let sql = "SELECT ROUTINE_NAME, ROUTINE_TYPE, SQL_MODE, COLLATION_CONNECTION FROM information_schema.ROUTINES \
             WHERE ROUTINE_SCHEMA = DATABASE() ORDER BY ROUTINE_TYPE, ROUTINE_NAME";
         let mut unknown = Vec::new();
-        let mut packages = BTreeMap::new();
         for (name, kind, modes, collation) in rows::<(String, String, String, String)>(self.tx, sql).await? {
             let known = match kind.as_str() {
                 "FUNCTION" => Kind::Function,
                 "PROCEDURE" => Kind::Procedure,
-                "PACKAGE" | "PACKAGE BODY" => Kind::Package,
+                // MariaDB's packages among them: their text is no one statement but in its Oracle mode.
                 other => {
                     unknown.push(format!("{} {name}", other.to_lowercase()));
                     continue;
@@ -168,13 +167,7 @@ impl Reader<'_> {
             };
             let definition = without_definer(&self.show(&kind, &name, 2).await?);
             let object = Object::new(known, name.as_str().into()).sql(definition);
-            let mut draft = Draft::new(program(object, &modes, &collation));
-            if kind == "PACKAGE" {
-                packages.insert(name, drafts.len());
-            } else if let Some(package) = packages.get(&name).filter(|_| known == Kind::Package) {
-                draft.needs.insert(*package);
-            }
-            drafts.push(draft);
+            drafts.push(Draft::new(program(object, &modes, &collation)));
         }
         refuse(&unknown)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use oarlock_core::dialect::Flavor;
-use oarlock_core::lex::{TokenKind, Tokens};
+use oarlock_core::lex::{TokenKind, Tokens, split};
 use oarlock_core::{Dialect, Tx};
 
 use super::{Dump, Dumped};
@@ -105,12 +105,27 @@ impl<'w> Writer<'w> {
             self.part("\n")?;
         }
         for statement in &object.statements {
+            self.check(object, statement)?;
             let text = self.terminated(statement);
             self.part(&text)?;
         }
         self.last = lines.then_some(object.kind);
         self.dumped.objects += 1;
         Ok(())
+    }
+
+    /// Refuses what could not be told apart from what follows it.
+    fn check(&self, object: &Object, statement: &str) -> Result<()> {
+        let mut dialect = *self.dialect();
+        if let Some(modes) = object.settings.get("sql_mode") {
+            dialect.set_sql_mode(modes.trim_matches('\''));
+        }
+        let mut spans = split(statement, &dialect);
+        if spans.next().is_some() && spans.next().is_none() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::NotSupported, format!("the {} is in words that are not known here", object.title()))
+            .with_hint("nobody could tell where its text ends: write it otherwise, without the server's Oracle mode"))
     }
 
     /// Ends a statement. One that has semicolons of its own within is put between delimiters for MySQL's client.

@@ -217,8 +217,8 @@ fn shown(schema: &str, name: &str) -> String {
 /// named as its schemas are, and nobody can set them.
 fn options(array: &str, lead: &str) -> String {
     format!(
-        "(SELECT string_agg(format('{lead}%s=%L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), ', ' ORDER BY o) \
-         FROM unnest({array}) AS o WHERE o !~ '^pg_')"
+        "(SELECT string_agg(format('{lead}%s=%L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), ', ' ORDER BY w.place) \
+         FROM unnest({array}) WITH ORDINALITY AS w (o, place) WHERE o !~ '^pg_')"
     )
 }
 

@@ -552,9 +552,9 @@ fn value(column: &str, ty: &str) -> String {
     let numeric = ["smallint", "integer", "bigint", "real", "double precision", "oid"].contains(&ty) || ty.starts_with("numeric");
     let numeric = numeric && !ty.ends_with("[]");
     if numeric {
-        // Infinities are no numbers to the parser.
+        // Infinities are no numbers to the parser, and a negative zero loses its sign.
         return format!(
-            "COALESCE(CASE WHEN {column}::text ~ '^-?[0-9]' THEN {column}::text ELSE quote_literal({column}::text) END, 'NULL')"
+            "COALESCE(CASE WHEN {column}::text ~ '^-?[0-9]' AND {column}::text <> '-0' THEN {column}::text ELSE quote_literal({column}::text) END, 'NULL')"
         );
     }
     match ty {

@@ -15,6 +15,9 @@ impl Reader<'_> {
         let alone = |kind: &str, class: &str, name: &str, condition: &str| {
             format!("SELECT '{kind}', {name} FROM {class} x WHERE x.oid >= 16384 AND {}{condition}", not_of_extension(class, "x.oid"))
         };
+        // A range type brings the one to its multirange with it.
+        let of_nothing_else = " AND NOT EXISTS (SELECT FROM pg_depend i \
+            WHERE i.classid = 'pg_cast'::regclass AND i.objid = x.oid AND i.deptype = 'i')";
         let questions = [
             in_schema("foreign table", "pg_class", "x.relname::text", "relnamespace", " AND x.relkind = 'f'"),
             in_schema("table of a type", "pg_class", "x.relname::text", "relnamespace", " AND x.reloftype <> 0"),
@@ -47,7 +50,7 @@ impl Reader<'_> {
             in_schema("text search dictionary", "pg_ts_dict", "x.dictname::text", "dictnamespace", ""),
             in_schema("text search parser", "pg_ts_parser", "x.prsname::text", "prsnamespace", ""),
             in_schema("text search template", "pg_ts_template", "x.tmplname::text", "tmplnamespace", ""),
-            alone("cast", "pg_cast", "format('%s AS %s', x.castsource::regtype, x.casttarget::regtype)", ""),
+            alone("cast", "pg_cast", "format('%s AS %s', x.castsource::regtype, x.casttarget::regtype)", of_nothing_else),
             alone("transform", "pg_transform", "x.trftype::regtype::text", ""),
             alone("access method", "pg_am", "x.amname::text", ""),
             alone("language", "pg_language", "x.lanname::text", ""),
