@@ -62,7 +62,8 @@ fn rows_told(rows: u64) -> String {
 
 /// Writes a file beside the one that is meant, and puts it in its place when all is in it.
 async fn to_file(dump: &Dump, conn: &Conn, file: &Path) -> Result<Dumped> {
-    let unwritten = |error: io::Error| Failure::new(Exit::Failed, format!("{} could not be written: {error}", file.display()));
+    let unwritten =
+        |error: io::Error| Failure::new(Exit::Failed, format!("{} could not be written: {error}", file.display()));
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = file.with_file_name(format!(".{name}.{}", std::process::id()));
     let mut out = BufWriter::new(fs::File::create(&beside).map_err(unwritten)?);

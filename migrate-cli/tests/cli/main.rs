@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod commands;
+mod dump;
 mod errors;
 mod life;
 mod place;

@@ -194,7 +194,15 @@ impl fmt::Display for Kind {
 
 impl Object {
     pub(crate) fn new(kind: Kind, name: QualifiedName) -> Self {
-        Self { kind, name, table: None, statements: Vec::new(), settings: BTreeMap::new(), after_rows: false, rows: None }
+        Self {
+            kind,
+            name,
+            table: None,
+            statements: Vec::new(),
+            settings: BTreeMap::new(),
+            after_rows: false,
+            rows: None,
+        }
     }
 
     pub(crate) fn sql(mut self, statement: impl Into<String>) -> Self {
@@ -361,14 +369,16 @@ pub(crate) fn unreadable(error: oarlock_core::Error) -> Error {
 
 /// Makes the error of objects that nothing is known of.
 fn refuse(unknown: &[String]) -> Result<()> {
-    const NAMED: usize = 5;
     if unknown.is_empty() {
         return Ok(());
     }
-    let mut named = unknown.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if unknown.len() > NAMED {
-        let _ = write!(named, " and {} more", unknown.len() - NAMED);
-    }
-    Err(Error::new(ErrorKind::NotSupported, format!("the database holds what is not known here: {named}"))
+    Err(Error::new(ErrorKind::NotSupported, format!("the database holds what is not known here: {}", listed(unknown)))
         .with_hint("nothing of a database is left out in silence; use the database's own tools for this one"))
+}
+
+/// Names the first few of many.
+pub(crate) fn listed(names: &[String]) -> String {
+    const NAMED: usize = 5;
+    let first = names[..names.len().min(NAMED)].join(", ");
+    if names.len() > NAMED { format!("{first} and {} more", names.len() - NAMED) } else { first }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use oarlock_core::lex::{Token, TokenKind, Tokens};
 use oarlock_core::schema::QualifiedName;
-use oarlock_core::{Dialect, DbExt, Row, Tx};
+use oarlock_core::{DbExt, Dialect, Row, Tx};
 
 use super::{Draft, Kind, Object, Rows, refuse, rows, unreadable};
 use crate::{Error, ErrorKind, Result};
@@ -196,9 +196,9 @@ impl Reader<'_> {
     /// dot behind it, it is the table of a column.
     fn shows(&self, definition: &str, view: &str) -> bool {
         let name = format!("{}.{}", self.quote(&self.schema), self.quote(view));
-        definition.match_indices(&name).any(|(at, _)| {
-            !definition[at + name.len()..].starts_with('.') && !definition[..at].ends_with('.')
-        })
+        definition
+            .match_indices(&name)
+            .any(|(at, _)| !definition[at + name.len()..].starts_with('.') && !definition[..at].ends_with('.'))
     }
 
     async fn triggers(&self, drafts: &mut Vec<Draft>) -> Result<()> {
@@ -345,8 +345,14 @@ mod tests {
             ("CREATE DEFINER=`a``b`@`%` EVENT `e` DO SELECT '`'", "CREATE EVENT `e` DO SELECT '`'"),
             ("CREATE DEFINER=\"root\"@\"x\" FUNCTION f() RETURN 1", "CREATE FUNCTION f() RETURN 1"),
             ("CREATE DEFINER=`role` FUNCTION f() RETURN 1", "CREATE FUNCTION f() RETURN 1"),
-            ("CREATE ALGORITHM=UNDEFINED DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW `v` AS select 1", "CREATE ALGORITHM=UNDEFINED SQL SECURITY DEFINER VIEW `v` AS select 1"),
-            ("CREATE FUNCTION f() RETURN CONCAT('no such thing as a ', ' DEFINER=`x`')", "CREATE FUNCTION f() RETURN CONCAT('no such thing as a ', ' DEFINER=`x`')"),
+            (
+                "CREATE ALGORITHM=UNDEFINED DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW `v` AS select 1",
+                "CREATE ALGORITHM=UNDEFINED SQL SECURITY DEFINER VIEW `v` AS select 1",
+            ),
+            (
+                "CREATE FUNCTION f() RETURN CONCAT('no such thing as a ', ' DEFINER=`x`')",
+                "CREATE FUNCTION f() RETURN CONCAT('no such thing as a ', ' DEFINER=`x`')",
+            ),
         ] {
             assert_eq!(without_definer(definition), told);
         }

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_circle_is_told_with_its_names() {
-        let error = sort(drafts(&[(Kind::View, "a", &[1]), (Kind::View, "b", &[0]), (Kind::Table, "t", &[])])).unwrap_err();
+        let error =
+            sort(drafts(&[(Kind::View, "a", &[1]), (Kind::View, "b", &[0]), (Kind::Table, "t", &[])])).unwrap_err();
         assert_eq!(error.message(), "these need each other, and none can be made first: view a, view b");
     }
 }

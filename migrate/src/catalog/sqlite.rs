@@ -33,11 +33,13 @@ pub(super) async fn read(tx: &Tx) -> Result<Vec<Draft>> {
     for (table, column, key) in rows::<(String, String, i64)>(tx, COLUMNS).await? {
         columns.entry(table).or_default().push((column, key));
     }
-    let counted: BTreeSet<String> = match rows::<(i64,)>(tx, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'").await?
-    {
-        none if none.is_empty() => BTreeSet::new(),
-        _ => rows::<(String,)>(tx, "SELECT name FROM sqlite_sequence").await?.into_iter().map(|row| row.0).collect(),
-    };
+    let counted: BTreeSet<String> =
+        match rows::<(i64,)>(tx, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'").await? {
+            none if none.is_empty() => BTreeSet::new(),
+            _ => {
+                rows::<(String,)>(tx, "SELECT name FROM sqlite_sequence").await?.into_iter().map(|row| row.0).collect()
+            }
+        };
     let mut drafts = settings(tx).await?;
     for (kind, name, table, sql, table_type, without_rowid) in found {
         let own = QualifiedName::new(name.as_str());
@@ -129,7 +131,8 @@ fn of_table(name: &str, columns: Vec<(String, i64)>, without_rowid: bool, counte
     let mut counters = Vec::new();
     if let (true, Some(alias)) = (counted, rowid) {
         let literal = literal(name);
-        let moved = format!("FROM sqlite_sequence WHERE name = {literal} AND seq IS NOT (SELECT max({alias}) FROM {quoted})");
+        let moved =
+            format!("FROM sqlite_sequence WHERE name = {literal} AND seq IS NOT (SELECT max({alias}) FROM {quoted})");
         counters.push(format!("SELECT 'DELETE FROM sqlite_sequence WHERE name = ' || quote(name) {moved}"));
         counters.push(format!(
             "SELECT 'INSERT INTO sqlite_sequence (name, seq) VALUES (' || quote(name) || ', ' || seq || ')' {moved}"
@@ -168,7 +171,9 @@ fn of_module(name: &str, sql: &str, columns: Vec<(String, i64)>) -> Rows {
         ("fts3" | "fts4" | "fts5", Some(content)) if content.is_empty() => {
             rows.refused = Some("it keeps no texts, only an index of them".to_owned());
         }
-        ("fts4" | "fts5", Some(_)) => rows.instead = Some(format!("INSERT INTO {quoted} ({quoted}) VALUES ('rebuild')")),
+        ("fts4" | "fts5", Some(_)) => {
+            rows.instead = Some(format!("INSERT INTO {quoted} ({quoted}) VALUES ('rebuild')"));
+        }
         ("fts3" | "fts4" | "fts5", _) => {
             rows.columns = written(columns);
             rows.columns.insert(0, ("rowid".to_owned(), value("rowid")));
@@ -194,7 +199,11 @@ fn module(sql: &str) -> (String, Option<String>) {
     let option = tokens.windows(3).find(|three| is(&three[0], "content") && three[1].text(sql) == "=");
     let content = option.map(|three| {
         let text = three[2].text(sql);
-        if matches!(three[2].kind, TokenKind::String | TokenKind::QuotedIdentifier) { text[1..text.len() - 1].to_owned() } else { text.to_owned() }
+        if matches!(three[2].kind, TokenKind::String | TokenKind::QuotedIdentifier) {
+            text[1..text.len() - 1].to_owned()
+        } else {
+            text.to_owned()
+        }
     });
     (module, content)
 }
@@ -207,7 +216,10 @@ mod tests {
     fn a_module_and_its_content_are_read() {
         for (sql, found) in [
             ("CREATE VIRTUAL TABLE f USING fts5(a, b)", ("fts5", None)),
-            ("CREATE VIRTUAL TABLE \"using\" USING FTS5(a, content='posts', content_rowid=id)", ("fts5", Some("posts"))),
+            (
+                "CREATE VIRTUAL TABLE \"using\" USING FTS5(a, content='posts', content_rowid=id)",
+                ("fts5", Some("posts")),
+            ),
             ("CREATE VIRTUAL TABLE f USING fts5(a, content = '')", ("fts5", Some(""))),
             ("CREATE VIRTUAL TABLE f USING fts4(content=\"t\", a)", ("fts4", Some("t"))),
             ("CREATE VIRTUAL TABLE r USING rtree(id, a, b)", ("rtree", None)),

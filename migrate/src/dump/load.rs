@@ -5,7 +5,7 @@ use std::time::Duration;
 use oarlock_core::dialect::Flavor;
 use oarlock_core::{Db, DbExt, Tx};
 
-use crate::catalog::{Catalog, Object};
+use crate::catalog::{Catalog, Object, listed};
 use crate::engine::{Session, refused};
 use crate::event::{Event, Observer};
 use crate::script::{Script, Sections, Text};
@@ -96,11 +96,12 @@ impl Load {
         let script = Script::read(&text, range, directives, session.dialect())?;
         let commits = session.dialect().flavor == Flavor::MySql;
         if !commits {
-            require_whole(&script, session.dialect(), "a dump", "it can be loaded by the database's own client")?;
+            require_whole(&script, session.dialect(), "a dump", "leave it out: the whole file is one transaction")?;
         }
         session.refuse_pooler(Some(db)).await?;
         session.lock(self.lock_timeout, &self.observer).await?;
-        let ran = if commits { self.one_by_one(&session, &script).await } else { self.whole(&mut session, &script).await };
+        let ran =
+            if commits { self.one_by_one(&session, &script).await } else { self.whole(&mut session, &script).await };
         session.unlock().await;
         // It may have set anything, and foreign keys are off on SQLite.
         let renewed = session.renew().await;
@@ -134,7 +135,9 @@ impl Load {
             Ok(())
         };
         match ran.await {
-            Ok(()) => tx.commit().await.map_err(|error| Error::database("what was loaded could not be committed", error)),
+            Ok(()) => {
+                tx.commit().await.map_err(|error| Error::database("what was loaded could not be committed", error))
+            }
             Err(error) => {
                 drop(tx.rollback().await);
                 Err(error)
@@ -187,23 +190,20 @@ async fn commit(rows: Option<Tx>) -> Result<()> {
 
 /// Refuses a database with something in it.
 async fn require_empty(tx: &Tx, session: &Session) -> Result<()> {
-    const NAMED: usize = 5;
     let named = match Catalog::within(tx, session).await {
         Ok(catalog) => {
-            let found: Vec<&Object> = catalog.objects().iter().filter(|object| object.is_content()).collect();
+            let mut found: Vec<&Object> = catalog.objects().iter().filter(|object| object.is_content()).collect();
+            found.sort_by_key(|object| object.is_history());
             if found.is_empty() {
                 return Ok(());
             }
-            let mut named = found.iter().take(NAMED).map(|object| object.title()).collect::<Vec<_>>().join(", ");
-            if found.len() > NAMED {
-                named = format!("{named} and {} more", found.len() - NAMED);
-            }
-            format!("it has {named}")
+            let named: Vec<String> = found.into_iter().map(Object::title).collect();
+            format!("the database is not empty: it has {}", listed(&named))
         }
         Err(error) if error.kind() == ErrorKind::NotSupported => error.message().to_owned(),
         Err(error) => return Err(error),
     };
-    Err(Error::new(ErrorKind::NotEmpty, format!("the database is not empty: {named}")))
+    Err(Error::new(ErrorKind::NotEmpty, named))
 }
 
 impl std::fmt::Debug for Load {

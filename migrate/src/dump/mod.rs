@@ -127,12 +127,20 @@ impl Dump {
     /// Refuses tables that are not there, and rows that cannot be had.
     fn check(&self, catalog: &Catalog) -> Result<()> {
         if let Data::Of(names) = &self.data {
-            let mut known = catalog.objects().iter().filter(|object| object.rows.as_ref().is_some_and(|rows| !rows.into.is_empty()));
+            let mut known = catalog
+                .objects()
+                .iter()
+                .filter(|object| object.rows.as_ref().is_some_and(|rows| !rows.into.is_empty()));
             for name in names {
                 if !known.clone().any(|object| object.name.to_string() == *name) {
                     let tables: Vec<String> = known.by_ref().map(|object| object.name.to_string()).collect();
-                    return Err(Error::new(ErrorKind::UnknownTable, format!("there is no table {name}"))
-                        .with_hint(format!("there are: {}", tables.join(", "))));
+                    let hint = match &*tables.join(", ") {
+                        "" => "there are none".to_owned(),
+                        tables => format!("there are: {tables}"),
+                    };
+                    return Err(
+                        Error::new(ErrorKind::UnknownTable, format!("there is no table {name}")).with_hint(hint)
+                    );
                 }
             }
         }

@@ -21,11 +21,12 @@ impl Writer<'_> {
     pub(super) async fn rows_of(&mut self, object: &Object) -> Result<()> {
         let Some(rows) = object.rows.as_ref().filter(|_| self.dump.wants_rows(object)) else { return Ok(()) };
         self.reset_settings()?;
+        let has_none = rows.into.is_empty() || rows.of_parts && self.dump.is_whole();
         if let Some(statement) = &rows.instead {
             self.statement(&format!("\n{statement};\n"))?;
-        } else if rows.columns.is_empty() && !rows.into.is_empty() {
+        } else if !has_none && rows.columns.is_empty() {
             self.empty_rows(object, rows).await?;
-        } else if !rows.into.is_empty() && !(rows.of_parts && self.dump.is_whole()) {
+        } else if !has_none {
             self.inserts(object, rows, MOST).await?;
         }
         for counter in &rows.counters {

@@ -132,16 +132,18 @@ impl<'w> Writer<'w> {
     fn terminated(&self, statement: &str) -> String {
         let lexing = self.dialect().lexing;
         let last = Tokens::new(statement, lexing).last();
-        let open = last.is_some_and(|token| {
-            token.kind == TokenKind::Comment && !token.text(statement).starts_with("/*")
-        });
+        let open =
+            last.is_some_and(|token| token.kind == TokenKind::Comment && !token.text(statement).starts_with("/*"));
         let end = if open { "\n" } else { "" };
-        if self.dialect().flavor != Flavor::MySql || !Tokens::new(statement, lexing).any(|token| token.kind == TokenKind::Semicolon) {
+        if self.dialect().flavor != Flavor::MySql
+            || !Tokens::new(statement, lexing).any(|token| token.kind == TokenKind::Semicolon)
+        {
             return format!("{statement}{end};\n");
         }
-        let delimiter = [";;", "//", "$$", "@@"].into_iter().map(str::to_owned);
-        let delimiter = delimiter.chain((0..).map(|number| format!("//{number}//"))).find(|found| !statement.contains(&**found));
-        let delimiter = delimiter.unwrap_or_default();
+        let mut delimiter = ";;".to_owned();
+        while statement.contains(&delimiter) {
+            delimiter.push('/');
+        }
         format!("DELIMITER {delimiter}\n{statement}{end}{delimiter}\nDELIMITER ;\n")
     }
 

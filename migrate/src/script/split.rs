@@ -185,7 +185,10 @@ mod tests {
         let text = "SELECT 'a\\';b'; SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'; SELECT 'a\\'; \
             SET @@sql_mode := ''; SELECT 'a\\';b'";
         let cut = cut(text, &Dialect::MARIADB).unwrap();
-        assert_eq!((cut.len(), &*cut[0], &*cut[2], &*cut[4]), (5, "SELECT 'a\\';b'", "SELECT 'a\\'", "SELECT 'a\\';b'"));
+        assert_eq!(
+            (cut.len(), &*cut[0], &*cut[2], &*cut[4]),
+            (5, "SELECT 'a\\';b'", "SELECT 'a\\'", "SELECT 'a\\';b'")
+        );
     }
 
     #[test]

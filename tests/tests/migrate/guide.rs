@@ -1,6 +1,6 @@
 //! What docs/migrations.md shows.
 
-use oarlock::migrate::{Event, Migrator, RustMigration, Seeds, Source};
+use oarlock::migrate::{Catalog, Dump, Event, Load, Migrator, RustMigration, Seeds, Source};
 use oarlock::{DbExt, Pool, Result, Tx, embed_migrations};
 
 #[oarlock::test(engines = [sqlite, postgres, mysql])]
@@ -64,5 +64,20 @@ async fn a_function_migrates_data(db: Pool) -> Result<()> {
         assert_eq!((ran.len(), &*ran[1]), (2, "seeds/2_more.sql"));
         assert_eq!(db.fetch_value::<i64>("SELECT COUNT(*) FROM country", ()).await?, 1);
     }
+    Ok(())
+}
+
+#[oarlock::test(engines = [sqlite, postgres, mysql])]
+async fn a_schema_is_written_down(db: Pool) -> Result<()> {
+    Migrator::new(embed_migrations!("tests/migrate/embedded")).run(&db).await?;
+    let mut schema = Vec::new();
+    Dump::new().rows_of("country").write(&db, &mut schema).await?;
+    let schema = String::from_utf8_lossy(&schema);
+    assert!(schema.contains("Norway"), "{schema}");
+
+    let digest = Catalog::read(&db).await?.digest();
+    assert_eq!(digest.len(), 64);
+    let refused = Load::new().run(&db, "schema.sql", &schema).await;
+    assert!(refused.is_err(), "the database is not empty");
     Ok(())
 }

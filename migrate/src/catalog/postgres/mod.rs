@@ -3,6 +3,7 @@
 //! Everything is read with a `search_path` of the session's schema alone, so that the server itself leaves that schema out of names.
 //! Which object needs which is the server's own knowledge, too: `pg_depend`.
 
+mod assembly;
 mod attached;
 mod relations;
 mod routines;

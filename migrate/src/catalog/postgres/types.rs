@@ -8,6 +8,9 @@ use crate::Result;
 /// Number, schema, name, name as SQL, and what stands behind it.
 type Found = (i64, Option<String>, String, String, String);
 
+/// Number, schema, name, name as SQL, number as a class, attributes.
+type FoundComposite = (i64, Option<String>, String, String, i64, String);
+
 /// Number, schema, name, name as SQL, type, collation, default, whether it cannot be NULL.
 type FoundDomain = (i64, Option<String>, String, String, String, Option<String>, Option<String>, bool);
 
@@ -103,8 +106,7 @@ impl Reader<'_> {
             name("n.nspname", "t.typname"),
             own("n.nspname", "pg_type", "t.oid")
         );
-        type Composite = (i64, Option<String>, String, String, i64, String);
-        for (number, schema, type_name, shown, class, attributes) in self.rows::<Composite>(&sql).await? {
+        for (number, schema, type_name, shown, class, attributes) in self.rows::<FoundComposite>(&sql).await? {
             let object = Object::new(Kind::Composite, qualified(schema, type_name));
             let place = self.add_type(number, &shown, object.sql(format!("CREATE TYPE {shown} AS ({attributes}\n)")));
             self.state.places.insert(("pg_class".to_owned(), class), place);

@@ -13,7 +13,10 @@ impl Reader<'_> {
             )
         };
         let alone = |kind: &str, class: &str, name: &str, condition: &str| {
-            format!("SELECT '{kind}', {name} FROM {class} x WHERE x.oid >= 16384 AND {}{condition}", not_of_extension(class, "x.oid"))
+            format!(
+                "SELECT '{kind}', {name} FROM {class} x WHERE x.oid >= 16384 AND {}{condition}",
+                not_of_extension(class, "x.oid")
+            )
         };
         // A range type brings the one to its multirange with it.
         let of_nothing_else = " AND NOT EXISTS (SELECT FROM pg_depend i \
@@ -50,7 +53,12 @@ impl Reader<'_> {
             in_schema("text search dictionary", "pg_ts_dict", "x.dictname::text", "dictnamespace", ""),
             in_schema("text search parser", "pg_ts_parser", "x.prsname::text", "prsnamespace", ""),
             in_schema("text search template", "pg_ts_template", "x.tmplname::text", "tmplnamespace", ""),
-            alone("cast", "pg_cast", "format('%s AS %s', x.castsource::regtype, x.casttarget::regtype)", of_nothing_else),
+            alone(
+                "cast",
+                "pg_cast",
+                "format('%s AS %s', x.castsource::regtype, x.casttarget::regtype)",
+                of_nothing_else,
+            ),
             alone("transform", "pg_transform", "x.trftype::regtype::text", ""),
             alone("access method", "pg_am", "x.amname::text", ""),
             alone("language", "pg_language", "x.lanname::text", ""),
@@ -64,7 +72,8 @@ impl Reader<'_> {
                 "x.subname::text",
                 " AND x.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
             ),
-            "SELECT DISTINCT 'security label', pg_describe_object(classoid, objoid, objsubid) FROM pg_seclabel".to_owned(),
+            "SELECT DISTINCT 'security label', pg_describe_object(classoid, objoid, objsubid) FROM pg_seclabel"
+                .to_owned(),
         ];
         let sql = format!("{} ORDER BY 1, 2", questions.join(" UNION ALL "));
         let found: Vec<(String, String)> = self.rows(&sql).await?;

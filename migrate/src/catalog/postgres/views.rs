@@ -23,7 +23,8 @@ impl Reader<'_> {
             FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid AND c.relkind = 'v' \
             JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum ORDER BY d.adrelid, d.adnum";
         let defaults: Vec<FoundDefault> = self.rows(sql_of_defaults).await?;
-        for (number, schema, view, shown, kind, definition, options, method, filled) in self.rows::<Found>(&sql).await? {
+        for (number, schema, view, shown, kind, definition, options, method, filled) in self.rows::<Found>(&sql).await?
+        {
             let materialized = kind == "m";
             let (kind, words) =
                 if materialized { (Kind::MaterializedView, "MATERIALIZED VIEW") } else { (Kind::View, "VIEW") };
