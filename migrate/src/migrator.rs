@@ -15,7 +15,7 @@ use crate::status::{self, Status};
 use crate::{Direction, Error, ErrorKind, Migration, Result, Seeds, Source, Version};
 
 /// How long another runner may have the lock, where nothing else is said.
-const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Applies migrations, takes them back, and tells how things stand.
 ///

@@ -8,12 +8,10 @@ use oarlock_core::{Db, DbExt, Tx};
 use crate::catalog::{Catalog, Object, listed};
 use crate::engine::{Session, refused};
 use crate::event::{Event, Observer};
+use crate::migrator::LOCK_TIMEOUT;
 use crate::script::{Script, Sections, Text};
 use crate::shape::require_whole;
 use crate::{Error, ErrorKind, Result};
-
-/// How long a runner of migrations may have the lock, where nothing else is said.
-const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Loads a file of SQL into an empty database: what [`Dump`](crate::Dump) has written, or what another tool has, as long as it is SQL alone.
 ///
