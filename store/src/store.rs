@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use oarlock_core::record::{Definition, Record};
 use oarlock_core::{Error, ErrorKind, Result};
 
+use crate::image;
 use crate::log::{Access, Frame, Log, LogOptions, Opening, Replay};
 use crate::options::Options;
 use crate::schema::{Stored, evolved, new_table};
@@ -277,7 +278,9 @@ impl Shared {
     }
 
     fn close(&self) -> Result<()> {
-        self.log.close(None)
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        // The lock is held until the log is closed: nothing may be appended that is not in the image.
+        self.log.close(Some(&mut |out| image::write(&latest, out)))
     }
 }
 
@@ -300,8 +303,11 @@ struct Loader {
 }
 
 impl Replay for Loader {
-    fn snapshot(&mut self, _: &mut dyn std::io::Read) -> Result<bool> {
-        Ok(false)
+    fn snapshot(&mut self, snapshot: &mut dyn std::io::Read) -> Result<bool> {
+        let state = image::read(snapshot, self.history)?;
+        let found = state.is_some();
+        self.state = state.unwrap_or_default();
+        Ok(found)
     }
 
     fn frame(&mut self, frame: Frame<'_>) -> Result<()> {

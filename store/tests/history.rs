@@ -242,3 +242,57 @@ fn fields_are_added_dropped_renamed_and_retyped_without_a_new_file() -> Result<(
     assert_eq!(store.table::<later::Strict>().count()?, 3, "nothing has changed");
     Ok(())
 }
+
+#[test]
+fn a_clean_close_leaves_an_image_that_the_next_opening_takes() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pages.store");
+    let store = Store::open(&path)?;
+    store.define([Page::definition(), Remark::definition()])?;
+    written(&store)?;
+    store.table::<Page>().insert(page("gone"))?;
+    store.table::<Page>().delete(2)?;
+    let expected: Vec<_> = store.table::<Page>().records()?.collect::<Result<_>>()?;
+    store.close()?;
+    let store = Store::open(&path)?;
+    assert!(store.opening().from_snapshot);
+    let pages = store.table::<Page>();
+    assert_eq!(pages.records()?.collect::<Result<Vec<_>>>()?, expected);
+    assert_eq!(pages.get_by(Page::TITLE, "home")?, expected.first().cloned());
+    assert_eq!((pages.history(1)?.len(), pages.history(2)?.len()), (5, 2), "history is found from the image, too");
+    assert_eq!(pages.insert(page("next"))?.id, 3);
+    let stats = store.stats();
+    assert_eq!((stats.tables[0].records, stats.tables[0].deleted, stats.tables[1].indexes), (2, 1, 1));
+    drop(store);
+    let store = Store::open(&path)?;
+    assert_eq!(store.table::<Page>().count()?, 2, "what came after the image is replayed");
+    Ok(())
+}
+
+#[test]
+fn backups_are_restored_to_any_transaction_and_checked() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let store = Store::open(path("pages.store"))?;
+    store.define([Page::definition()])?;
+    let transactions = written(&store)?;
+    let mut full = Vec::new();
+    let backup = store.backup(&mut full)?;
+    store.table::<Page>().insert(page("later"))?;
+    let mut increment = Vec::new();
+    store.backup_since(backup.transaction, &mut increment)?;
+    assert!(Store::check(path("pages.store"))?.problems.is_empty());
+    for (until, count, text) in [
+        (oarlock::store::Until::Newest, 2, "fourth"),
+        (oarlock::store::Until::Transaction(transactions[1]), 1, "second"),
+    ] {
+        let to = path(&format!("{text}.store"));
+        let mut increments =
+            std::iter::once(Ok(Box::new(std::io::Cursor::new(increment.clone())) as Box<dyn std::io::Read>));
+        Store::restore(&to, &mut full.as_slice(), &mut increments, until)?;
+        let restored = Store::open(&to)?;
+        assert_eq!(restored.table::<Page>().count()?, count);
+        assert_eq!(restored.table::<Page>().require(1)?.text, text);
+    }
+    Ok(())
+}

@@ -45,6 +45,12 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    pub(crate) fn new(place: u64, message: impl Into<String>) -> Self {
+        Self { place, message: message.into() }
+    }
+}
+
 /// Reads all of a file without a lock and without changing anything, and gives every frame to the layer above, whose errors count as problems.
 /// What was committed meanwhile is seen or not.
 ///

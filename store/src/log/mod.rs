@@ -8,7 +8,7 @@
 pub(crate) mod backup;
 pub(crate) mod check;
 mod commit;
-mod failure;
+pub(crate) mod failure;
 mod format;
 mod frames;
 mod open;

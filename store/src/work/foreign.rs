@@ -232,31 +232,30 @@ impl Work {
         }
         Ok(())
     }
+}
 
-    /// Holds all records of a table against what it asks of them: after its definition has changed.
-    pub(super) fn verify(&self, slot: usize) -> Result<()> {
-        let table = self.state.table(slot)?;
-        let mut rows = table.rows.all();
-        while let Some((_, row)) = rows.next() {
-            let record = table.locate(&row.bytes)?;
-            let checked = check(&table.def, &record).and_then(|()| {
-                let missing = |foreign: &&Foreign| !matches!(self.is_there(foreign, &record), Ok(true));
-                match table.def.foreign.iter().find(missing) {
-                    Some(foreign) => Err(no_parent(&table.def, foreign, &self.state)),
-                    None => Ok(()),
-                }
-            });
-            checked.map_err(|error| {
-                let key =
-                    table.def.key.columns.iter().map(|column| record.get(*column).map(|value| format!("{value:?}")));
-                let key: Vec<String> = key.collect::<Result<_>>().unwrap_or_default();
-                error
-                    .context(format_args!("a record that is there breaks the new definition of {}", table.def.name()))
-                    .with_detail(format!("its key is ({})", key.join(", ")))
-            })?;
-        }
-        Ok(())
+/// Holds all records of a table against what it asks of them: after its definition has changed, and when a file is checked.
+pub(crate) fn verify(state: &State, slot: usize) -> Result<()> {
+    let table = state.table(slot)?;
+    let mut rows = table.rows.all();
+    while let Some((_, row)) = rows.next() {
+        let record = table.locate(&row.bytes)?;
+        let checked = check(&table.def, &record).and_then(|()| {
+            let missing = |foreign: &&Foreign| !matches!(is_there(state, foreign, &record), Ok(true));
+            match table.def.foreign.iter().find(missing) {
+                Some(foreign) => Err(no_parent(&table.def, foreign, state)),
+                None => Ok(()),
+            }
+        });
+        checked.map_err(|error| {
+            let key = table.def.key.columns.iter().map(|column| record.get(*column).map(|value| format!("{value:?}")));
+            let key: Vec<String> = key.collect::<Result<_>>().unwrap_or_default();
+            error
+                .context(format_args!("a record of {} breaks its definition", table.def.name()))
+                .with_detail(format!("its key is ({})", key.join(", ")))
+        })?;
     }
+    Ok(())
 }
 
 /// Tells whether the record that a foreign key leads to is there, or it leads to none.

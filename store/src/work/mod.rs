@@ -13,7 +13,7 @@ use crate::key::Key;
 use crate::op;
 use crate::schema::Stored;
 use crate::state::State;
-pub(crate) use foreign::assigned;
+pub(crate) use foreign::{assigned, verify};
 pub(crate) use reads::{Interval, Reads};
 pub(crate) use rebase::conflict;
 pub(crate) use write::{last_place, no_record};
@@ -142,7 +142,7 @@ impl Work {
             for slot in &slots {
                 state.table_mut(*slot)?.reindex()?;
             }
-            slots.iter().try_for_each(|slot| work.verify(*slot))
+            slots.iter().try_for_each(|slot| verify(&work.state, *slot))
         })
     }
 
