@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::result::{Column, Outcome, Reply};
-use crate::row::{FromRow, Row, RowRef};
+use crate::result::{Column, Outcome, Reply, RowBatch};
+use crate::row::{FromRow, Row};
 use crate::{Error, ErrorKind, Result};
 
 /// How [`BufferedCursor::scroll`] counts.
@@ -118,9 +118,8 @@ impl BufferedCursor {
 impl From<Reply> for BufferedCursor {
     fn from(reply: Reply) -> Self {
         let Reply { columns, batches, outcome } = reply;
-        let rows =
-            batches.iter().flat_map(|batch| (0..batch.len()).map(|row| RowRef::new(batch, row, &columns).to_row()));
-        let rows = rows.collect();
+        let row = |batch: &Arc<dyn RowBatch>, index| Row::new(Arc::clone(batch), index, Arc::clone(&columns));
+        let rows = batches.iter().flat_map(|batch| (0..batch.len()).map(move |index| row(batch, index))).collect();
         Self::new(columns, rows, outcome)
     }
 }

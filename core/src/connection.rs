@@ -28,7 +28,7 @@ use crate::catalog::{CatalogQuery, CatalogReply};
 use crate::dialect::Dialect;
 use crate::lex::{Lexed, Verb, split};
 use crate::params::Parameters;
-use crate::result::{Column, Description, Notice, Outcome, Reply, RowBatch};
+use crate::result::{Column, Description, Notice, Outcome, Reply, RowBatch, RowSink};
 use crate::tpc::{Branch, Xid};
 use crate::transaction::TxOptions;
 use crate::value::ValueRef;
@@ -199,6 +199,21 @@ pub trait Connection: Send {
     /// `Interface` when a statement is open or the connection is closed, `Parameters` when they do not fit, `Syntax` and the
     /// rest as the server tells. After an error no statement is open.
     fn start<'a>(&'a mut self, query: Query<'a>) -> BoxFuture<'a, ()>;
+
+    /// Runs a statement to its end here and now, and lends each row to the sink as it comes, where that can be done without
+    /// waiting and without holding the thread for long; `None` where it cannot, and nothing has happened then.
+    ///
+    /// It is for who wants all of a statement at once: neither a future nor a batch is made, and no cell is copied on its way. A caller
+    /// whom it gave `None` forgets what the sink has taken, and calls [`start`](Self::start). [`columns`](Self::columns) are the
+    /// statement's afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start) and [`poll_fill`](Self::poll_fill), and the sink's. After an error no statement is open.
+    fn run_now(&mut self, query: &Query<'_>, sink: &mut dyn RowSink) -> Result<Option<Outcome>> {
+        let _ = (query, sink);
+        Ok(None)
+    }
 
     /// Gives the columns of the current result set: empty when it has no rows to give (DDL, a plain INSERT).
     fn columns(&self) -> &Arc<[Column]>;

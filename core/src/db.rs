@@ -189,7 +189,7 @@ pub trait DbExt: Db {
         params: P,
     ) -> impl Future<Output = Result<Outcome>> + Send + 'a {
         let site = Location::caller();
-        async move { query_at(self, site, sql, params).await?.finish().await }
+        async move { cursor_at(self, site).await?.run(sql, params).await }
     }
 
     /// Runs a statement once for every row of parameters, all or nothing: in a transaction of its own, or in a savepoint inside
@@ -231,7 +231,7 @@ pub trait DbExt: Db {
         params: impl Params + 'a,
     ) -> impl Future<Output = Result<Vec<T>>> + Send + 'a {
         let site = Location::caller();
-        async move { query_at(self, site, sql, params).await?.fetch_all().await }
+        async move { cursor_at(self, site).await?.query_all(sql, params).await }
     }
 
     /// Runs a statement and reads its first row, `None` where it gives none.
@@ -242,7 +242,7 @@ pub trait DbExt: Db {
         params: impl Params + 'a,
     ) -> impl Future<Output = Result<Option<T>>> + Send + 'a {
         let site = Location::caller();
-        async move { query_at(self, site, sql, params).await?.fetch_one().await }
+        async move { cursor_at(self, site).await?.query_one(sql, params).await }
     }
 
     /// Runs a statement that must give a row, and reads the first. None is a `RowNotFound` error.
@@ -253,7 +253,7 @@ pub trait DbExt: Db {
         params: impl Params + 'a,
     ) -> impl Future<Output = Result<T>> + Send + 'a {
         let site = Location::caller();
-        async move { query_at(self, site, sql, params).await?.fetch_one().await?.ok_or_else(no_row) }
+        async move { cursor_at(self, site).await?.query_one(sql, params).await?.ok_or_else(no_row) }
     }
 
     /// Runs a statement that must give a row, and reads its first column. No row is a `RowNotFound` error.
@@ -265,7 +265,7 @@ pub trait DbExt: Db {
     ) -> impl Future<Output = Result<T>> + Send + 'a {
         let site = Location::caller();
         async move {
-            let row: Option<(T,)> = query_at(self, site, sql, params).await?.fetch_one().await?;
+            let row: Option<(T,)> = cursor_at(self, site).await?.query_one(sql, params).await?;
             row.map(|row| row.0).ok_or_else(no_row)
         }
     }

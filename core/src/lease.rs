@@ -90,13 +90,19 @@ impl Lease {
         if is_heard() { self.begin_call(work).map(Box::new) } else { None }
     }
 
-    /// Begins a call that has a limit of time, or to which somebody listens; mostly it is neither.
+    /// Tells whether calls have a limit of time, or somebody listens; mostly it is neither.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.limits.timeout().is_some() || is_heard()
+    }
+
+    /// Begins a call that has a limit of time, or to which somebody listens.
     #[inline]
     pub(crate) fn watch<'s>(&mut self, work: impl FnOnce() -> Work<'s>) -> Option<Box<Vigil>> {
-        let limit = self.limits.timeout();
-        if limit.is_none() && !is_heard() {
+        if !self.is_watched() {
             return None;
         }
+        let limit = self.limits.timeout();
         let call = if is_heard() { self.begin_call(work) } else { None };
         let deadline = limit.map(|limit| Deadline::start(limit, self.connection()));
         (call.is_some() || deadline.is_some()).then(|| Box::new(Vigil { call, deadline }))

@@ -168,6 +168,11 @@ impl<'a> Bindings<'a> {
         Ok(())
     }
 
+    /// Makes room for so many values more.
+    pub fn reserve(&mut self, count: usize) {
+        self.values.reserve(count);
+    }
+
     fn add(&mut self, bound: Bound<'a>) {
         self.values.push(match bound {
             Bound::Borrowed(value) => value,

@@ -1,9 +1,10 @@
 //! What a statement gives back: columns, rows in batches, the outcome, notices.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::Result;
 use crate::value::{NativeType, ValueRef};
+use crate::{Result, RowRef};
 
 /// A column of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +54,24 @@ pub trait RowBatch: Send + Sync {
     ///
     /// `Conversion` when the server's bytes do not form a value of the column's type.
     fn get(&self, row: usize, column: usize) -> Result<ValueRef<'_>>;
+}
+
+/// What takes rows while the statement runs, so that nothing of them has to be kept: see
+/// [`Connection::run_now`](crate::Connection::run_now).
+pub trait RowSink {
+    /// Takes the columns, once, before the first row, and where there is none; they are empty where the statement gives no rows.
+    ///
+    /// # Errors
+    ///
+    /// Its own, which ends the statement.
+    fn begin(&mut self, columns: &Arc<[Column]>) -> Result<()>;
+
+    /// Takes a row, and tells whether it wants more. The row is gone after this.
+    ///
+    /// # Errors
+    ///
+    /// Its own, which ends the statement.
+    fn row(&mut self, row: RowRef<'_>) -> Result<ControlFlow<()>>;
 }
 
 /// What a finished statement did.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::result::{Column, RowBatch};
-use crate::value::{FromValue, ValueRef};
+use crate::value::{FromValue, Value, ValueRef};
 use crate::{Error, ErrorKind, Result};
 
 /// A row that owns its share of the batch it came in. Cloning is cheap.
@@ -15,12 +15,30 @@ pub struct Row {
     columns: Arc<[Column]>,
 }
 
-/// A row borrowed from its batch: what [`FromRow`] decodes. `Copy`.
+/// A borrowed row: what [`FromRow`] decodes. `Copy`.
 #[derive(Clone, Copy)]
 pub struct RowRef<'r> {
-    batch: &'r Arc<dyn RowBatch>,
-    index: usize,
+    cells: Cells<'r>,
     columns: &'r Arc<[Column]>,
+}
+
+/// Where a borrowed row's cells are.
+#[derive(Clone, Copy)]
+enum Cells<'r> {
+    /// In a batch, to be decoded.
+    Kept { batch: &'r Arc<dyn RowBatch>, row: usize },
+    /// With a driver that goes on to the next row after this one.
+    Lent(&'r [ValueRef<'r>]),
+}
+
+impl<'r> Cells<'r> {
+    #[inline]
+    fn get(self, column: usize) -> Result<ValueRef<'r>> {
+        match self {
+            Self::Lent(values) => Ok(values[column]),
+            Self::Kept { batch, row } => batch.get(row, column),
+        }
+    }
 }
 
 /// What names a column of a row: its index from 0, or its name (the first of several equal ones).
@@ -77,7 +95,19 @@ impl<'r> RowRef<'r> {
     #[must_use]
     pub fn new(batch: &'r Arc<dyn RowBatch>, index: usize, columns: &'r Arc<[Column]>) -> Self {
         assert!(index < batch.len(), "row {index} of a batch of {}", batch.len());
-        Self { batch, index, columns }
+        Self { cells: Cells::Kept { batch, row: index }, columns }
+    }
+
+    /// Borrows a row whose cells are no batch's: what a driver lends to a [`RowSink`](crate::result::RowSink).
+    ///
+    /// # Panics
+    ///
+    /// When there is not one value for each column.
+    #[must_use]
+    #[inline]
+    pub fn lent(values: &'r [ValueRef<'r>], columns: &'r Arc<[Column]>) -> Self {
+        assert!(values.len() == columns.len(), "{} values for {} columns", values.len(), columns.len());
+        Self { cells: Cells::Lent(values), columns }
     }
 
     /// Gives the columns.
@@ -93,7 +123,7 @@ impl<'r> RowRef<'r> {
     #[inline]
     pub fn value(self, column: impl ColumnIndex) -> Result<ValueRef<'r>> {
         let column = column.find(self.columns)?;
-        self.batch.get(self.index, column).map_err(|error| at_column(error, column, self.columns))
+        self.cells.get(column).map_err(|error| at_column(error, column, self.columns))
     }
 
     /// Reads a cell.
@@ -104,24 +134,62 @@ impl<'r> RowRef<'r> {
     #[inline]
     pub fn get<T: FromValue>(self, column: impl ColumnIndex) -> Result<T> {
         let column = column.find(self.columns)?;
-        match self.batch.get(self.index, column).and_then(T::from_value) {
+        match self.cells.get(column).and_then(T::from_value) {
             Ok(value) => Ok(value),
             Err(error) => Err(at_column(error, column, self.columns)),
         }
     }
 
-    /// Makes a row that owns its share of the batch.
-    #[must_use]
-    pub fn to_row(self) -> Row {
-        Row { batch: Arc::clone(self.batch), index: self.index, columns: Arc::clone(self.columns) }
+    /// Makes a row that owns its share of the batch, or a copy of its cells where they are only lent.
+    ///
+    /// # Errors
+    ///
+    /// `Conversion` where a lent cell cannot be kept.
+    pub fn to_row(self) -> Result<Row> {
+        let (batch, index) = match self.cells {
+            Cells::Kept { batch, row } => (Arc::clone(batch), row),
+            Cells::Lent(values) => (Copied::of(values)?, 0),
+        };
+        Ok(Row { batch, index, columns: Arc::clone(self.columns) })
+    }
+}
+
+/// One row, copied.
+struct Copied(Vec<Value>);
+
+impl Copied {
+    fn of(values: &[ValueRef<'_>]) -> Result<Arc<dyn RowBatch>> {
+        let values: Result<Vec<_>> = values.iter().map(|value| ValueRef::to_owned(*value)).collect();
+        Ok(Arc::new(Self(values?)))
+    }
+}
+
+impl RowBatch for Copied {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn get(&self, _: usize, column: usize) -> Result<ValueRef<'_>> {
+        Ok(self.0[column].as_ref())
     }
 }
 
 impl Row {
+    /// Makes a row of its share of a batch.
+    ///
+    /// # Panics
+    ///
+    /// When `index` is not below the batch's length.
+    #[must_use]
+    pub fn new(batch: Arc<dyn RowBatch>, index: usize, columns: Arc<[Column]>) -> Self {
+        assert!(index < batch.len(), "row {index} of a batch of {}", batch.len());
+        Self { batch, index, columns }
+    }
+
     /// Borrows the row.
     #[must_use]
     pub fn as_ref(&self) -> RowRef<'_> {
-        RowRef { batch: &self.batch, index: self.index, columns: &self.columns }
+        RowRef { cells: Cells::Kept { batch: &self.batch, row: self.index }, columns: &self.columns }
     }
 
     /// Gives the columns.
@@ -194,6 +262,9 @@ pub trait FromRow: Sized {
     /// Where each field's column is.
     type Plan: Send + Sync + 'static;
 
+    /// Whether it is, or has in it, a [`Row`]: one that is only [lent](crate::result::RowSink) would have to be copied.
+    const KEEPS_ROW: bool = false;
+
     /// Matches the type with a result's columns.
     ///
     /// # Errors
@@ -228,12 +299,14 @@ pub(crate) fn are_null(row: RowRef<'_>, mut columns: impl Iterator<Item = usize>
 impl FromRow for Row {
     type Plan = ();
 
+    const KEEPS_ROW: bool = true;
+
     fn plan(_: &[Column]) -> Result<()> {
         Ok(())
     }
 
     fn from_row((): &(), row: RowRef<'_>) -> Result<Self> {
-        Ok(row.to_row())
+        row.to_row()
     }
 
     fn is_null((): &(), row: RowRef<'_>) -> Result<bool> {

@@ -22,7 +22,7 @@ impl RowBatch for Cells {
 fn row<const N: usize>(cells: [(&str, Value); N]) -> Row {
     let columns: Arc<[Column]> = cells.iter().map(|(name, _)| Column::new(*name, NativeType::new(0, "test"))).collect();
     let batch: Arc<dyn RowBatch> = Arc::new(Cells(cells.into_iter().map(|(_, value)| value).collect()));
-    RowRef::new(&batch, 0, &columns).to_row()
+    Row::new(batch, 0, columns)
 }
 
 fn text(text: &str) -> Value {

@@ -71,6 +71,20 @@ pub(crate) async fn execute(connection: &mut PostgresConnection, many: Many<'_>)
             refuse_copy(many.sql, lexed.verb(), &connection.info.dialect)?;
             connection.prepare(many.sql, lexed).await?
         };
+        if together && state == TxState::Auto && unnest::is_one_statement(many) {
+            match run_alone(connection, &prepared, many).await {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => together = false,
+                Err(failure) => {
+                    if connection.link.is_dead() || !failure.together {
+                        return Err(failure.error);
+                    }
+                    // Nothing of them is stored. What was wrong is told by the rows one by one.
+                    connection.link.wire.clear();
+                    together = false;
+                }
+            }
+        }
         let (open, undo) = match state {
             TxState::Auto => ("BEGIN".to_owned(), Undo::Transaction),
             _ => (format!("SAVEPOINT {BATCH_SAVEPOINT}"), Undo::Batch),
@@ -112,6 +126,48 @@ pub(crate) async fn execute(connection: &mut PostgresConnection, many: Many<'_>)
         }
         if is_fresh || !failure.stale {
             return Err(failure.error);
+        }
+    }
+}
+
+/// Executes rows that make one statement, which is all or nothing by itself: without the two trips of a transaction. `None` where there is
+/// no such statement.
+async fn run_alone(
+    connection: &mut PostgresConnection,
+    prepared: &Prepared,
+    many: Many<'_>,
+) -> Result<Option<Outcome>, Failure> {
+    let arrangement = arrange(&prepared.lexed, many.names, many.width).map_err(Failure::firm)?;
+    let parameters = prepared.statement.params();
+    if arrangement.len() != parameters.len() {
+        return Err(Failure::firm(miscounted(arrangement.len(), parameters.len())));
+    }
+    let Some(columns) = Column::all(&many, &arrangement, parameters) else { return Ok(None) };
+    let kept = Undo::Nothing;
+    let result = match statement_for_many(connection, prepared, kept).await {
+        Ok(Some(statement)) => {
+            connection.soiled |= prepared.soils;
+            many_at_a_time(connection, &statement, &columns, many, kept).await
+        }
+        Ok(None) => return Ok(None),
+        Err(failure) => Err(failure),
+    };
+    match result {
+        Ok(total) => {
+            let counted = connection.link.wire.tag() == Tag::Counted;
+            let warnings = connection.link.wire.notice_count();
+            if changes_tables(prepared.lexed.verb()) {
+                connection.statements.tables_changed();
+            }
+            Ok(Some(Outcome::rows(counted.then_some(total)).with_warnings(warnings)))
+        }
+        Err(failure) if connection.link.is_dead() => {
+            Err(Failure { error: lost_commit(failure.error, Undo::Transaction), ..failure })
+        }
+        Err(failure) => {
+            connection.link.leave(kept);
+            connection.link.recover().await.map_err(Failure::firm)?;
+            Err(failure)
         }
     }
 }

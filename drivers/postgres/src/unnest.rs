@@ -245,6 +245,11 @@ impl ToSql for Slice<'_> {
     }
 }
 
+/// Tells whether a batch makes one statement, and COPY would not be worth it.
+pub(crate) fn is_one_statement(many: Many<'_>) -> bool {
+    many.rows < COPIED && chunks(many).next().is_some_and(|rows| rows.end == many.rows)
+}
+
 /// Cuts a batch into the rows of one statement each.
 pub(crate) fn chunks(many: Many<'_>) -> impl Iterator<Item = Range<usize>> {
     let mut from = 0;

@@ -89,7 +89,7 @@ impl Arena {
 }
 
 #[cold]
-fn lost_column(error: &rusqlite::Error) -> Error {
+pub(crate) fn lost_column(error: &rusqlite::Error) -> Error {
     Error::new(ErrorKind::Internal, format!("the statement's columns changed while it ran: {error}"))
 }
 

@@ -11,7 +11,7 @@ use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{DriverInfo, Many, Query, busy, closed, run, savepoint_name};
 use oarlock_core::lex::{Verb, split};
 use oarlock_core::params::Parameters;
-use oarlock_core::result::{Description, Notice};
+use oarlock_core::result::{Description, Notice, RowSink};
 use oarlock_core::{
     BoxFuture, Column, Connection, Dialect, Error, Health, Isolation, Outcome, Result, RowBatch, TxOptions, TxState,
 };
@@ -302,6 +302,19 @@ impl Connection for SqliteConnection {
             }
             if self.start_here(&query)? { Ok(()) } else { Box::pin(self.start_on_worker(query)).await }
         })
+    }
+
+    fn run_now(&mut self, query: &Query<'_>, sink: &mut dyn RowSink) -> Result<Option<Outcome>> {
+        let Place::Here(session) = &mut self.place else { return Ok(None) };
+        if self.open.is_some() || inline::is_long() {
+            return Ok(None);
+        }
+        let ran = session.lend_here(query, sink);
+        self.tx = session.tx_state();
+        Ok(ran?.map(|ran| {
+            self.columns = ran.columns;
+            ran.outcome
+        }))
     }
 
     fn columns(&self) -> &Arc<[Column]> {

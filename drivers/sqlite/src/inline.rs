@@ -8,16 +8,20 @@
 //! here waits for a lock, and nothing here waits for the disk but for a page that is not in memory.
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use oarlock_core::connection::Query;
 use oarlock_core::lex::Verb;
-use oarlock_core::{Column, Outcome, Result};
+use oarlock_core::result::RowSink;
+use oarlock_core::{Column, Outcome, Result, RowRef, ValueRef};
 use rusqlite::Row;
 use rusqlite::limits::Limit;
+use rusqlite::types::ValueRef as Stored;
+use smallvec::SmallVec;
 
-use crate::arena::Arena;
+use crate::arena::{Arena, lost_column};
 use crate::bind;
 use crate::decode::Decoder;
 use crate::error::{is_busy, is_interrupt, is_too_big};
@@ -79,9 +83,10 @@ struct Buffer {
 }
 
 impl Sink for Buffer {
-    fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, _: bool) {
+    fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, _: bool) -> Result<()> {
         self.columns = Some(Arc::clone(columns));
         self.rows = (!columns.is_empty()).then(|| Arena::new(Arc::clone(decoders)));
+        Ok(())
     }
 
     #[inline]
@@ -93,9 +98,72 @@ impl Sink for Buffer {
     }
 }
 
+/// Hands rows on as they come, without a copy.
+struct Lender<'s> {
+    sink: &'s mut dyn RowSink,
+    columns: Arc<[Column]>,
+    decoders: Arc<[Decoder]>,
+    /// A text was not UTF-8. That is an error of its cell alone, if anybody asks for it: an arena knows.
+    odd: bool,
+}
+
+impl Sink for Lender<'_> {
+    fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, _: bool) -> Result<()> {
+        self.columns = Arc::clone(columns);
+        self.decoders = Arc::clone(decoders);
+        self.sink.begin(columns)
+    }
+
+    #[inline]
+    fn row(&mut self, row: &Row<'_>) -> Result<Flow> {
+        let mut cells: SmallVec<[ValueRef<'_>; 16]> = SmallVec::new();
+        for (column, decoder) in self.decoders.iter().enumerate() {
+            let cell = match row.get_ref(column).map_err(|error| lost_column(&error))? {
+                Stored::Null => ValueRef::Null,
+                Stored::Integer(value) => decoder.integer(value),
+                Stored::Real(value) => ValueRef::F64(value),
+                Stored::Text(text) => match str::from_utf8(text) {
+                    Ok(text) => decoder.text(text),
+                    Err(_) => {
+                        self.odd = true;
+                        return Ok(Flow::Stop);
+                    }
+                },
+                Stored::Blob(blob) => decoder.blob(blob),
+            };
+            cells.push(cell);
+        }
+        Ok(match self.sink.row(RowRef::lent(&cells, &self.columns))? {
+            ControlFlow::Continue(()) => Flow::More,
+            ControlFlow::Break(()) => Flow::Stop,
+        })
+    }
+}
+
 impl Session {
     /// Runs a statement here if it is short; `None` when it has to go to a worker, where nothing of it has happened.
     pub(crate) fn run_here(&mut self, query: &Query<'_>) -> Result<Option<Ran>> {
+        let Some(prepared) = self.short(query)? else { return Ok(None) };
+        let mut buffer = Buffer::default();
+        let Some(outcome) = self.run_short(query, &prepared, &mut buffer)? else { return Ok(None) };
+        let rows = buffer.rows.filter(|rows| rows.rows() > 0).map(Arena::seal);
+        Ok(Some(Ran { columns: buffer.columns.unwrap_or_default(), rows, outcome }))
+    }
+
+    /// Runs a statement here if it is short, and lends its rows; `None` where that cannot be done, and nothing has happened.
+    pub(crate) fn lend_here(&mut self, query: &Query<'_>, sink: &mut dyn RowSink) -> Result<Option<Ran>> {
+        let Some(prepared) = self.short(query)? else { return Ok(None) };
+        // A write whose rows cannot all be lent could not be run again.
+        if prepared.program.route != Route::Read && !prepared.columns.is_empty() {
+            return Ok(None);
+        }
+        let mut lender = Lender { sink, columns: Arc::default(), decoders: Arc::default(), odd: false };
+        let outcome = self.run_short(query, &prepared, &mut lender)?.filter(|_| !lender.odd);
+        Ok(outcome.map(|outcome| Ran { columns: lender.columns, rows: None, outcome }))
+    }
+
+    /// Finds a statement that is short, if it may run.
+    fn short(&mut self, query: &Query<'_>) -> Result<Option<Arc<Prepared>>> {
         if !self.options.inline || self.touched || self.lent {
             return Ok(None);
         }
@@ -104,33 +172,37 @@ impl Session {
             return Ok(None);
         }
         self.admit(&prepared, query.guarded)?;
-        let mut buffer = Buffer::default();
-        let result = match prepared.program.route {
-            Route::Read => self.run_bounded(query, &prepared, &mut buffer),
-            Route::Write | Route::Control | Route::Worker => {
-                self.guard.enter(None);
-                let result = self.run(query.sql, &prepared, query.params, &mut buffer);
-                self.guard.leave();
-                result
-            }
+        Ok(Some(prepared))
+    }
+
+    /// Runs a statement that is short; `None` where it turns out not to be, or has to wait.
+    fn run_short(
+        &mut self,
+        query: &Query<'_>,
+        prepared: &Arc<Prepared>,
+        sink: &mut impl Sink,
+    ) -> Result<Option<Outcome>> {
+        let reads = prepared.program.route == Route::Read;
+        let result = if reads {
+            self.run_bounded(query, prepared, sink)
+        } else {
+            self.guard.enter(None);
+            let result = self.run(query.sql, prepared, query.params, sink);
+            self.guard.leave();
+            result
         };
         let overhead = if self.db.is_autocommit() && !self.is_private() { STATEMENT } else { WITHIN };
         count(self.operations.saturating_add(overhead));
         match result {
-            Ok(outcome) => {
-                let rows = buffer.rows.filter(|rows| rows.rows() > 0).map(Arena::seal);
-                Ok(Some(Ran { columns: buffer.columns.unwrap_or_default(), rows, outcome }))
-            }
+            Ok(outcome) => Ok(Some(outcome)),
             Err(Failure::Sqlite(error)) if is_busy(&error) => Ok(None),
-            Err(Failure::Sqlite(error))
-                if prepared.program.route == Route::Read && (is_interrupt(&error) || is_too_big(&error)) =>
-            {
+            Err(Failure::Sqlite(error)) if reads && (is_interrupt(&error) || is_too_big(&error)) => {
                 if self.operations >= WORK || is_too_big(&error) {
                     prepared.banish();
                 }
                 Ok(None)
             }
-            Err(failure) => Err(failure.into_error(&prepared)),
+            Err(failure) => Err(failure.into_error(prepared)),
         }
     }
 
@@ -138,11 +210,11 @@ impl Session {
         &mut self,
         query: &Query<'_>,
         prepared: &Arc<Prepared>,
-        buffer: &mut Buffer,
+        sink: &mut impl Sink,
     ) -> Result<Outcome, Failure> {
         let usual = self.db.set_limit(Limit::SQLITE_LIMIT_LENGTH, LARGEST.into())?;
         self.guard.enter(Some(BUDGET));
-        let result = self.run(query.sql, prepared, query.params, buffer);
+        let result = self.run(query.sql, prepared, query.params, sink);
         self.guard.leave();
         self.db.set_limit(Limit::SQLITE_LIMIT_LENGTH, usual)?;
         result

@@ -194,7 +194,7 @@ impl Feed {
 }
 
 impl Sink for Feed {
-    fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, reads: bool) {
+    fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, reads: bool) -> Result<()> {
         self.reads = reads;
         let mut state = self.queue.lock();
         state.begun = true;
@@ -205,6 +205,7 @@ impl Sink for Feed {
         let collected =
             Collected { queue: Arc::clone(&self.queue), arena, full: FIRST, passed: Instant::now(), asked: 0 };
         COLLECTED.set(Some(collected));
+        Ok(())
     }
 
     #[inline]

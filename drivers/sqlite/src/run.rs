@@ -39,7 +39,7 @@ pub(crate) enum Ended {
 /// Where rows go.
 pub(crate) trait Sink {
     /// Takes the columns, before the first row.
-    fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, reads: bool);
+    fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, reads: bool) -> Result<()>;
 
     /// Takes a row.
     fn row(&mut self, row: &Row<'_>) -> Result<Flow>;
@@ -49,7 +49,9 @@ pub(crate) trait Sink {
 pub(crate) struct Nowhere;
 
 impl Sink for Nowhere {
-    fn begin(&mut self, _: &Arc<[Column]>, _: &Arc<[Decoder]>, _: bool) {}
+    fn begin(&mut self, _: &Arc<[Column]>, _: &Arc<[Decoder]>, _: bool) -> Result<()> {
+        Ok(())
+    }
 
     fn row(&mut self, _: &Row<'_>) -> Result<Flow> {
         Ok(Flow::Discard)
@@ -146,7 +148,7 @@ impl Session {
                     begun = true;
                     renewed = self.renew(prepared, row.as_ref(), true);
                     let current = renewed.as_ref().unwrap_or(prepared);
-                    sink.begin(&current.columns, &current.decoders, current.reads);
+                    sink.begin(&current.columns, &current.decoders, current.reads)?;
                 }
                 rows_given += 1;
                 if sink.row(row)? == Flow::Stop {
@@ -160,7 +162,7 @@ impl Session {
             if !begun {
                 renewed = self.renew(prepared, &statement, !self.db.is_autocommit());
                 let current = renewed.as_ref().unwrap_or(prepared);
-                sink.begin(&current.columns, &current.decoders, current.reads);
+                sink.begin(&current.columns, &current.decoders, current.reads)?;
             }
             if prepared.verb() == Verb::Pragma {
                 // It took effect, and gave its answer, when it was prepared.

@@ -359,6 +359,8 @@ fn configure(db: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     // A string in double quotes is a mistyped column.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    // A statement keeps its plan: with the statistics of ANALYZE it would be prepared anew for each value that is bound.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, options.trusted == Trust::Schema)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, options.trusted != Trust::Schema)?;
     if options.trusted == Trust::Nothing {

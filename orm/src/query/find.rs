@@ -5,7 +5,7 @@ use std::panic::Location;
 use oarlock_core::value::{Bound, Value};
 use oarlock_core::{Db, Result};
 
-use super::{Query, cursor, fetch_models, run};
+use super::{Query, cursor, read_models};
 use crate::model::Model;
 use crate::relation::{Groups, Prepared, narrowed, parts};
 
@@ -31,8 +31,7 @@ pub(crate) async fn find_many<M: Model, D: Db + ?Sized>(
     found.resize_with(wanted.len(), || None);
     for part in parts(&mut cursor, wanted.len(), width) {
         let (shape, values) = narrowed(&query, table, table.key(), &wanted, part);
-        run(&mut cursor, &shape, &values).await?;
-        for row in fetch_models::<M>(&mut cursor).await? {
+        for row in read_models::<M>(&mut cursor, &shape, &values).await? {
             if let Some(place) = wanted.find(table.key(), |column| row.value(column))? {
                 found[place] = Some(row);
             }

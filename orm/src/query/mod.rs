@@ -44,7 +44,7 @@ use oarlock_core::{Cursor, Db, Dialect, Error, ErrorKind, Result};
 pub(crate) use find::find_many;
 pub use join::JoinThrough;
 pub use page::{Page, Place, Slice};
-pub(crate) use run::{cursor, fetch_models, places, run};
+pub(crate) use run::{carry_out, cursor, fetch_models, places, read, read_models, run};
 pub use selection::{All, Named, Optional, SelectQuery, Selected, Selection};
 pub use shape::{Join, JoinKind, Lock, LockWait, Output, Projection, Select, Source};
 pub use stream::ModelStream;
@@ -236,14 +236,14 @@ impl<M: Model> Query<M> {
         async move {
             let (shape, values, with) = parts?;
             let mut cursor = cursor(db, site).await?;
-            read(&mut cursor, &shape, &values, &with).await
+            read_related(&mut cursor, &shape, &values, &with).await
         }
     }
 
     /// Reads all rows on a cursor.
     pub(crate) async fn all_on(self, cursor: &mut Cursor) -> Result<Vec<M>> {
         let (shape, values, with) = self.into_shape()?;
-        read(cursor, &shape, &values, &with).await
+        read_related(cursor, &shape, &values, &with).await
     }
 
     /// Reads the first row, `None` where there is none.
@@ -472,14 +472,13 @@ impl<M: Model> Query<M> {
 }
 
 /// Reads the rows of a shape, and those that are related to them.
-async fn read<M: Model>(
+async fn read_related<M: Model>(
     cursor: &mut Cursor,
     shape: &Shape,
     values: &[Value],
     with: &[Box<dyn Load<M>>],
 ) -> Result<Vec<M>> {
-    run(cursor, shape, values).await?;
-    let mut rows = fetch_models(cursor).await?;
+    let mut rows = read_models(cursor, shape, values).await?;
     for relation in with {
         relation.load(cursor, &mut rows).await?;
     }

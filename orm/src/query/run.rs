@@ -3,10 +3,10 @@
 use std::panic::Location;
 
 use oarlock_core::value::Value;
-use oarlock_core::{Cursor, Db, Error, FromRow, Result, RowRef};
+use oarlock_core::{Cursor, Db, Error, FromRow, Outcome, Result, RowRef};
 
 use crate::model::Model;
-use crate::render::{Shape, rendered};
+use crate::render::{Arguments, Rendered, Shape, rendered};
 
 /// Makes a cursor for a call at a place in the program.
 pub(crate) async fn cursor<D: Db + ?Sized>(db: &D, site: &'static Location<'static>) -> Result<Cursor> {
@@ -19,12 +19,37 @@ pub(crate) async fn cursor<D: Db + ?Sized>(db: &D, site: &'static Location<'stat
 /// Runs a shape on a cursor, which stands before its first row then.
 pub(crate) async fn run(cursor: &mut Cursor, shape: &Shape, values: &[Value]) -> Result<()> {
     let statement = rendered(shape, cursor.info().dialect.flavor)?;
+    let arguments = arguments(cursor, &statement, values)?;
+    cursor.execute(&statement.sql, arguments).await
+}
+
+/// Runs a shape, and reads all rows.
+pub(crate) async fn read<T: FromRow>(cursor: &mut Cursor, shape: &Shape, values: &[Value]) -> Result<Vec<T>> {
+    let statement = rendered(shape, cursor.info().dialect.flavor)?;
+    let arguments = arguments(cursor, &statement, values)?;
+    cursor.query_all(&statement.sql, arguments).await
+}
+
+/// Runs a shape, and reads all rows as models.
+pub(crate) async fn read_models<M: Model>(cursor: &mut Cursor, shape: &Shape, values: &[Value]) -> Result<Vec<M>> {
+    Ok(models(read(cursor, shape, values).await?))
+}
+
+/// Runs a shape that gives no rows to its end.
+pub(crate) async fn carry_out(cursor: &mut Cursor, shape: &Shape, values: &[Value]) -> Result<Outcome> {
+    let statement = rendered(shape, cursor.info().dialect.flavor)?;
+    let arguments = arguments(cursor, &statement, values)?;
+    cursor.run(&statement.sql, arguments).await
+}
+
+/// Gives a statement's parameters, if the database takes as many.
+fn arguments<'v>(cursor: &mut Cursor, statement: &'v Rendered, values: &'v [Value]) -> Result<Arguments<'v>> {
     let arguments = statement.bind(values)?;
     let most = cursor.info().capabilities.max_parameters;
     if arguments.len() > most {
         return Err(too_many(arguments.len(), most));
     }
-    cursor.execute(&statement.sql, arguments).await
+    Ok(arguments)
 }
 
 #[cold]
@@ -70,6 +95,10 @@ impl<M: Model> FromRow for Positional<M> {
 
 /// Reads all rows that are left as models.
 pub(crate) async fn fetch_models<M: Model>(cursor: &mut Cursor) -> Result<Vec<M>> {
-    // The rows stay where they are: this is the identity, as far as memory goes.
-    Ok(cursor.fetch_all::<Positional<M>>().await?.into_iter().map(|row| row.0).collect())
+    Ok(models(cursor.fetch_all().await?))
+}
+
+/// The rows stay where they are: this is the identity, as far as memory goes.
+fn models<M>(rows: Vec<Positional<M>>) -> Vec<M> {
+    rows.into_iter().map(|row| row.0).collect()
 }

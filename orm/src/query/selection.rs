@@ -7,7 +7,7 @@ use std::panic::Location;
 use oarlock_core::value::Value;
 use oarlock_core::{Db, Dialect, Error, FromRow, FromValue, Result, RowRef};
 
-use super::{Output, Projection, Query, Select, cursor, places, run};
+use super::{Output, Projection, Query, Select, cursor, places, read};
 use crate::expr::{Argument, Column, ColumnOp, Expr, Op, again};
 use crate::model::Model;
 use crate::render::{self, Shape};
@@ -331,8 +331,7 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
         async move {
             let (select, values) = shape?;
             let mut cursor = cursor(db, site).await?;
-            run(&mut cursor, &Shape::Select(select), &values).await?;
-            let rows = cursor.fetch_all::<Read<S>>().await?;
+            let rows = read::<Read<S>>(&mut cursor, &Shape::Select(select), &values).await?;
             Ok(rows.into_iter().map(|row| row.0).collect())
         }
     }
@@ -350,8 +349,7 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
         async move {
             let (select, values) = shape?;
             let mut cursor = cursor(db, site).await?;
-            run(&mut cursor, &Shape::Select(select), &values).await?;
-            cursor.fetch_all().await
+            read(&mut cursor, &Shape::Select(select), &values).await
         }
     }
 

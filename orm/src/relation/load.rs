@@ -8,7 +8,7 @@ use super::key::Groups;
 use super::{Load, Relation, Slot, column_op};
 use crate::expr::{Binary, Op, again, filled_up};
 use crate::model::{Model, TableInfo};
-use crate::query::{Query, Select, Values, fetch_models, run};
+use crate::query::{Query, Select, Values, read_models};
 use crate::render::Shape;
 
 /// Loads the rows of a relation.
@@ -56,8 +56,7 @@ impl<P: Model, S: Slot> Related<P, S> {
         let table = S::Model::table();
         for part in parts(cursor, groups.len(), child_columns.len()) {
             let (shape, values) = narrowed(&self.query, table, &child_columns, &groups, part);
-            run(cursor, &shape, &values).await?;
-            let mut found = fetch_models::<S::Model>(cursor).await?;
+            let mut found = read_models::<S::Model>(cursor, &shape, &values).await?;
             if children.is_empty() {
                 children = found;
             } else {

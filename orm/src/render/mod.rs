@@ -73,6 +73,7 @@ impl Arguments<'_> {
 
 impl Params for Arguments<'_> {
     fn bind<'a>(&'a self, bindings: &mut Bindings<'a>) -> Result<()> {
+        bindings.reserve(self.params.len());
         let mut rewritten = self.rewritten.iter();
         for param in self.params {
             let given = if param.is_rewritten() { rewritten.next() } else { param.given(self.values) };

@@ -28,7 +28,7 @@ pub use upsert::{UniqueKey, Upsert};
 
 use crate::expr::{Assigned, Binary, Op};
 use crate::model::{ColumnInfo, Model, TableInfo};
-use crate::query::{fetch_models, run};
+use crate::query::{carry_out, read_models};
 use crate::relation::column_op;
 use crate::render::Shape;
 
@@ -179,16 +179,14 @@ async fn finish<T>(tx: Tx, result: Result<T>) -> Result<T> {
 
 /// Runs a statement that gives rows of the model back.
 async fn returned<M: Model>(cursor: &mut Cursor, shape: &Shape, values: &[Value]) -> Result<Vec<M>> {
-    run(cursor, shape, values).await?;
-    let rows = fetch_models(cursor).await?;
+    let rows = read_models(cursor, shape, values).await?;
     cursor.finish().await?;
     Ok(rows)
 }
 
 /// Runs a statement that gives no rows back, and tells how many it changed.
 async fn changed(cursor: &mut Cursor, shape: &Shape, values: &[Value]) -> Result<u64> {
-    run(cursor, shape, values).await?;
-    Ok(cursor.finish().await?.rows_affected.unwrap_or(0))
+    Ok(carry_out(cursor, shape, values).await?.rows_affected.unwrap_or(0))
 }
 
 /// Makes the condition that columns are equal to values.
