@@ -528,7 +528,6 @@ impl RowSink for Dropped {
     }
 }
 
-
 /// Has the server stop a statement when the future that starts it is dropped.
 struct StopOnDrop<'c>(&'c mut Lease);
 

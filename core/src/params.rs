@@ -173,6 +173,13 @@ impl<'a> Bindings<'a> {
         self.values.reserve(count);
     }
 
+    /// Adds a value by position that is one already.
+    #[inline]
+    pub fn push_ref(&mut self, value: ValueRef<'a>) {
+        self.values.push(value);
+    }
+
+    #[inline]
     fn add(&mut self, bound: Bound<'a>) {
         self.values.push(match bound {
             Bound::Borrowed(value) => value,

@@ -71,7 +71,7 @@ fn user() -> [(&'static str, Value); 8] {
         ("tags", Value::Array(vec![text("a"), text("b")])),
         ("avatarBytes", Value::Bytes(vec![1, 2])),
         ("id", Value::I64(8)),
-        ("unknown", Value::Typed(NativeType::new(869, "inet"), vec![1])),
+        ("unknown", Value::typed(NativeType::new(869, "inet"), [1])),
     ]
 }
 

@@ -153,7 +153,16 @@ pub enum Value {
     /// An array; nested arrays are further dimensions.
     Array(Vec<Value>),
     /// What only one database has, in that database's own bytes.
-    Typed(NativeType, Vec<u8>),
+    Typed(Box<Typed>),
+}
+
+/// A value of a type that only one database has. It is boxed in a [`Value`], which it would make half as large again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Typed {
+    /// The type.
+    pub native: NativeType,
+    /// The value in that database's own bytes.
+    pub bytes: Vec<u8>,
 }
 
 impl<'a> ValueRef<'a> {
@@ -182,7 +191,7 @@ impl<'a> ValueRef<'a> {
             Self::Instant(v) => Value::Instant(v),
             Self::Interval(v) => Value::Interval(v),
             Self::Array(v) => Value::Array(v.to_values()?),
-            Self::Typed(native, bytes) => Value::Typed(native.clone(), bytes.to_owned()),
+            Self::Typed(native, bytes) => Value::typed(native.clone(), bytes),
         })
     }
 
@@ -257,6 +266,12 @@ impl PartialEq for ValueRef<'_> {
 }
 
 impl Value {
+    /// Makes a value of a type that only one database has, of that database's own bytes.
+    #[must_use]
+    pub fn typed(native: NativeType, bytes: impl Into<Vec<u8>>) -> Self {
+        Self::Typed(Box::new(Typed { native, bytes: bytes.into() }))
+    }
+
     /// Borrows the value.
     #[must_use]
     pub fn as_ref(&self) -> ValueRef<'_> {
@@ -279,7 +294,7 @@ impl Value {
             Self::Instant(v) => ValueRef::Instant(*v),
             Self::Interval(v) => ValueRef::Interval(*v),
             Self::Array(v) => ValueRef::Array(ArrayRef::Values(v)),
-            Self::Typed(native, bytes) => ValueRef::Typed(native, bytes),
+            Self::Typed(typed) => ValueRef::Typed(&typed.native, &typed.bytes),
         }
     }
 }
@@ -292,5 +307,6 @@ mod tests {
     fn a_borrowed_value_is_four_words() {
         assert!(size_of::<ValueRef<'_>>() <= 32, "{}", size_of::<ValueRef<'_>>());
         assert!(size_of::<crate::Result<ValueRef<'_>>>() <= 32);
+        assert!(size_of::<Value>() <= 32, "{}", size_of::<Value>());
     }
 }

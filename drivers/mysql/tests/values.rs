@@ -61,13 +61,13 @@ async fn bits_years_and_wide_decimals() {
     .unwrap();
     let row: (u64, bool, i32, Value, Decimal) = conn.require_one("SELECT b, one, y, d, n FROM t", ()).await.unwrap();
     assert_eq!((row.0, row.1, row.2), (257, true, 2024));
-    let Value::Typed(native, digits) = &row.3 else { panic!("{:?}", row.3) };
-    assert_eq!((native.name(), digits.len()), ("DECIMAL(65,30)", 66));
+    let Value::Typed(digits) = &row.3 else { panic!("{:?}", row.3) };
+    assert_eq!((digits.native.name(), digits.bytes.len()), ("DECIMAL(65,30)", 66));
     assert_eq!(row.4.to_string(), "-0.5000000000");
     let row: (String, String, Value, Value) = conn.require_one("SELECT e, s, j, g FROM t", ()).await.unwrap();
     assert_eq!((row.0.as_str(), row.1.as_str()), ("b", "x,y"));
     assert!(matches!(&row.2, Value::Json(text) | Value::Text(text) if text == "{\"a\": 1}"), "{:?}", row.2);
-    assert!(matches!(&row.3, Value::Typed(native, _) if native.name() == "GEOMETRY"), "{:?}", row.3);
+    assert!(matches!(&row.3, Value::Typed(typed) if typed.native.name() == "GEOMETRY"), "{:?}", row.3);
     db.drop().await;
 }
 

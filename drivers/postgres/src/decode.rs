@@ -247,7 +247,7 @@ mod tests {
             (Type::NUMERIC, &[0, 0, 0, 0, 0xC0, 0, 0, 0]),
         ] {
             let native = NativeType::new(of.oid(), of.name());
-            assert_eq!(read(&of, bytes), Value::Typed(native, bytes.to_vec()), "{of}");
+            assert_eq!(read(&of, bytes), Value::typed(native, bytes), "{of}");
         }
     }
 

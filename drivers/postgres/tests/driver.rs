@@ -212,13 +212,12 @@ async fn values_go_into_the_inferred_types() {
     assert_eq!(row.value(4).unwrap().to_owned().unwrap(), moods);
     assert_eq!(row.get::<Vec<i32>>(5).unwrap(), [1, 2]);
     // What is the server's alone goes back as it came.
-    let Value::Typed(native, address) = row.value(6).unwrap().to_owned().unwrap() else { panic!("an address") };
-    assert_eq!(native.name(), "inet");
-    let found: i64 =
-        conn.fetch_value("SELECT count(*) FROM t WHERE n = ?", (&Value::Typed(native, address),)).await.unwrap();
+    let Value::Typed(address) = row.value(6).unwrap().to_owned().unwrap() else { panic!("an address") };
+    assert_eq!(address.native.name(), "inet");
+    let found: i64 = conn.fetch_value("SELECT count(*) FROM t WHERE n = ?", (&Value::Typed(address),)).await.unwrap();
     assert_eq!(found, 1);
     let Value::Array(addresses) = row.value(7).unwrap().to_owned().unwrap() else { panic!("addresses") };
-    assert!(matches!(&addresses[..], [Value::Typed(native, _)] if native.name() == "inet"));
+    assert!(matches!(&addresses[..], [Value::Typed(typed)] if typed.native.name() == "inet"));
     place.drop().await;
 }
 
@@ -240,7 +239,7 @@ async fn special_values_are_never_guessed() {
         ("SELECT '(1,2)'::point", "point"),
     ] {
         let value: Value = conn.fetch_value(sql, ()).await.unwrap();
-        assert!(matches!(&value, Value::Typed(native, _) if native.name() == name), "{sql}: {value:?}");
+        assert!(matches!(&value, Value::Typed(typed) if typed.native.name() == name), "{sql}: {value:?}");
     }
     for (sql, expected) in [
         ("SELECT 'x'::\"char\"", Value::Text("x".into())),

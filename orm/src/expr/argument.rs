@@ -36,7 +36,15 @@ pub enum Assigned {
     /// A value.
     Value(Value),
     /// An expression.
-    Program(Vec<Op>, Vec<Value>),
+    Program(Box<Program>),
+}
+
+/// An expression, and its values. It is boxed, for few columns are given one.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Program {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) values: Vec<Value>,
 }
 
 impl Assigned {
@@ -45,9 +53,13 @@ impl Assigned {
             Some(value) if values.is_empty() && matches!(ops.as_slice(), [Op::Value]) => Self::Value(value),
             last => {
                 values.extend(last);
-                Self::Program(ops, values)
+                Self::program(ops, values)
             }
         }
+    }
+
+    pub(crate) fn program(ops: Vec<Op>, values: Vec<Value>) -> Self {
+        Self::Program(Box::new(Program { ops, values }))
     }
 
     fn value<V: ToValue + ?Sized>(value: &V) -> Result<Self> {

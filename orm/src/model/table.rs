@@ -16,6 +16,9 @@ pub struct TableInfo {
     columns: Vec<ColumnInfo>,
     key: Vec<usize>,
     foreign_keys: Vec<ForeignKeyInfo>,
+    /// The columns whose values have rules to keep, and those that a new row does not do without.
+    ruled: Vec<usize>,
+    needed: Vec<usize>,
     def: ModelDef,
 }
 
@@ -46,6 +49,16 @@ pub struct ColumnInfo {
     index: bool,
 }
 
+impl ColumnInfo {
+    fn is_needed(&self) -> bool {
+        match self.role {
+            Role::Auto => false,
+            Role::CreatedAt | Role::UpdatedAt | Role::Version => true,
+            _ => !self.nullable && self.default.is_none(),
+        }
+    }
+}
+
 /// A foreign key of a model's table.
 #[derive(Debug, Clone)]
 pub struct ForeignKeyInfo {
@@ -70,8 +83,12 @@ impl TableInfo {
             columns,
             key: Vec::new(),
             foreign_keys: Vec::new(),
+            ruled: Vec::new(),
+            needed: Vec::new(),
             def,
         };
+        table.ruled = table.of(|column| !column.rules.is_empty());
+        table.needed = table.of(ColumnInfo::is_needed);
         table.key = table.indexes(def.key);
         table.foreign_keys = def
             .foreign_keys
@@ -80,6 +97,10 @@ impl TableInfo {
             .collect();
         table.widen_keys();
         table
+    }
+
+    fn of(&self, is: impl Fn(&ColumnInfo) -> bool) -> Vec<usize> {
+        (0..self.columns.len()).filter(|index| is(&self.columns[*index])).collect()
     }
 
     /// Gives text that is part of a key or an index a length, without which not every database can index it.
@@ -155,6 +176,16 @@ impl TableInfo {
     /// Gives the column of a role, the first of several.
     pub fn of_role(&self, role: Role) -> Option<usize> {
         self.columns.iter().position(|column| column.role == role)
+    }
+
+    /// Gives the columns whose values have rules to keep.
+    pub(crate) fn ruled(&self) -> &[usize] {
+        &self.ruled
+    }
+
+    /// Gives the columns that a new row does not do without: the ORM gives them a value, or the program has to.
+    pub(crate) fn needed(&self) -> &[usize] {
+        &self.needed
     }
 
     /// Gives the foreign keys, in the order of the model's definition.

@@ -38,11 +38,15 @@ pub(crate) enum Shape {
 pub(crate) struct Rendered {
     pub(crate) sql: String,
     params: Vec<Param>,
+    /// Whether one of the parameters is not a value as it is given.
+    rewrites: bool,
 }
 
 impl Rendered {
     fn of(sql: String, values: sea_query::Values) -> Result<Self> {
-        Ok(Self { sql, params: values.0.into_iter().map(Param::of).collect::<Result<_>>()? })
+        let params = values.0.into_iter().map(Param::of).collect::<Result<Vec<_>>>()?;
+        let rewrites = params.iter().any(Param::is_rewritten);
+        Ok(Self { sql, params, rewrites })
     }
 
     /// Gives the statement's parameters, taken from a shape's values.
@@ -51,8 +55,12 @@ impl Rendered {
     ///
     /// `Internal` where the values do not fit the shape.
     pub(crate) fn bind<'v>(&'v self, values: &'v [Value]) -> Result<Arguments<'v>> {
-        let rewritten = self.params.iter().filter_map(|param| param.rewritten(values).transpose());
-        Ok(Arguments { params: &self.params, values, rewritten: rewritten.collect::<Result<_>>()? })
+        let rewritten = if self.rewrites {
+            self.params.iter().filter_map(|param| param.rewritten(values).transpose()).collect::<Result<_>>()?
+        } else {
+            Vec::new()
+        };
+        Ok(Arguments { params: &self.params, values, rewritten })
     }
 }
 
@@ -77,7 +85,7 @@ impl Params for Arguments<'_> {
         let mut rewritten = self.rewritten.iter();
         for param in self.params {
             let given = if param.is_rewritten() { rewritten.next() } else { param.given(self.values) };
-            bindings.push(given.ok_or_else(missing)?)?;
+            bindings.push_ref(given.ok_or_else(missing)?.as_ref());
         }
         Ok(())
     }

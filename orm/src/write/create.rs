@@ -66,13 +66,13 @@ pub(super) fn completed<M: Model>(mut assignments: Assignments) -> Result<Assign
 
 /// Fills in what a table says of new rows, and finds out whether something is missing.
 pub(super) fn fill_in(table: &TableInfo, assignments: &mut Assignments) -> Result<()> {
-    for (index, column) in table.columns().iter().enumerate() {
+    for index in table.needed() {
+        let column = table.column(*index);
         match column.role {
-            Role::CreatedAt | Role::UpdatedAt => assignments.assign_absent(index, now(column)),
-            Role::Version => assignments.assign_absent(index, Value::I64(1)),
-            Role::Auto => {}
-            _ if assignments.has(index) || column.nullable || column.default.is_some() => {}
-            _ => return Err(left_out(table, index)),
+            Role::CreatedAt | Role::UpdatedAt => assignments.assign_absent(*index, now(column)),
+            Role::Version => assignments.assign_absent(*index, Value::I64(1)),
+            _ if assignments.has(*index) => {}
+            _ => return Err(left_out(table, *index)),
         }
     }
     Ok(())

@@ -49,8 +49,9 @@ impl<'w, M: Model> Draft<'w, M> {
 pub(super) fn check_rules<M: Model>(assignments: &Assignments) -> Result<()> {
     let table = M::table();
     let mut invalid = Invalid::new(table.model());
-    for (index, column) in table.columns().iter().enumerate().filter(|(_, column)| !column.rules.is_empty()) {
-        let Some(value) = assignments.value(index) else { continue };
+    for index in table.ruled() {
+        let Some(value) = assignments.value(*index) else { continue };
+        let column = table.column(*index);
         for message in column.rules.iter().filter_map(|rule| rule.broken_by(value)) {
             invalid.add(column.field.as_str(), message);
         }

@@ -7,7 +7,7 @@ use oarlock_core::value::{Bound, Value};
 use oarlock_core::{Cursor, Db, Result, Row, TxOptions};
 
 use super::create::fill_in;
-use super::{Assignments, ROWS, changed, equal, finish};
+use super::{Assignments, ROWS, all_values, changed, equal, finish};
 use crate::expr::{Binary, Op};
 use crate::model::{Model, TableInfo};
 use crate::query::{Output, Projection, Select, cursor, run};
@@ -212,7 +212,7 @@ pub(super) async fn insert_joining(
         let part: Vec<Assignments> = rows.by_ref().take(most).collect();
         let (columns, conflict) = (columns.clone(), None);
         let shape = Shape::Insert(Insert { table, columns, rows: part.len(), conflict, returning: false });
-        let values: Vec<Value> = part.into_iter().flat_map(Assignments::into_values).collect();
+        let values = all_values(part);
         count += changed(cursor, &shape, &values).await?;
     }
     Ok(count)

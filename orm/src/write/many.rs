@@ -7,7 +7,7 @@ use oarlock_core::{Cursor, Db, Error, ErrorKind, Result, TxOptions};
 
 use super::create::{Create, insert_one};
 use super::graph::insert_graph;
-use super::{Assignments, ROWS, changed, finish, returned};
+use super::{Assignments, ROWS, all_values, changed, finish, returned};
 use crate::model::{Model, TableInfo};
 use crate::query::{Select, cursor};
 use crate::relation::{Groups, among};
@@ -137,7 +137,7 @@ async fn send_parts(cursor: &mut Cursor, table: &'static TableInfo, given: Vec<A
 async fn send(cursor: &mut Cursor, table: &'static TableInfo, given: Vec<Assignments>) -> Result<u64> {
     let Some(first) = given.first() else { return Ok(0) };
     let (columns, rows) = (first.programs(), given.len());
-    let values: Vec<Value> = given.into_iter().flat_map(Assignments::into_values).collect();
+    let values = all_values(given);
     let shape = Shape::Insert(Insert { table, columns, rows, conflict: None, returning: false });
     changed(cursor, &shape, &values).await
 }
@@ -170,7 +170,7 @@ async fn insert_uniform<M: Model>(cursor: &mut Cursor, given: Vec<Assignments>) 
         .map(|row| table.key().iter().map(|column| row.value(*column).cloned()).collect::<Option<Vec<_>>>())
         .collect();
     let columns = given[0].programs();
-    let values: Vec<Value> = given.into_iter().flat_map(Assignments::into_values).collect();
+    let values = all_values(given);
     let returning = cursor.info().capabilities.insert_returning;
     let shape = Shape::Insert(Insert { table, columns, rows: count, conflict: None, returning });
     let made = if returning {

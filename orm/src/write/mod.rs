@@ -111,7 +111,7 @@ impl Assignments {
     fn value(&self, column: usize) -> Option<&Value> {
         match &self.columns[self.place(column).ok()?].1 {
             Assigned::Value(value) => Some(value),
-            Assigned::Program(..) => None,
+            Assigned::Program(_) => None,
         }
     }
 
@@ -140,26 +140,36 @@ impl Assignments {
     fn programs(&self) -> Vec<(usize, Vec<Op>)> {
         let program = |given: &Assigned| match given {
             Assigned::Value(_) => vec![Op::Value],
-            Assigned::Program(ops, _) => ops.clone(),
+            Assigned::Program(program) => program.ops.clone(),
         };
         self.columns.iter().map(|(column, given)| (*column, program(given))).collect()
     }
 
-    /// Gives all values, in their order.
-    fn into_values(self) -> impl Iterator<Item = Value> {
-        self.columns.into_iter().flat_map(|(_, given)| {
-            let (one, several) = match given {
-                Assigned::Value(value) => (Some(value), Vec::new()),
-                Assigned::Program(_, values) => (None, values),
-            };
-            one.into_iter().chain(several)
-        })
+    /// Gives all values, in their order, behind others.
+    fn into_values(self, values: &mut Vec<Value>) {
+        for (_, given) in self.columns {
+            match given {
+                Assigned::Value(value) => values.push(value),
+                Assigned::Program(program) => values.extend(program.values),
+            }
+        }
     }
 
     /// Gives the columns with their programs, and all values in their order.
     fn into_parts(self) -> (Vec<(usize, Vec<Op>)>, Vec<Value>) {
-        (self.programs(), self.into_values().collect())
+        let programs = self.programs();
+        let mut values = Vec::with_capacity(self.columns.len());
+        self.into_values(&mut values);
+        (programs, values)
     }
+}
+
+/// Gives the values of rows that give the same columns, row after row.
+fn all_values(rows: Vec<Assignments>) -> Vec<Value> {
+    let width = rows.first().map_or(0, |row| row.columns.len());
+    let mut values = Vec::with_capacity(width * rows.len());
+    rows.into_iter().for_each(|row| row.into_values(&mut values));
+    values
 }
 
 /// How many rows are given in one statement at the most.
@@ -204,7 +214,7 @@ pub(crate) fn equal(table: &'static TableInfo, columns: &[usize]) -> Vec<Op> {
 /// Counts a column on by one.
 fn next(table: &'static TableInfo, column: usize) -> Assigned {
     let ops = vec![column_op(table, column), Op::Value, Op::Binary(Binary::Add)];
-    Assigned::Program(ops, vec![Value::I64(1)])
+    Assigned::program(ops, vec![Value::I64(1)])
 }
 
 /// Gives the present as a column holds it.
