@@ -64,6 +64,8 @@ pub struct Capabilities {
     pub statement_timeout: bool,
     /// Several statements travel in one round trip.
     pub pipelining: bool,
+    /// A batch of new rows travels in one round trip, and fewer bytes than one statement with all of them.
+    pub batched_inserts: bool,
     /// A statement can be stopped from outside, and is where a limit of time has passed or nobody waits for it any more.
     pub cancel: bool,
     /// Warnings and notices come with statements.
@@ -108,6 +110,7 @@ impl Capabilities {
         row_locks: false,
         statement_timeout: false,
         pipelining: false,
+        batched_inserts: false,
         cancel: false,
         warnings: false,
         partial_indexes: false,

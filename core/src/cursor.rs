@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::buffered::BufferedCursor;
-use crate::connection::{Connection, DriverInfo, Query};
+use crate::connection::{Connection, DriverInfo, Many, Query};
 use crate::lease::Lease;
-use crate::params::{Bindings, Parameters, Params};
+use crate::params::{Bindings, BoundRows, Parameters, Params};
 use crate::result::{Column, Notice, Outcome, RowBatch, RowSink};
 use crate::row::{FromRow, Row, RowRef};
 use crate::trace::{Call, Work};
@@ -161,6 +161,27 @@ impl Cursor {
         }
         self.execute_bound(sql, params).await?;
         self.finish().await
+    }
+
+    /// Runs a statement once for every row of parameters: see [`DbExt::execute_many`](crate::DbExt::execute_many).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::execute_many`]; a row that cannot be bound, before anything is sent.
+    pub async fn execute_many<P: Params>(&mut self, sql: &str, rows: &[P]) -> Result<Outcome> {
+        self.close_statement();
+        let bound = BoundRows::of(rows)?;
+        if bound.rows() == 0 {
+            return Ok(Outcome::rows(Some(0)));
+        }
+        let values = bound.values();
+        let guarded = self.lease.is_guarded();
+        let many =
+            Many { sql, names: bound.names(), width: bound.width(), rows: bound.rows(), values: &values, guarded };
+        let work = || Work::batch(sql, bound.rows());
+        self.outcome = self.lease.call(work, |connection| connection.execute_many(many)).await?;
+        self.state = State::Over;
+        Ok(self.outcome)
     }
 
     /// Runs a statement here and now, if that can be done and nobody watches.

@@ -5,10 +5,10 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::catalog::{CatalogQuery, CatalogReply};
-use crate::connection::{BoxFuture, Many, admit_script};
+use crate::connection::{BoxFuture, admit_script};
 use crate::cursor::Cursor;
 use crate::lease::Lease;
-use crate::params::{BoundRows, Params};
+use crate::params::Params;
 use crate::pipeline::Pipeline;
 use crate::result::{Description, Outcome};
 use crate::row::FromRow;
@@ -205,16 +205,10 @@ pub trait DbExt: Db {
     {
         let site = Location::caller();
         async move {
-            let bound = BoundRows::of(rows.as_ref())?;
-            if bound.rows() == 0 {
-                return Ok(Outcome::rows(Some(0)));
+            match rows.as_ref() {
+                [] => Ok(Outcome::rows(Some(0))),
+                rows => cursor_at(self, site).await?.execute_many(sql, rows).await,
             }
-            let values = bound.values();
-            let mut lease = self.lease_at(site).await?;
-            let guarded = lease.is_guarded();
-            let many =
-                Many { sql, names: bound.names(), width: bound.width(), rows: bound.rows(), values: &values, guarded };
-            lease.call(|| Work::batch(sql, bound.rows()), |connection| connection.execute_many(many)).await
         }
     }
 

@@ -27,6 +27,7 @@ pub const POSTGRES: Capabilities = {
     c.row_locks = true;
     c.statement_timeout = true;
     c.pipelining = true;
+    c.batched_inserts = true;
     c.cancel = true;
     c.warnings = true;
     c.partial_indexes = true;
@@ -121,6 +122,7 @@ macro_rules! facts {
             row_locks,
             statement_timeout,
             pipelining,
+            batched_inserts,
             cancel,
             warnings,
             partial_indexes,

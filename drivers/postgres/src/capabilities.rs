@@ -30,6 +30,7 @@ pub(crate) const CAPABILITIES: Capabilities = {
     can.row_locks = true;
     can.statement_timeout = true;
     can.pipelining = true;
+    can.batched_inserts = true;
     can.warnings = true;
     can.partial_indexes = true;
     can.expression_indexes = true;

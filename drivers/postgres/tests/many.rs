@@ -3,10 +3,15 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
+
 use oarlock_core::params::Named;
 use oarlock_core::value::{Decimal, Interval};
-use oarlock_core::{Conn, DbExt, Error, ErrorKind, ToValue, TxState, Value};
+use oarlock_core::{Conn, DbExt, Error, ErrorKind, ToValue, TxState, Url, Value};
+use oarlock_postgres::{PostgresConnection, PostgresOptions};
 use support::place;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 /// Whether the rows of a batch went by one statement: its rows have the same command number.
 async fn went_together(conn: &Conn, table: &str) -> bool {
@@ -300,6 +305,58 @@ async fn the_failing_row_is_told_as_one_by_one() {
     tx.commit().await.unwrap();
     assert_eq!(conn.fetch_value::<i64>("SELECT count(*) FROM t", ()).await.unwrap(), 300);
     place.drop().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_makes_one_statement_has_no_transaction_around_it() {
+    let Some(place) = place().await else { return };
+    let (url, heard) = overheard(&place.url()).await;
+    let conn = Conn::new(Box::new(PostgresConnection::connect(&PostgresOptions::parse(&url).unwrap()).await.unwrap()));
+    conn.execute("CREATE TABLE t (n int CHECK (n >= 0))", ()).await.unwrap();
+    let rows: Vec<(i32,)> = (0..100).map(|n| (n,)).collect();
+    let insert = "INSERT INTO t (n) VALUES (?)";
+    assert_eq!(conn.execute_many(insert, &rows).await.unwrap().rows_affected, Some(100));
+    let says = |word: &[u8]| heard.lock().unwrap().windows(word.len()).any(|bytes| bytes == word);
+    assert!(says(b"unnest") && !says(b"BEGIN") && !says(b"COMMIT"));
+    // What fails leaves nothing, and tells its row: for that, the rows go one by one.
+    let mut bad = rows.clone();
+    bad[40] = (-1,);
+    let error = conn.execute_many(insert, &bad).await.unwrap_err();
+    assert_eq!((error.kind(), error.batch_index()), (ErrorKind::CheckViolation, Some(40)));
+    assert!(says(b"BEGIN") && !says(b"COMMIT"));
+    let tx = conn.begin().await.unwrap();
+    assert_eq!(tx.execute_many(insert, &rows).await.unwrap().rows_affected, Some(100));
+    assert!(says(b"SAVEPOINT"));
+    tx.rollback().await.unwrap();
+    assert_eq!(conn.fetch_value::<i64>("SELECT count(*) FROM t", ()).await.unwrap(), 100);
+    place.drop().await;
+}
+
+/// Gives a way to the server on which all is written down that is said to it.
+async fn overheard(url: &Url) -> (Url, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = &url.hosts()[0];
+    let server = format!("{}:{}", host.name, host.port.unwrap_or(5432));
+    let through = url.clone().with_host("127.0.0.1", listener.local_addr().unwrap().port());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&heard);
+    tokio::spawn(async move {
+        // Requests to stop a statement come on connections of their own.
+        while let Ok((client, _)) = listener.accept().await {
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = TcpStream::connect(&server).await.unwrap().into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+            let ear = Arc::clone(&ear);
+            tokio::spawn(async move {
+                let mut piece = vec![0; 1 << 16];
+                while let Ok(length @ 1..) = from_client.read(&mut piece).await {
+                    ear.lock().unwrap().extend_from_slice(&piece[..length]);
+                    to_server.write_all(&piece[..length]).await.unwrap();
+                }
+            });
+        }
+    });
+    (through.with_option("sslmode", "disable"), heard)
 }
 
 #[tokio::test]

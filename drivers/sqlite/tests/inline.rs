@@ -9,7 +9,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use oarlock_core::factory::{DriverFactory, Purpose};
-use oarlock_core::{Conn, Db, DbExt, Row, TxOptions, Url};
+use oarlock_core::{Column, Conn, Db, DbExt, ErrorKind, FromRow, Row, RowRef, TxOptions, Url};
 use oarlock_sqlite::FACTORY;
 
 /// A query that takes far more than the budget of an inline read, by loops that it could end.
@@ -61,6 +61,85 @@ async fn a_read_past_its_budget_is_run_again_on_a_worker() {
         let rows: Vec<(i64,)> = conn.fetch_all(LOOPS, (count,)).await.unwrap();
         assert!(rows.iter().map(|row| row.0).eq(1..=count), "{count}");
     }
+}
+
+#[tokio::test]
+async fn rows_that_are_lent_are_the_rows_that_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = file(&dir, "").await;
+    conn.execute("INSERT INTO t VALUES (1, 'one'), (2, CAST(x'ff' AS TEXT)), (3, NULL)", ()).await.unwrap();
+    // From the second time on it runs here, and lends its rows.
+    for _ in 0..3 {
+        let sql = "SELECT id, a FROM t WHERE id <> ? ORDER BY id";
+        let lent: Vec<(i64, Option<String>)> = conn.fetch_all(sql, (2,)).await.unwrap();
+        assert_eq!(lent, [(1, Some("one".to_owned())), (3, None)]);
+        let kept: Vec<Row> = conn.fetch_all(sql, (2,)).await.unwrap();
+        let kept: Vec<_> = kept.iter().map(|row| row.read::<(i64, Option<String>)>().unwrap()).collect();
+        assert_eq!(kept, lent);
+        assert_eq!(conn.fetch_one::<(i64, String)>(sql, (0,)).await.unwrap(), Some((1, "one".to_owned())));
+        assert_eq!(conn.fetch_one::<(i64, Option<String>)>(sql, (1,)).await.unwrap_err().kind(), ErrorKind::Conversion);
+        // Text that is not UTF-8 is an error of its cell, if it is asked for.
+        let rows = conn.fetch_all::<First>(sql, (0,)).await.unwrap();
+        assert!(rows.iter().map(|row| row.0).eq(1..=3));
+        let nested: Vec<Twice> = conn.fetch_all(sql, (2,)).await.unwrap();
+        assert_eq!(nested[0].0.get::<i64>(0).unwrap(), nested[0].1);
+        // A row that cannot be read ends the statement, and a call after it finds the connection as it was.
+        let error = conn.fetch_all::<(i64, i64)>(sql, (2,)).await.unwrap_err();
+        assert_eq!((error.kind(), error.column()), (ErrorKind::Conversion, Some("a")));
+        let error = conn.fetch_all::<(i64,)>(sql, (2,)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ColumnNotFound);
+        let error = conn.fetch_all::<(i64,)>("UPDATE t SET id = id", ()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Interface);
+    }
+}
+
+/// The first cell of a row.
+struct First(i64);
+
+impl FromRow for First {
+    type Plan = ();
+
+    fn plan(_: &[Column]) -> oarlock_core::Result<()> {
+        Ok(())
+    }
+
+    fn from_row((): &(), row: RowRef<'_>) -> oarlock_core::Result<Self> {
+        row.get(0).map(Self)
+    }
+}
+
+/// A type that keeps the row beside something else, and does not say so.
+struct Twice(Row, i64);
+
+impl FromRow for Twice {
+    type Plan = ();
+
+    fn plan(_: &[Column]) -> oarlock_core::Result<()> {
+        Ok(())
+    }
+
+    fn from_row((): &(), row: RowRef<'_>) -> oarlock_core::Result<Self> {
+        Ok(Self(row.to_row()?, row.get(0)?))
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_is_bound_makes_no_new_plan() {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = file(&dir, "").await;
+    conn.script("CREATE INDEX by_a ON t (a)").await.unwrap();
+    let rows: Vec<(i64, &str)> = (1..=2000).map(|id| (id, if id == 7 { "rare" } else { "common" })).collect();
+    conn.execute_many("INSERT INTO t VALUES (?, ?)", &rows).await.unwrap();
+    conn.execute("ANALYZE", ()).await.unwrap();
+    let sql = "SELECT count(*) FROM t WHERE a = ?";
+    for text in ["common", "rare", "common", "rare"] {
+        let count: i64 = conn.fetch_value(sql, (text,)).await.unwrap();
+        assert_eq!(count, if text == "rare" { 1 } else { 1999 });
+    }
+    let mut lease = conn.lease().await.unwrap();
+    let native = lease.connection().native().downcast_mut::<rusqlite::Connection>().unwrap();
+    let statement = native.prepare_cached(sql).unwrap();
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ use oarlock_core::{Cursor, Db, Dialect, Error, ErrorKind, Result};
 pub(crate) use find::find_many;
 pub use join::JoinThrough;
 pub use page::{Page, Place, Slice};
-pub(crate) use run::{carry_out, cursor, fetch_models, places, read, read_models, run};
+pub(crate) use run::{carry_out, carry_out_many, cursor, fetch_models, places, read, read_models, run};
 pub use selection::{All, Named, Optional, SelectQuery, Selected, Selection};
 pub use shape::{Join, JoinKind, Lock, LockWait, Output, Projection, Select, Source};
 pub use stream::ModelStream;

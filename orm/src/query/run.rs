@@ -42,6 +42,18 @@ pub(crate) async fn carry_out(cursor: &mut Cursor, shape: &Shape, values: &[Valu
     cursor.run(&statement.sql, arguments).await
 }
 
+/// Runs a shape that gives no rows once for every so many values.
+pub(crate) async fn carry_out_many(
+    cursor: &mut Cursor,
+    shape: &Shape,
+    values: &[Value],
+    width: usize,
+) -> Result<Outcome> {
+    let statement = rendered(shape, cursor.info().dialect.flavor)?;
+    let rows = values.chunks_exact(width).map(|row| statement.bind(row)).collect::<Result<Vec<_>>>()?;
+    cursor.execute_many(&statement.sql, &rows).await
+}
+
 /// Gives a statement's parameters, if the database takes as many.
 fn arguments<'v>(cursor: &mut Cursor, statement: &'v Rendered, values: &'v [Value]) -> Result<Arguments<'v>> {
     let arguments = statement.bind(values)?;

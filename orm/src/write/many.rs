@@ -9,7 +9,7 @@ use super::create::{Create, insert_one};
 use super::graph::insert_graph;
 use super::{Assignments, ROWS, all_values, changed, finish, returned};
 use crate::model::{Model, TableInfo};
-use crate::query::{Select, cursor};
+use crate::query::{Select, carry_out_many, cursor};
 use crate::relation::{Groups, among};
 use crate::render::{Insert, Shape};
 
@@ -62,6 +62,9 @@ pub(crate) async fn insert_unread<M: Model, D: Db + ?Sized>(
     }
     if is_one_part(&given, gives) {
         let mut cursor = cursor(db, site).await?;
+        if given.len() >= BATCHED && cursor.info().capabilities.batched_inserts {
+            return send_batch(&mut cursor, M::table(), given).await;
+        }
         if fits(&mut cursor, &given) >= given.len() {
             return send(&mut cursor, M::table(), given).await;
         }
@@ -73,6 +76,9 @@ pub(crate) async fn insert_unread<M: Model, D: Db + ?Sized>(
     };
     finish(tx, result).await
 }
+
+/// From how many rows on a batch is worth more than a statement of several rows, on a database that has a good way with batches.
+const BATCHED: usize = 16;
 
 /// Tells whether rows can be given by one statement, if there are not too many; `together` tells it of a row's values.
 fn is_one_part(given: &[Assignments], together: impl Fn(&Assignments) -> bool) -> bool {
@@ -140,6 +146,16 @@ async fn send(cursor: &mut Cursor, table: &'static TableInfo, given: Vec<Assignm
     let values = all_values(given);
     let shape = Shape::Insert(Insert { table, columns, rows, conflict: None, returning: false });
     changed(cursor, &shape, &values).await
+}
+
+/// Makes rows that give the same columns as a batch, whose text is the same for any number of them, and tells how many.
+async fn send_batch(cursor: &mut Cursor, table: &'static TableInfo, given: Vec<Assignments>) -> Result<u64> {
+    let Some(first) = given.first() else { return Ok(0) };
+    let columns = first.programs();
+    let width = columns.len();
+    let values = all_values(given);
+    let shape = Shape::Insert(Insert { table, columns, rows: 1, conflict: None, returning: false });
+    Ok(carry_out_many(cursor, &shape, &values, width).await?.rows_affected.unwrap_or(0))
 }
 
 /// Gives how many rows fit one statement.
