@@ -122,13 +122,13 @@ impl Sink for Lender<'_> {
                 Stored::Null => ValueRef::Null,
                 Stored::Integer(value) => decoder.integer(value),
                 Stored::Real(value) => ValueRef::F64(value),
-                Stored::Text(text) => match str::from_utf8(text) {
-                    Ok(text) => decoder.text(text),
-                    Err(_) => {
+                Stored::Text(text) => {
+                    let Ok(text) = str::from_utf8(text) else {
                         self.odd = true;
                         return Ok(Flow::Stop);
-                    }
-                },
+                    };
+                    decoder.text(text)
+                }
                 Stored::Blob(blob) => decoder.blob(blob),
             };
             cells.push(cell);

@@ -33,7 +33,8 @@
 //! | `inline` | `on`, `off` | `on` | whether short statements run on the caller's thread; `off` for files on a network or on slow disks |
 //! | `trusted` | `on`, `off`, `nothing` | `off` | `on`: the schema may call functions with side effects, and SQL may write to SQLite's own tables; `nothing`: the file may be hostile, see below |
 //!
-//! A string in double quotes is always an error, and extensions are never loaded.
+//! A string in double quotes is always an error, and extensions are never loaded. A statement is planned once, whatever is bound to it: after
+//! ANALYZE, too, and also where a pattern of LIKE is bound, which is written into the text to be looked up in an index.
 //!
 //! # Why these defaults
 //!
