@@ -168,7 +168,9 @@ impl Assignments {
 fn all_values(rows: Vec<Assignments>) -> Vec<Value> {
     let width = rows.first().map_or(0, |row| row.columns.len());
     let mut values = Vec::with_capacity(width * rows.len());
-    rows.into_iter().for_each(|row| row.into_values(&mut values));
+    for row in rows {
+        row.into_values(&mut values);
+    }
     values
 }
 
