@@ -82,6 +82,10 @@ impl<'a> Frames<'a> {
             let empty = bytes.iter().all(|byte| *byte == 0);
             return Ok(Err(if empty { Stop::Empty } else { Stop::Header }));
         };
+        // The zeros behind the body are a part of the frame: what follows is written behind them.
+        if place.checked_add(header.frame_length()).is_none_or(|end| end > self.length) {
+            return Ok(Err(Stop::Body(header)));
+        }
         match self.bytes(place + FRAME_HEADER as u64, u64::from(header.body))? {
             Some(body) if body_check(body, salt) == header.body_check => Ok(Ok(Whole { header, place, body })),
             _ => Ok(Err(Stop::Body(header))),
