@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::map::Map;
+use super::tables::Tables;
 use super::{Progress, Subject, examine, path};
 use crate::log::SyncMode;
 use crate::storage::simulated::{Disk, Random};
@@ -102,6 +103,14 @@ fn images() -> u64 {
 fn no_crash_loses_what_was_acknowledged_or_shows_half_of_what_was_not() {
     let tried = crash::<Map>(images(), SyncMode::Full, Mutant::None).unwrap();
     assert!(tried >= images());
+}
+
+#[test]
+fn no_crash_loses_a_record_or_shows_half_of_a_transaction() {
+    // Each takes several times as long as one of the map.
+    let wanted = if images() == IMAGES { IMAGES / 5 } else { images() };
+    let tried = crash::<Tables>(wanted, SyncMode::Full, Mutant::None).unwrap();
+    assert!(tried >= wanted);
 }
 
 #[test]

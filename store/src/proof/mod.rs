@@ -9,6 +9,7 @@ mod fault;
 mod kill;
 mod map;
 mod samples;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -75,6 +76,10 @@ impl Progress {
         Self { acknowledged: Arc::new(AtomicU64::new(transaction)), states: Arc::new(Mutex::new(states)) }
     }
 
+    fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::SeqCst)
+    }
+
     fn states(&self) -> MutexGuard<'_, Vec<State>> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -82,7 +87,7 @@ impl Progress {
     /// Checks what is found against what was acknowledged, and gives the transaction.
     fn check<S: Subject>(&self, subject: &S, mode: SyncMode) -> Result<u64, String> {
         let (transaction, state) = subject.state();
-        let acknowledged = self.acknowledged.load(Ordering::SeqCst);
+        let acknowledged = self.acknowledged();
         let states = self.states();
         if transaction < acknowledged && mode == SyncMode::Full {
             return Err(format!(
