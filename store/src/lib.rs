@@ -34,6 +34,8 @@ mod work;
 
 pub use history::{Changed, Entry, Version};
 pub use link::{Hop, Link};
+#[cfg(any(test, feature = "simulation"))]
+pub use log::make_checks_right;
 pub use log::{Backup, Cut, FileCheck, Opening, Problem, Restored, SyncMode, Until};
 pub use operations::{Stats, TableStats};
 pub use options::Options;

@@ -272,7 +272,9 @@ pub fn copy_all(from: &Path, to: &Path) -> Result<(), Failure> {
             std::fs::create_dir(&to)?;
             copy_all(&entry.path(), &to)?;
         } else {
-            std::fs::copy(entry.path(), to)?;
+            std::fs::copy(entry.path(), &to)?;
+            // What a killed process has committed was synced; opening must not pay for the copy.
+            std::fs::File::open(&to)?.sync_all()?;
         }
     }
     Ok(())

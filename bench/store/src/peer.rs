@@ -2,12 +2,23 @@
 
 use std::path::Path;
 
+use native_db::{ToKey, native_db};
+use native_model::native_model;
+use oarlock::Model;
+use serde::{Deserialize, Serialize};
+
 use crate::Failure;
 
-/// A record of about 130 bytes.
-#[derive(Debug, Clone, PartialEq)]
+/// A record of about 130 bytes, which the peers that take structs take as it is.
+#[derive(Debug, Clone, PartialEq, Model, Serialize, Deserialize)]
+#[native_model(id = 1, version = 1)]
+#[native_db]
 pub struct Player {
+    #[model(primary_key)]
+    #[primary_key]
     pub id: i64,
+    #[model(unique)]
+    #[secondary_key(unique)]
     pub email: String,
     pub name: String,
     pub about: String,

@@ -77,9 +77,7 @@ impl Peer for Sqlite {
     }
 
     fn get(&self, id: i64) -> Result<Player, Failure> {
-        self.read(|connection| {
-            connection.prepare_cached("SELECT * FROM player WHERE id = ?")?.query_row([id], player)
-        })
+        self.read(|connection| connection.prepare_cached("SELECT * FROM player WHERE id = ?")?.query_row([id], player))
     }
 
     fn get_by_email(&self, email: &str) -> Result<Player, Failure> {

@@ -263,10 +263,13 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// Gives a file in which the checks of everything that can be taken for a frame are right, from the beginning on: what a reader that checks
-/// nothing would take it for.
-#[cfg(test)]
-pub(crate) fn make_checks_right(content: &mut [u8]) {
+/// Makes the checks right of a file's header and of everything behind it that can be taken for a frame: so a reader that looks at them takes the
+/// file for what one would that does not, and a hostile file gets as far as it can.
+#[cfg(any(test, feature = "simulation"))]
+pub fn make_checks_right(content: &mut [u8]) {
+    let Some(header) = content.first_chunk_mut::<FILE_HEADER>() else { return };
+    let check = XxHash3_64::oneshot(&header[..56]);
+    header[56..].copy_from_slice(&check.to_le_bytes());
     let Ok(file) = FileHeader::decode(content) else { return };
     let mut at = FILE_HEADER;
     while let Some(bytes) = content.get(at..).and_then(<[u8]>::first_chunk::<FRAME_HEADER>) {
@@ -277,8 +280,10 @@ pub(crate) fn make_checks_right(content: &mut [u8]) {
             return;
         }
         content[at + 8..at + 16].copy_from_slice(&check.to_le_bytes());
-        let header = *content[at..].first_chunk::<FRAME_HEADER>().unwrap();
-        content[at..at + 4].copy_from_slice(&header_check(&header, file.salt));
+        if let Some(header) = content[at..].first_chunk_mut::<FRAME_HEADER>() {
+            let check = header_check(header, file.salt);
+            header[..4].copy_from_slice(&check);
+        }
         at = (body + length).next_multiple_of(ALIGNMENT);
     }
 }

@@ -30,8 +30,8 @@ use oarlock_core::{Error, ErrorKind, Result};
 pub use self::backup::{Backup, Restored, Until};
 pub use self::check::{FileCheck, Problem};
 use self::format::FileHeader;
-#[cfg(test)]
-pub(crate) use self::format::make_checks_right;
+#[cfg(any(test, feature = "simulation"))]
+pub use self::format::make_checks_right;
 use self::position::Position;
 pub(crate) use self::rewrite::Rewriting;
 use crate::storage::{Lock, Storage, StorageFile, read_exact_at};

@@ -77,6 +77,29 @@ fn a_flipped_bit_never_gives_a_wrong_record() {
     flip::<Tables>(2, |content, progress| open::<Tables>(&Disk::with_file(path(), content), progress));
 }
 
+/// Whoever writes a file on purpose can make its checks right.
+#[test]
+fn a_hostile_file_is_an_error_and_no_panic() {
+    for seed in 0..3 {
+        let (content, _) = sample::<Tables>(seed);
+        let mut random = Random::new(seed);
+        let used = content.iter().rposition(|byte| *byte != 0).unwrap();
+        for _ in 0..600 {
+            let mut content = content.clone();
+            for _ in 0..=random.below(3) {
+                let at = 64 + random.below(used - 64);
+                content[at] = match random.below(3) {
+                    0 => u8::MAX,
+                    1 => content[at] ^ (1 << random.below(8)),
+                    _ => u8::try_from(random.below(256)).unwrap(),
+                };
+            }
+            crate::make_checks_right(&mut content);
+            drop(Tables::open(&Disk::with_file(path(), content), SyncMode::Full));
+        }
+    }
+}
+
 #[test]
 fn a_file_that_is_cut_off_anywhere_gives_a_state_that_was() {
     let (content, progress) = sample::<Map>(1);
