@@ -538,7 +538,12 @@ pub(crate) fn parameters(lexed: &Lexed, given: Parameters<'_>, zone: Zone) -> Re
             format!("the statement has {} parameters; MySQL takes at most {MAX_PARAMETERS}", arrangement.len()),
         ));
     }
-    arrangement.indexes().map(|index| bind(given.values[index], zone, index + 1)).collect()
+    // Collecting results would not know how many there are, and move them as the list grows.
+    let mut values = Vec::with_capacity(arrangement.len());
+    for index in arrangement.indexes() {
+        values.push(bind(given.values[index], zone, index + 1)?);
+    }
+    Ok(values)
 }
 
 /// Makes the error of a statement, or a commit, in a transaction that is gone.
