@@ -149,6 +149,12 @@ impl<M: Model> Query<M> {
         self
     }
 
+    /// Reads one row at the most, and none where none are to be read.
+    pub(crate) fn at_most_one(self) -> Self {
+        let most = self.values.limit.map_or(1, |most| most.min(1));
+        self.limit(most)
+    }
+
     /// Leaves out so many rows at the beginning.
     pub fn offset(mut self, rows: u64) -> Self {
         self.select.offset = true;
@@ -253,7 +259,7 @@ impl<M: Model> Query<M> {
     /// As [`all`](Self::all).
     #[track_caller]
     pub fn first<D: Db + ?Sized>(self, db: &D) -> impl Future<Output = Result<Option<M>>> + Send {
-        let rows = self.limit(1).all(db);
+        let rows = self.at_most_one().all(db);
         async move { Ok(rows.await?.pop()) }
     }
 
@@ -279,7 +285,7 @@ impl<M: Model> Query<M> {
         self.select.projection = Projection::One;
         self.select.order.clear();
         self.values.order.clear();
-        let query = self.limit(1);
+        let query = self.at_most_one();
         async move {
             let mut cursor = cursor(db, site).await?;
             let (shape, values, _) = query.into_shape()?;

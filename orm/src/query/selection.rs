@@ -360,7 +360,8 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
     /// As [`all`](Self::all).
     #[track_caller]
     pub fn first<D: Db + ?Sized>(self, db: &D) -> impl Future<Output = Result<Option<S::Row>>> + Send {
-        let rows = self.limit(1).all(db);
+        let query = self.query.at_most_one();
+        let rows = Self { query, ..self }.all(db);
         async move { Ok(rows.await?.pop()) }
     }
 

@@ -70,6 +70,9 @@ async fn rows_are_ordered_limited_and_counted(db: Pool) -> Result<()> {
     assert_eq!(posts.count(&db).await?, 5);
     assert!(Post::query().filter(Post::TITLE.eq("two")).exists(&db).await?);
     assert!(!Post::query().filter(Post::TITLE.eq("nine")).exists(&db).await?);
+    assert!(!Post::query().limit(0).exists(&db).await? && Post::query().limit(5).exists(&db).await?);
+    assert!(Post::query().limit(0).first(&db).await?.is_none());
+    assert!(Post::query().limit(0).select(Post::TITLE).first(&db).await?.is_none());
     let second = Post::query().order_by(Post::ID.asc()).limit(1).offset(1).all(&db).await?;
     assert_eq!(second.iter().map(|post| post.title.as_str()).collect::<Vec<_>>(), ["two"]);
     Ok(())
