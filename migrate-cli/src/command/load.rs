@@ -30,7 +30,9 @@ pub(super) async fn run(context: &Context, asked: &arguments::Load) -> Result<Ex
     if let Some(limit) = context.lock_timeout {
         load = load.lock_timeout(limit);
     }
-    let conn = context.database()?.connect().await?;
+    let database = context.database()?;
+    let load = load.second(database.second());
+    let conn = database.connect().await?;
     let loaded = progress.during(load.run(conn, &file, &text)).await?;
     context.output.line(format_args!("loaded {file}: {}", count(loaded.statements, "statement")));
     context.output.document(&Document { file: &file, statements: loaded.statements });

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use oarlock_core::dialect::Flavor;
-use oarlock_core::schema::{EnumType, QualifiedName, Schema, Unmodelled};
+use oarlock_core::schema::{EnumType, QualifiedName, Schema, Sequence, Unmodelled};
 use oarlock_core::{Db, DbExt, Dialect, FromRow, Isolation, Tx, TxOptions};
 use sha2::{Digest, Sha256};
 
@@ -49,6 +49,22 @@ pub(crate) use order::Draft;
 pub struct Catalog {
     pub(crate) dialect: Dialect,
     pub(crate) objects: Vec<Object>,
+    pub(crate) unknown: Vec<String>,
+}
+
+/// What an engine's reader has found.
+#[derive(Debug, Default)]
+struct Found {
+    drafts: Vec<Draft>,
+    /// What nothing is known of, by its names.
+    unknown: Vec<String>,
+}
+
+/// An object in the words of `core::schema`, beside its statements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Model {
+    Enum(EnumType),
+    Sequence(Sequence),
 }
 
 /// An object, with all that has no name of its own in the database and goes with it: a table with its columns, keys and checks.
@@ -67,6 +83,8 @@ pub struct Object {
     pub settings: BTreeMap<&'static str, String>,
     /// It is made when rows are there: because rows are faster without it, or because it would change them.
     pub after_rows: bool,
+    /// Of an enum and a sequence.
+    pub(crate) model: Option<Model>,
     /// Of a table: how its rows are read and written.
     pub(crate) rows: Option<Rows>,
 }
@@ -201,6 +219,7 @@ impl Object {
             statements: Vec::new(),
             settings: BTreeMap::new(),
             after_rows: false,
+            model: None,
             rows: None,
         }
     }
@@ -248,7 +267,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// `NotSupported` for an object that is not known, by its name, and for objects that need each other in a circle; `Database`.
+    /// `NotSupported` for objects that need each other in a circle; `Database`.
     pub async fn read(db: &dyn Db) -> Result<Self> {
         let mut session = Session::open(db).await?;
         let tx = session.snapshot().await?;
@@ -260,18 +279,38 @@ impl Catalog {
     /// Reads it within a transaction of [`Session::snapshot`].
     pub(crate) async fn within(tx: &Tx, session: &Session) -> Result<Self> {
         let dialect = *session.dialect();
-        let drafts = match dialect.flavor {
+        let Found { drafts, unknown } = match dialect.flavor {
             Flavor::Postgres => postgres::read(tx).await?,
             Flavor::MySql => mysql::read(tx, &dialect).await?,
             _ => sqlite::read(tx).await?,
         };
-        Ok(Self { dialect, objects: order::sort(drafts)? })
+        Ok(Self { dialect, objects: order::sort(drafts)?, unknown })
     }
 
     /// Gives the objects, each behind those that it needs; those that do not need each other by kind and name.
     #[must_use]
     pub fn objects(&self) -> &[Object] {
         &self.objects
+    }
+
+    /// Gives what is there and not known here, as kinds and names. Whoever must not leave anything out refuses it.
+    #[must_use]
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// Refuses what is not known.
+    ///
+    /// # Errors
+    ///
+    /// `NotSupported`, with the names.
+    pub fn require_known(&self) -> Result<()> {
+        if self.unknown.is_empty() {
+            return Ok(());
+        }
+        let message = format!("the database holds what is not known here: {}", listed(&self.unknown));
+        Err(Error::new(ErrorKind::NotSupported, message)
+            .with_hint("nothing of a database is left out in silence; use the database's own tools for this one"))
     }
 
     /// Gives a digest of all objects but those that keep what has been applied: two databases that have the same digest hold the same.
@@ -290,8 +329,8 @@ impl Catalog {
         })
     }
 
-    /// Gives what the session's schema holds in the words of `core::schema`: its tables and views as the contract's catalog tells them,
-    /// PostgreSQL's enums, and everything else as it stands, to be shown or refused.
+    /// Gives what the session's schema holds in the words of `core::schema`: its tables and views as the contract's catalog tells them, enums
+    /// and sequences, and everything else, what is not known here included, as it stands.
     ///
     /// # Errors
     ///
@@ -303,29 +342,27 @@ impl Catalog {
         schema.views = db.views(None).await.map_err(unreadable)?;
         for object in self.objects.iter().filter(|object| object.name.schema.is_none() && !object.is_history()) {
             match object.kind {
-                // The contract's catalog has told them, with what belongs to them.
-                Kind::Table | Kind::View | Kind::MaterializedView | Kind::Index | Kind::Default => {}
-                Kind::Enum => schema.enums.extend(declared(&schema.tables, &object.name.name)),
-                kind => {
-                    let mut other = Unmodelled::new(kind.as_str(), object.name.clone());
-                    if !object.statements.is_empty() {
-                        other = other.definition(object.statements.join(";\n"));
+                // The contract's catalog has told them, with what belongs to them; it leaves partitions out.
+                Kind::View
+                | Kind::MaterializedView
+                | Kind::Index
+                | Kind::Default
+                | Kind::Constraint
+                | Kind::ForeignKey => {}
+                Kind::Table if schema.find_table(&object.name.name).is_some() => {}
+                kind => match &object.model {
+                    Some(Model::Enum(known)) => schema.enums.push(known.clone()),
+                    Some(Model::Sequence(known)) => schema.sequences.push(known.clone()),
+                    None => {
+                        let other = Unmodelled::new(kind.as_str(), object.name.clone());
+                        schema.unmodelled.push(other.definition(object.statements.join(";\n")));
                     }
-                    schema.unmodelled.push(other);
-                }
+                },
             }
         }
+        schema.unmodelled.extend(self.unknown.iter().map(|named| Unmodelled::new("unknown", named.as_str())));
         Ok(schema)
     }
-}
-
-/// Finds an enum among the types of columns.
-fn declared(tables: &[oarlock_core::schema::Table], name: &str) -> Option<EnumType> {
-    use oarlock_core::schema::Type;
-    tables.iter().flat_map(|table| &table.columns).find_map(|column| match &column.ty {
-        Type::Enum(known) if known.name == name => Some(known.clone()),
-        _ => None,
-    })
 }
 
 impl Session {
@@ -365,15 +402,6 @@ async fn rows<T: FromRow + Send>(tx: &Tx, sql: &str) -> Result<Vec<T>> {
 
 pub(crate) fn unreadable(error: oarlock_core::Error) -> Error {
     Error::database("the catalog could not be read", error)
-}
-
-/// Makes the error of objects that nothing is known of.
-fn refuse(unknown: &[String]) -> Result<()> {
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::NotSupported, format!("the database holds what is not known here: {}", listed(unknown)))
-        .with_hint("nothing of a database is left out in silence; use the database's own tools for this one"))
 }
 
 /// Names the first few of many.

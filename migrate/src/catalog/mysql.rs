@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use oarlock_core::lex::{Token, TokenKind, Tokens};
-use oarlock_core::schema::QualifiedName;
+use oarlock_core::schema::{QualifiedName, Sequence};
 use oarlock_core::{DbExt, Dialect, Row, Tx};
 
-use super::{Draft, Kind, Object, Rows, refuse, rows, unreadable};
+use super::{Draft, Found, Kind, Model, Object, Rows, rows, unreadable};
 use crate::{Error, ErrorKind, Result};
 
 /// The modes under which rows are written as they are: none is made to fit, and dates that are none are taken as they were.
@@ -37,17 +37,17 @@ const TRIGGERS: &str = "SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_TIMING, 
 /// Name, table, timing, event, body, modes, collation.
 type FoundTrigger = (String, String, String, String, String, String, String);
 
-pub(super) async fn read(tx: &Tx, dialect: &Dialect) -> Result<Vec<Draft>> {
+pub(super) async fn read(tx: &Tx, dialect: &Dialect) -> Result<Found> {
     let dialect = if dialect.name == Dialect::MARIADB.name { Dialect::MARIADB } else { Dialect::MYSQL };
     let schema: String = tx.fetch_value("SELECT DATABASE()", ()).await.map_err(unreadable)?;
     let reader = Reader { tx, dialect, schema };
-    let mut drafts = Vec::new();
-    reader.tables(&mut drafts).await?;
-    reader.routines(&mut drafts).await?;
-    reader.views(&mut drafts).await?;
-    reader.triggers(&mut drafts).await?;
-    reader.events(&mut drafts).await?;
-    Ok(drafts)
+    let mut found = Found::default();
+    reader.tables(&mut found).await?;
+    reader.routines(&mut found).await?;
+    reader.views(&mut found.drafts).await?;
+    reader.triggers(&mut found.drafts).await?;
+    reader.events(&mut found.drafts).await?;
+    Ok(found)
 }
 
 struct Reader<'t> {
@@ -75,7 +75,7 @@ impl Reader<'_> {
         }
     }
 
-    async fn tables(&self, drafts: &mut Vec<Draft>) -> Result<()> {
+    async fn tables(&self, found: &mut Found) -> Result<()> {
         let mut columns: BTreeMap<String, Vec<(String, String, String)>> = BTreeMap::new();
         for (table, column, ty, extra) in rows::<FoundColumn>(self.tx, COLUMNS).await? {
             columns.entry(table).or_default().push((column, ty, extra));
@@ -85,25 +85,26 @@ impl Reader<'_> {
             keys.entry(table).or_default().push(column);
         }
         let sql = "SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME";
-        let mut unknown = Vec::new();
         for (name, kind) in rows::<(String, String)>(self.tx, sql).await? {
             let own = QualifiedName::new(name.as_str());
             match kind.as_str() {
                 "BASE TABLE" | "SYSTEM VERSIONED" => {
                     let definition = self.show("TABLE", &name, 1).await?;
                     let (definition, counter) = without_counter(&definition, &self.dialect);
-                    let found = columns.remove(&name).unwrap_or_default();
-                    let mut read = self.rows(&name, &found, keys.remove(&name).unwrap_or_default(), counter.as_deref());
+                    let own_columns = columns.remove(&name).unwrap_or_default();
+                    let mut read =
+                        self.rows(&name, &own_columns, keys.remove(&name).unwrap_or_default(), counter.as_deref());
                     if kind == "SYSTEM VERSIONED" {
                         read.refused = Some("it keeps versions of its rows, whose times cannot be written".to_owned());
                     }
                     let mut object = Object::new(Kind::Table, own).sql(self.at_home(&definition));
                     object.rows = Some(read);
-                    drafts.push(Draft::new(object));
+                    found.drafts.push(Draft::new(object));
                 }
                 "SEQUENCE" => {
                     let definition = self.show("SEQUENCE", &name, 1).await?;
                     let mut object = Object::new(Kind::Sequence, own).sql(definition);
+                    object.model = Some(Model::Sequence(self.sequence(&name).await?));
                     let quoted = self.quote(&name);
                     object.rows = Some(Rows {
                         counters: vec![format!(
@@ -112,15 +113,27 @@ impl Reader<'_> {
                         )],
                         ..Rows::default()
                     });
-                    drafts.push(Draft::new(object));
+                    found.drafts.push(Draft::new(object));
                 }
                 // Views come by themselves, and what is temporary goes with its session.
                 "VIEW" => {}
                 kind if kind.starts_with("TEMPORARY") => {}
-                other => unknown.push(format!("{} {name}", other.to_lowercase())),
+                other => found.unknown.push(format!("{} {name}", other.to_lowercase())),
             }
         }
-        refuse(&unknown)
+        Ok(())
+    }
+
+    /// Reads a sequence, which is a table of one row.
+    async fn sequence(&self, name: &str) -> Result<Sequence> {
+        let columns = "start_value, increment, minimum_value, maximum_value, cycle_option";
+        let sql = format!("SELECT {columns} FROM {}", self.quote(name));
+        let (start, increment, min, max, cycle): (i64, i64, i64, i64, i64) =
+            self.tx.require_one(&sql, ()).await.map_err(unreadable)?;
+        let mut sequence = Sequence::new(name);
+        (sequence.start, sequence.increment) = (start, increment);
+        (sequence.min, sequence.max, sequence.cycle) = (Some(min), Some(max), cycle != 0);
+        Ok(sequence)
     }
 
     fn rows(&self, name: &str, columns: &[(String, String, String)], key: Vec<String>, counter: Option<&str>) -> Rows {
@@ -151,25 +164,24 @@ impl Reader<'_> {
         Rows { from: quoted.clone(), into: quoted, columns: written, order, counters, ..Rows::default() }
     }
 
-    async fn routines(&self, drafts: &mut Vec<Draft>) -> Result<()> {
+    async fn routines(&self, found: &mut Found) -> Result<()> {
         let sql = "SELECT ROUTINE_NAME, ROUTINE_TYPE, SQL_MODE, COLLATION_CONNECTION FROM information_schema.ROUTINES \
             WHERE ROUTINE_SCHEMA = DATABASE() ORDER BY ROUTINE_TYPE, ROUTINE_NAME";
-        let mut unknown = Vec::new();
         for (name, kind, modes, collation) in rows::<(String, String, String, String)>(self.tx, sql).await? {
             let known = match kind.as_str() {
                 "FUNCTION" => Kind::Function,
                 "PROCEDURE" => Kind::Procedure,
                 // MariaDB's packages among them: their text is no one statement but in its Oracle mode.
                 other => {
-                    unknown.push(format!("{} {name}", other.to_lowercase()));
+                    found.unknown.push(format!("{} {name}", other.to_lowercase()));
                     continue;
                 }
             };
             let definition = without_definer(&self.show(&kind, &name, 2).await?);
             let object = Object::new(known, name.as_str().into()).sql(definition);
-            drafts.push(Draft::new(program(object, &modes, &collation)));
+            found.drafts.push(Draft::new(program(object, &modes, &collation)));
         }
-        refuse(&unknown)
+        Ok(())
     }
 
     async fn views(&self, drafts: &mut Vec<Draft>) -> Result<()> {

@@ -7,13 +7,13 @@ use oarlock_core::schema::QualifiedName;
 use oarlock_core::{Dialect, Tx};
 
 use super::order::places;
-use super::{Draft, Kind, Object, Rows, rows};
+use super::{Draft, Found, Kind, Object, Rows, rows};
 use crate::Result;
 
 const DIALECT: Dialect = Dialect::SQLITE;
 
 /// Type, name, the table it belongs to, its text, and what kind of table it is.
-type Found = (String, String, String, String, Option<String>, Option<bool>);
+type FoundObject = (String, String, String, String, Option<String>, Option<bool>);
 
 /// What is there. What SQLite has made by itself has a name of its own or no text, and what a virtual table keeps its rows in is not the
 /// schema's.
@@ -27,8 +27,8 @@ const COLUMNS: &str = "SELECT l.name, c.name, c.pk FROM pragma_table_list l JOIN
 
 type Columns = BTreeMap<String, Vec<(String, i64)>>;
 
-pub(super) async fn read(tx: &Tx) -> Result<Vec<Draft>> {
-    let found: Vec<Found> = rows(tx, OBJECTS).await?;
+pub(super) async fn read(tx: &Tx) -> Result<Found> {
+    let found: Vec<FoundObject> = rows(tx, OBJECTS).await?;
     let mut columns = Columns::new();
     for (table, column, key) in rows::<(String, String, i64)>(tx, COLUMNS).await? {
         columns.entry(table).or_default().push((column, key));
@@ -62,7 +62,7 @@ pub(super) async fn read(tx: &Tx) -> Result<Vec<Draft>> {
         drafts.push(Draft::new(object.sql(sql)));
     }
     relate(&mut drafts);
-    Ok(drafts)
+    Ok(Found { drafts, unknown: Vec::new() })
 }
 
 /// Reads the two numbers that a database file keeps for its program.

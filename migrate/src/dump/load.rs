@@ -1,5 +1,6 @@
 //! Makes a database anew from a dump, or from another file of plain SQL.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oarlock_core::dialect::Flavor;
@@ -34,6 +35,7 @@ pub struct Load {
     force: bool,
     lock_timeout: Duration,
     observer: Observer,
+    second: Option<Arc<dyn Db>>,
 }
 
 /// What was loaded.
@@ -54,7 +56,7 @@ impl Load {
     /// Makes a load into an empty database.
     #[must_use]
     pub fn new() -> Self {
-        Self { force: false, lock_timeout: LOCK_TIMEOUT, observer: Observer::NOBODY }
+        Self { force: false, lock_timeout: LOCK_TIMEOUT, observer: Observer::NOBODY, second: None }
     }
 
     /// Loads into a database that has something in it, too. Nothing of that is removed: what is there twice is the server's to refuse.
@@ -78,6 +80,13 @@ impl Load {
         self
     }
 
+    /// Gives another way to the same database, as for [`Migrator::second`](crate::Migrator::second).
+    #[must_use]
+    pub fn second(mut self, db: impl Db + 'static) -> Self {
+        self.second = Some(Arc::new(db));
+        self
+    }
+
     /// Runs the statements of a text, which is called `file` in errors. The text is in memory as a whole.
     ///
     /// # Errors
@@ -96,7 +105,7 @@ impl Load {
         if !commits {
             require_whole(&script, session.dialect(), "a dump", "leave it out: the whole file is one transaction")?;
         }
-        session.refuse_pooler(Some(db)).await?;
+        session.refuse_pooler(Some(self.second.as_deref().unwrap_or(db))).await?;
         session.lock(self.lock_timeout, &self.observer).await?;
         let ran =
             if commits { self.one_by_one(&session, &script).await } else { self.whole(&mut session, &script).await };
@@ -188,20 +197,15 @@ async fn commit(rows: Option<Tx>) -> Result<()> {
 
 /// Refuses a database with something in it.
 async fn require_empty(tx: &Tx, session: &Session) -> Result<()> {
-    let named = match Catalog::within(tx, session).await {
-        Ok(catalog) => {
-            let mut found: Vec<&Object> = catalog.objects().iter().filter(|object| object.is_content()).collect();
-            found.sort_by_key(|object| object.is_history());
-            if found.is_empty() {
-                return Ok(());
-            }
-            let named: Vec<String> = found.into_iter().map(Object::title).collect();
-            format!("the database is not empty: it has {}", listed(&named))
-        }
-        Err(error) if error.kind() == ErrorKind::NotSupported => error.message().to_owned(),
-        Err(error) => return Err(error),
-    };
-    Err(Error::new(ErrorKind::NotEmpty, named))
+    let catalog = Catalog::within(tx, session).await?;
+    let mut found: Vec<&Object> = catalog.objects().iter().filter(|object| object.is_content()).collect();
+    found.sort_by_key(|object| object.is_history());
+    let mut named: Vec<String> = found.into_iter().map(Object::title).collect();
+    named.extend_from_slice(catalog.unknown());
+    if named.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::NotEmpty, format!("the database is not empty: it has {}", listed(&named))))
 }
 
 impl std::fmt::Debug for Load {

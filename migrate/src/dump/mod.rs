@@ -115,6 +115,7 @@ impl Dump {
         let tx = session.snapshot().await?;
         let written = async {
             let catalog = Catalog::within(&tx, &session).await?;
+            catalog.require_known()?;
             self.check(&catalog)?;
             Writer::new(self, &catalog, &tx, out).write().await
         };

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use oarlock::migrate::{Catalog, Dump, Error, ErrorKind, Load, Migrator, Object, Source};
+use oarlock::migrate::{Catalog, Dump, Error, ErrorKind, Kind, Load, Migrator, Object, Source};
+use oarlock::schema::Table;
 use oarlock::{Conn, DbExt, Result};
 use oarlock_conformance::Verdict;
 use oarlock_tests::{Database, Engine, on_engines, report};
@@ -395,8 +396,56 @@ async fn a_schema_can_be_loaded_into_another(database: Database) -> Verdict {
     Ok(())
 }
 
+/// Nothing of what a catalog has is missing in its schema: each object is in the words of the model, or as it stands.
+async fn a_schema_has_all_that_its_catalog_has(database: Database) -> Verdict {
+    let db = oarlock::connect(&database.url).await?;
+    fill(&db, database.engine).await;
+    if database.engine == Engine::Postgres {
+        db.script("CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq)").await?;
+    }
+    let catalog = told(Catalog::read(&db).await);
+    let schema = told(catalog.schema(&db).await);
+    let others = |kind: &str| -> Vec<String> {
+        schema.unmodelled.iter().filter(|other| other.kind == kind).map(|other| other.name.to_string()).collect()
+    };
+    for object in catalog.objects().iter().filter(|object| object.name.schema.is_none() && !object.is_history()) {
+        let name = &object.name.name;
+        let of_table = |has: &dyn Fn(&Table) -> bool| {
+            object.table.as_ref().is_some_and(|of| schema.find_table(&of.name).is_some_and(has))
+        };
+        let is_there = match object.kind {
+            Kind::Table => schema.find_table(name).is_some() || others("table").contains(name),
+            Kind::View | Kind::MaterializedView => schema.views.iter().any(|view| view.name == *name),
+            Kind::Enum => schema.enums.iter().any(|known| known.name == *name),
+            Kind::Sequence => schema.sequences.iter().any(|known| known.name == *name),
+            Kind::ForeignKey => of_table(&|table| table.foreign_keys.iter().any(|key| key.name.as_ref() == Some(name))),
+            // What belongs to a table that the contract tells is told with it.
+            Kind::Index | Kind::Constraint | Kind::Default => true,
+            kind => others(kind.as_str()).contains(name),
+        };
+        assert!(is_there, "{}", object.title());
+    }
+    match database.engine {
+        Engine::Sqlite => {
+            assert_eq!(others("virtual table"), ["boxes", "found", "old_words", "words"]);
+            assert_eq!(others("setting"), ["application_id", "user_version"]);
+        }
+        Engine::Postgres => {
+            let mood = schema.enums.iter().find(|known| known.name == "Mood").map(|known| known.values.clone());
+            assert_eq!(mood, Some(vec!["it's".to_owned(), "b\"c".to_owned(), String::new()]));
+            let down = schema.sequences.iter().find(|known| known.name == "down").expect("it is there");
+            assert_eq!((down.start, down.increment, down.min, down.cycle), (-10, -2, Some(-100), true));
+            assert_eq!(others("unknown"), ["operator ===(integer,integer)"]);
+            assert!(others("table").contains(&"measured_1_odd".to_owned()), "partitions are told, too");
+        }
+        Engine::MySql => assert_eq!(others("event"), ["elsewhere", "weekly"]),
+    }
+    Ok(())
+}
+
 on_engines! {
     within crate::limit();
+    a_schema_has_all_that_its_catalog_has on Sqlite Postgres MySql;
     a_database_is_made_anew_from_its_dump on Sqlite Postgres MySql;
     a_loss_is_found_out on Sqlite Postgres MySql;
     two_databases_with_the_same_migrations_have_the_same_dump on Sqlite Postgres MySql;

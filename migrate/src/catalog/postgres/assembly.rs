@@ -35,6 +35,7 @@ impl Relations {
                 continue;
             }
             let mut object = Object::new(Kind::Sequence, sequence.name.clone()).sql(sequence.create());
+            object.model = Some(sequence.model());
             object.rows = Some(Rows { counters: vec![sequence.counter()], ..Rows::default() });
             state.address("pg_class", sequence.number, 0, format!("SEQUENCE {}", sequence.shown));
             state.add("pg_class", sequence.number, object);

@@ -19,7 +19,7 @@ use oarlock_core::{FromRow, Tx};
 
 use self::relations::Relations;
 use super::order::places;
-use super::{Draft, Kind, Object, refuse, rows};
+use super::{Draft, Found, Kind, Object, rows};
 use crate::Result;
 
 /// What the transaction is to be set to for the server's answers to be of one form.
@@ -49,9 +49,9 @@ struct Reader<'t> {
     depends: Vec<Depends>,
 }
 
-pub(super) async fn read(tx: &Tx) -> Result<Vec<Draft>> {
+pub(super) async fn read(tx: &Tx) -> Result<Found> {
     let mut reader = Reader { tx, state: State::default(), depends: Vec::new() };
-    refuse(&reader.unknown().await?)?;
+    let mut unknown = reader.unknown().await?;
     reader.types().await?;
     reader.routines().await?;
     reader.views().await?;
@@ -76,8 +76,8 @@ pub(super) async fn read(tx: &Tx) -> Result<Vec<Draft>> {
         apart.extend(found);
         reader.state = before.clone();
     }
-    reader.comment(comments)?;
-    Ok(reader.state.drafts)
+    unknown.extend(reader.comment(comments));
+    Ok(Found { drafts: reader.state.drafts, unknown })
 }
 
 const DEPENDS: &str = "SELECT classid::regclass::text, objid::int8, refclassid::regclass::text, refobjid::int8, deptype::text \
@@ -118,8 +118,8 @@ impl Reader<'_> {
         self.rows(COMMENTS).await
     }
 
-    /// Puts comments behind their objects.
-    fn comment(&mut self, comments: Vec<Comment>) -> Result<()> {
+    /// Puts comments behind their objects; gives what the others are on.
+    fn comment(&mut self, comments: Vec<Comment>) -> Vec<String> {
         let mut unknown = Vec::new();
         for (class, number, column, text, told) in comments {
             let address = self.state.addresses.get(&(class.clone(), number, column));
@@ -131,7 +131,7 @@ impl Reader<'_> {
                 _ => unknown.push(format!("a comment on {told}")),
             }
         }
-        refuse(&unknown)
+        unknown
     }
 
     /// Notes which objects need which.

@@ -1,9 +1,9 @@
 //! Sequences: those that stand for themselves, those of `serial` columns, and those behind identity columns.
 
 use oarlock_core::Row;
-use oarlock_core::schema::QualifiedName;
+use oarlock_core::schema::{self, QualifiedName};
 
-use super::super::unreadable;
+use super::super::{Model, unreadable};
 use super::{Reader, name, own, qualified};
 use crate::Result;
 
@@ -92,6 +92,15 @@ impl Sequence {
             words.push("CYCLE".to_owned());
         }
         words.join(" ")
+    }
+
+    /// Gives it in the words of `core::schema`.
+    pub(super) fn model(&self) -> Model {
+        let mut known = schema::Sequence::new(self.name.name.as_str());
+        known.schema.clone_from(&self.name.schema);
+        (known.start, known.increment, known.cycle) = (self.start, self.increment, self.cycle);
+        (known.min, known.max) = (Some(self.min), Some(self.max));
+        Model::Sequence(known)
     }
 
     /// Gives the name that the server would give to the sequence of a column.

@@ -2,11 +2,17 @@
 
 use std::collections::HashMap;
 
+use oarlock_core::schema::EnumType;
+
+use super::super::Model;
 use super::{Kind, Object, Reader, name, own, qualified};
 use crate::Result;
 
 /// Number, schema, name, name as SQL, and what stands behind it.
 type Found = (i64, Option<String>, String, String, String);
+
+/// Number, schema, name, name as SQL, values, and these as literals.
+type FoundEnum = (i64, Option<String>, String, String, Vec<String>, Vec<String>);
 
 /// Number, schema, name, name as SQL, number as a class, attributes.
 type FoundComposite = (i64, Option<String>, String, String, i64, String);
@@ -81,15 +87,22 @@ impl Reader<'_> {
 
     async fn enums(&mut self) -> Result<()> {
         let sql = format!(
-            "SELECT t.oid::int8, {}, COALESCE((SELECT string_agg(E'\\n    ' || quote_literal(v.enumlabel), ',' ORDER BY v.enumsortorder) \
-                 FROM pg_enum v WHERE v.enumtypid = t.oid), '') \
+            "SELECT t.oid::int8, {}, ARRAY(SELECT v.enumlabel::text FROM pg_enum v WHERE v.enumtypid = t.oid ORDER BY v.enumsortorder), \
+                 ARRAY(SELECT quote_literal(v.enumlabel) FROM pg_enum v WHERE v.enumtypid = t.oid ORDER BY v.enumsortorder) \
              FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'e' AND {} ORDER BY n.nspname, t.typname",
             name("n.nspname", "t.typname"),
             own("n.nspname", "pg_type", "t.oid")
         );
-        for (number, schema, type_name, shown, values) in self.rows::<Found>(&sql).await? {
-            let object = Object::new(Kind::Enum, qualified(schema, type_name));
-            self.add_type(number, &shown, object.sql(format!("CREATE TYPE {shown} AS ENUM ({values}\n)")));
+        for (number, schema, type_name, shown, values, literals) in self.rows::<FoundEnum>(&sql).await? {
+            let sql = match &*literals.join(",\n    ") {
+                "" => format!("CREATE TYPE {shown} AS ENUM ()"),
+                literals => format!("CREATE TYPE {shown} AS ENUM (\n    {literals}\n)"),
+            };
+            let mut known = EnumType::new(type_name.as_str(), values).native();
+            known.schema.clone_from(&schema);
+            let mut object = Object::new(Kind::Enum, qualified(schema, type_name)).sql(sql);
+            object.model = Some(Model::Enum(known));
+            self.add_type(number, &shown, object);
         }
         Ok(())
     }
