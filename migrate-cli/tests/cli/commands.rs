@@ -50,6 +50,21 @@ fn seeds_run_as_often_as_one_likes(engine: Engine) {
 }
 
 #[test]
+fn the_schema_names_all_else() {
+    let Some(place) = Place::with_database(Engine::Postgres) else { return };
+    place.write(
+        "all.sql",
+        "CREATE TYPE mood AS ENUM ('ok', 'it''s');\nCREATE SEQUENCE numbers;\nCREATE TABLE t (id int PRIMARY KEY, mood mood);\n\
+         CREATE VIEW v AS SELECT id FROM t;\nCREATE MATERIALIZED VIEW m AS SELECT id FROM t;\n\
+         CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;\n\
+         CREATE TRIGGER note BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION noted();\n\
+         CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq);\n",
+    );
+    place.ok(&["load", "all.sql"]);
+    assert_told!("schema_all_else", place.transcript(&[&["schema"], &["schema", "--json"]]));
+}
+
+#[test]
 fn the_schema_is_drawn() {
     let Some(place) = Place::with_database(Engine::Sqlite) else { return };
     place.migration(

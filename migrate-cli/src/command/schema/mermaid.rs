@@ -9,7 +9,7 @@ use super::{Shown, is_unique, refers};
 /// Writes the diagram.
 pub(super) fn write(shown: &Shown) -> String {
     let mut text = "erDiagram\n".to_owned();
-    for table in &shown.tables {
+    for table in &shown.model.tables {
         let _ = writeln!(text, "    {} {{", entity(&table.name));
         for column in &table.columns {
             let marks: Vec<&str> = [
@@ -29,7 +29,7 @@ pub(super) fn write(shown: &Shown) -> String {
         }
         text.push_str("    }\n");
     }
-    for table in &shown.tables {
+    for table in &shown.model.tables {
         for key in &table.foreign_keys {
             let one = if nullable(table, &key.columns) { "|o" } else { "||" };
             let many = if alone(table, &key.columns) { "o|" } else { "o{" };

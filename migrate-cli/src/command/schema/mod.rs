@@ -1,11 +1,12 @@
-//! `schema`: the tables, as text, as documents, as diagrams.
+//! `schema`: the tables, as text, as documents, as diagrams; and the names of all else.
 
 mod mermaid;
 mod svg;
 mod text;
 
-use oarlock::schema::{Column, Table, View, render};
-use oarlock::{DbExt, Dialect};
+use oarlock::Dialect;
+use oarlock::schema::{Column, EnumType, Schema as Model, Sequence, Table, Unmodelled, View, render};
+use oarlock_migrate::Catalog;
 use serde::Serialize;
 
 use super::Context;
@@ -14,42 +15,41 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 
-/// The tables of the engine's own, which are nobody's schema.
-const OWN: [&str; 2] = ["oarlock_migrations", "oarlock_migrations_journal"];
-
-/// Tables and views, for programs: in the words of `oarlock::schema`.
+/// All of it, for programs: in the words of `oarlock::schema`.
 #[derive(Debug, Serialize)]
 struct Document<'s> {
     tables: &'s [Table],
     views: &'s [View],
+    enums: &'s [EnumType],
+    sequences: &'s [Sequence],
+    others: &'s [Unmodelled],
 }
 
 /// What is shown.
 #[derive(Debug)]
 struct Shown {
-    tables: Vec<Table>,
-    views: Vec<View>,
+    model: Model,
     dialect: Dialect,
 }
 
 pub(super) async fn show(context: &Context, asked: &Schema) -> Result<Exit> {
     let conn = context.database()?.look().await?;
-    let mut tables = conn.tables(None).await?;
-    let mut views = conn.views(None).await?;
-    tables.retain(|table| !OWN.contains(&table.name.as_str()));
+    let mut model = Catalog::read(conn).await?.schema(conn).await?;
     for name in &asked.tables {
-        if !tables.iter().any(|table| table.name == *name) {
-            let known: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+        if model.find_table(name).is_none() {
+            let known: Vec<&str> = model.tables.iter().map(|table| table.name.as_str()).collect();
             return Err(Failure::new(Exit::Usage, format!("there is no table {name}"))
                 .with_hint(format!("there are: {}", known.join(", "))));
         }
     }
     if !asked.tables.is_empty() {
-        tables.retain(|table| asked.tables.contains(&table.name));
-        views.clear();
+        let mut only = Model::new();
+        only.tables = model.tables.into_iter().filter(|table| asked.tables.contains(&table.name)).collect();
+        model = only;
     }
-    let shown = Shown { tables, views, dialect: conn.info().dialect };
-    context.output.document(&Document { tables: &shown.tables, views: &shown.views });
+    let Model { tables, views, enums, sequences, unmodelled: others, .. } = &model;
+    context.output.document(&Document { tables, views, enums, sequences, others });
+    let shown = Shown { model, dialect: conn.info().dialect };
     if !context.output.is_json() {
         Output::text(&match asked.format {
             Format::Text => text::write(&shown),

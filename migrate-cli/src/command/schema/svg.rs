@@ -64,14 +64,14 @@ pub(super) fn write(shown: &Shown) -> String {
 }
 
 fn lay_out(shown: &Shown) -> Vec<Place<'_>> {
-    let depths = depths(&shown.tables);
+    let depths = depths(&shown.model.tables);
     let deepest = depths.values().max().copied().unwrap_or(0);
     let mut places = Vec::new();
     let mut x = GAPS[1] / 2;
     for depth in 0..=deepest {
         let mut y = GAPS[0];
         let mut widest = 0;
-        for table in shown.tables.iter().filter(|table| depths.get(table.name.as_str()) == Some(&depth)) {
+        for table in shown.model.tables.iter().filter(|table| depths.get(table.name.as_str()) == Some(&depth)) {
             let lines: Vec<String> = table
                 .columns
                 .iter()

@@ -9,15 +9,25 @@ use super::{Shown, is_unique};
 /// Writes each table with its columns, keys and indexes.
 pub(super) fn write(shown: &Shown) -> String {
     let mut text = String::new();
-    for table in &shown.tables {
+    for table in &shown.model.tables {
         if !text.is_empty() {
             text.push('\n');
         }
         write_table(&mut text, shown, table);
     }
-    for view in &shown.views {
+    for view in &shown.model.views {
         let kind = if view.materialized { "materialized view" } else { "view" };
         let _ = writeln!(text, "\n{} ({kind})", view.name);
+    }
+    for known in &shown.model.enums {
+        let values: Vec<String> = known.values.iter().map(|value| format!("'{}'", one_line(value))).collect();
+        let _ = writeln!(text, "\n{} (enum)  {}", known.name, values.join(", "));
+    }
+    for known in &shown.model.sequences {
+        let _ = writeln!(text, "\n{} (sequence)", known.name);
+    }
+    for other in &shown.model.unmodelled {
+        let _ = writeln!(text, "\n{} ({})", one_line(&other.name.name), other.kind);
     }
     if text.is_empty() { "there are no tables\n".to_owned() } else { text }
 }

@@ -8,6 +8,9 @@ use super::super::Model;
 use super::{Kind, Object, Reader, name, own, qualified};
 use crate::Result;
 
+/// Number, name, name as SQL, schema, comment.
+type FoundExtension = (i64, String, String, Option<String>, Option<String>);
+
 /// Number, schema, name, name as SQL, and what stands behind it.
 type Found = (i64, Option<String>, String, String, String);
 
@@ -38,12 +41,18 @@ impl Reader<'_> {
         // One that makes its schema itself cannot be told of it.
         let sql = "SELECT x.oid::int8, x.extname::text, quote_ident(x.extname), \
                 CASE WHEN n.nspname <> current_schema() AND NOT EXISTS (SELECT FROM pg_depend e \
-                    WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e') THEN quote_ident(n.nspname) END \
+                    WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e') THEN quote_ident(n.nspname) END, \
+                quote_literal((SELECT NULLIF(obj_description(x.oid, 'pg_extension'), v.comment) FROM pg_available_extensions v \
+                    WHERE v.name = x.extname)) \
             FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace WHERE x.extname <> 'plpgsql' ORDER BY 2";
-        for (number, extension, shown, schema) in self.rows::<(i64, String, String, Option<String>)>(sql).await? {
+        for (number, extension, shown, schema, comment) in self.rows::<FoundExtension>(sql).await? {
             let within = schema.map(|schema| format!(" WITH SCHEMA {schema}")).unwrap_or_default();
             let sql = format!("CREATE EXTENSION IF NOT EXISTS {shown}{within}");
-            self.state.add("pg_extension", number, Object::new(Kind::Extension, extension.into()).sql(sql));
+            let mut object = Object::new(Kind::Extension, extension.into()).sql(sql);
+            // It brings a comment of its own; this is another one.
+            let comment = comment.map(|comment| format!("COMMENT ON EXTENSION {shown} IS {comment}"));
+            object.statements.extend(comment);
+            self.state.add("pg_extension", number, object);
         }
         Ok(())
     }

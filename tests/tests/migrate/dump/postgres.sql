@@ -55,6 +55,14 @@ INSERT INTO every_type (id, real4, real8, exact, "date", stamp, stampz, the_code
     ('00000000-0000-0000-0000-000000000002', '1e-40', 1.7976931348623157e308, 'Infinity', '0044-03-15 BC', '294276-12-31 23:59:59.999999', '4713-01-01 00:00:00+00 BC', 'y'),
     ('00000000-0000-0000-0000-000000000003', '-0', 5e-324, 0.0000000000000000000000000001, NULL, NULL, NULL, DEFAULT);
 
+-- Extensions, here and in a schema of another name; what they bring is theirs.
+CREATE EXTENSION citext WITH SCHEMA "Odd ""schema""";
+CREATE EXTENSION btree_gist;
+COMMENT ON EXTENSION btree_gist IS 'for exclusion; it''s ours';
+CREATE TABLE extended (mail "Odd ""schema""".citext UNIQUE, mails "Odd ""schema""".citext[], n int, during daterange, EXCLUDE USING gist (n WITH =, during WITH &&));
+INSERT INTO extended VALUES ('A@b', '{X,"y z"}', 1, '[2026-01-01,2026-02-01)');
+CREATE VIEW of_extended AS SELECT mail FROM extended WHERE mail = 'a@B';
+
 -- Numbering.
 CREATE TABLE numbered (
     a smallserial, b serial, c bigserial,
