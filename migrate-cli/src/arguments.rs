@@ -116,10 +116,70 @@ pub(crate) enum Command {
     Load(Load),
     /// Show the tables, as text or as a diagram
     Schema(Schema),
+    /// Keep the file of a record store
+    #[cfg(feature = "store")]
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Print a script that completes commands in your shell
     Completions {
         /// The shell
         shell: Shell,
+    },
+}
+
+/// What can be done to the file of a record store.
+#[cfg(feature = "store")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Read all of a file, and tell what is wrong with it
+    Check {
+        /// The store's file
+        file: PathBuf,
+    },
+    /// Show the transactions, the newest first
+    Log {
+        /// The store's file
+        file: PathBuf,
+        /// Only so many
+        #[arg(long, value_name = "NUMBER")]
+        last: Option<u64>,
+    },
+    /// Write the file anew without its history, or without the older part of it
+    Pack {
+        /// The store's file
+        file: PathBuf,
+        /// Keep the transactions from this one on
+        #[arg(long, value_name = "TRANSACTION")]
+        before: Option<u64>,
+    },
+    /// Write a backup, while the store may be in use
+    Backup {
+        /// The store's file
+        file: PathBuf,
+        /// The file to write, which must not exist
+        to: PathBuf,
+        /// Only what came after this transaction
+        #[arg(long, value_name = "TRANSACTION")]
+        since: Option<u64>,
+    },
+    /// Make a store's file of backups
+    Restore {
+        /// The file to make, which must not exist
+        file: PathBuf,
+        /// The full backup
+        full: PathBuf,
+        /// The increments that follow on it, in their order
+        increments: Vec<PathBuf>,
+        /// Only up to this transaction
+        #[arg(long, value_name = "TRANSACTION")]
+        until: Option<u64>,
+    },
+    /// Undo one transaction by another, unless later work stands on it
+    Undo {
+        /// The store's file
+        file: PathBuf,
+        /// The transaction, as `log` shows it
+        transaction: u64,
     },
 }
 

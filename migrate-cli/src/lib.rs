@@ -43,7 +43,7 @@
 //!
 //! # Features
 //!
-//! `sqlite`, `postgres` and `mysql`, all on by default, bring the drivers.
+//! `sqlite`, `postgres` and `mysql`, all on by default, bring the drivers; `store`, on by default, the commands for record stores.
 
 mod arguments;
 mod command;

@@ -35,3 +35,8 @@ fn the_page_on_testing_shows_the_tests_code() {
 fn the_page_on_migrations_shows_the_tests_code() {
     shows_the_code_of(include_str!("../../docs/migrations.md"), &[include_str!("migrate/guide.rs")]);
 }
+
+#[test]
+fn the_page_on_the_store_shows_the_tests_code() {
+    shows_the_code_of(include_str!("../../docs/store.md"), &[include_str!("../../store/tests/guide.rs")]);
+}

@@ -11,6 +11,8 @@ mod schema;
 mod seed;
 mod server;
 mod status;
+#[cfg(feature = "store")]
+mod store;
 
 use std::cell::OnceCell;
 use std::io::ErrorKind as IoKind;
@@ -145,6 +147,8 @@ async fn work(command: Command, context: &Context) -> Result<Exit> {
         Command::Dump(asked) => dump::write(context, &asked).await,
         Command::Load(asked) => load::run(context, &asked).await,
         Command::Schema(asked) => schema::show(context, &asked).await,
+        #[cfg(feature = "store")]
+        Command::Store(asked) => store::run(context, asked),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let mut script = Vec::new();

@@ -9,5 +9,7 @@ mod dump;
 mod errors;
 mod life;
 mod place;
+#[cfg(feature = "store")]
+mod store;
 #[cfg(unix)]
 mod terminal;
