@@ -291,13 +291,14 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
         self.look_up(state)
     }
 
-    #[cold]
     fn look_up<'s>(&self, state: &'s State) -> Result<(usize, &'s Arc<TableState>)> {
         let definition = R::definition();
         let name = &definition.table.name;
         let slot = state.find(name).ok_or_else(|| unknown_table(name))?;
         let table = state.tables.get(slot).and_then(Option::as_ref).ok_or_else(|| unknown_table(name))?;
-        table.def.verify_struct(definition)?;
+        if !table.def.is_verified(definition) {
+            table.def.verify_struct(definition)?;
+        }
         self.slot.store(slot, Relaxed);
         Ok((slot, table))
     }

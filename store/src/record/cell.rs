@@ -9,7 +9,7 @@ use oarlock_core::{Error, ErrorKind, Result};
 
 use super::varint::{get_signed, get_unsigned, put_signed, put_unsigned, take, take_array};
 
-const NULL: u8 = 0;
+pub(super) const NULL: u8 = 0;
 const FALSE: u8 = 1;
 const TRUE: u8 = 2;
 const SIGNED: u8 = 3;

@@ -71,6 +71,13 @@ impl<'b> Located<'b> {
         if rest.is_empty() { Ok(Self { bytes, starts }) } else { Err(cell::malformed()) }
     }
 
+    /// Tells whether a value is NULL, without reading it.
+    #[inline]
+    pub(crate) fn is_null(&self, column: usize) -> bool {
+        let start = self.starts.get(column).and_then(|start| usize::try_from(*start).ok());
+        start.and_then(|start| self.bytes.get(start)) == Some(&cell::NULL)
+    }
+
     #[inline]
     pub(crate) fn get(&self, column: usize) -> Result<ValueRef<'b>> {
         let start =

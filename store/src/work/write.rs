@@ -118,7 +118,8 @@ impl Work {
 
     fn put_in(&mut self, slot: usize, key: &Key, bytes: &[u8], entries: Entries, old: Option<&Row>) -> Result<()> {
         let table = self.state.table(slot)?;
-        let previous = self.previous(slot, key);
+        // A key of which nothing was ever heard has no version before.
+        let previous = if old.is_none() && table.deleted.len() == 0 { 0 } else { self.previous(slot, key) };
         let id = table.def.stored.id;
         let offset = self.payload.len();
         op::put_record(&mut self.payload, id, previous, bytes);
@@ -171,6 +172,12 @@ fn place_in_file(state: &State, slot: usize, key: &Key) -> Option<u64> {
 /// Holds a record against what its table asks of each by itself.
 pub(crate) fn check(def: &TableDef, record: &Located<'_>) -> Result<()> {
     for (column, limit) in &def.limits {
+        if let Limit::NotNull = limit {
+            if record.is_null(*column) {
+                return Err(limit.broken(def, *column, ValueRef::Null));
+            }
+            continue;
+        }
         let value = record.get(*column)?;
         if !limit.allows(value) {
             return Err(limit.broken(def, *column, value));
@@ -195,7 +202,6 @@ impl Limit {
     fn allows(&self, value: ValueRef<'_>) -> bool {
         let within = |length: usize, most: u32| usize::try_from(most).is_ok_and(|most| length <= most);
         match (self, value) {
-            (Self::NotNull, ValueRef::Null) => false,
             (Self::Characters(most), ValueRef::Text(text)) => {
                 within(text.len(), *most) || within(text.chars().count(), *most)
             }
