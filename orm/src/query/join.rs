@@ -82,7 +82,11 @@ impl<M: Model> Query<M> {
     }
 
     fn joined(mut self, joins: Vec<Join>) -> Self {
-        self.select.joins.extend(joins);
+        if self.select.joins.is_empty() {
+            self.select.joins = joins;
+        } else {
+            self.select.joins.extend(joins);
+        }
         self
     }
 }

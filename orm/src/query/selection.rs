@@ -7,7 +7,7 @@ use std::panic::Location;
 use oarlock_core::value::Value;
 use oarlock_core::{Db, Dialect, Error, FromRow, FromValue, Result, RowRef};
 
-use super::{Output, Projection, Query, Select, cursor, places, read};
+use super::{Output, Projection, Query, Select, Source, cursor, places, read};
 use crate::expr::{Argument, Column, ColumnOp, Expr, Op, again};
 use crate::model::Model;
 use crate::render::{self, Shape};
@@ -39,16 +39,41 @@ pub trait Selection {
 /// The columns of a selection.
 #[derive(Debug, Default)]
 pub struct Selected {
+    /// Whole tables, as long as nothing else is selected: a table is told in fewer words than its columns.
+    tables: Vec<Source>,
     columns: Vec<Output>,
     values: Vec<Value>,
     error: Option<Error>,
 }
 
 impl Selected {
+    fn add_table(&mut self, table: Source) {
+        if self.columns.is_empty() {
+            self.tables.push(table);
+        } else {
+            self.columns.extend(columns_of(table));
+        }
+    }
+
+    /// Gives the columns, each with its program.
+    fn columns(&mut self) -> &mut Vec<Output> {
+        self.columns.extend(self.tables.drain(..).flat_map(columns_of));
+        &mut self.columns
+    }
+
+    /// Gives what each row gives. Equal rows are told by what makes columns comparable, so each needs its own words then.
+    fn into_projection(mut self, distinct: bool) -> Projection {
+        if self.columns.is_empty() && !distinct {
+            Projection::Tables(self.tables)
+        } else {
+            Projection::Values(std::mem::take(self.columns()))
+        }
+    }
+
     fn add<T>(&mut self, expr: Expr<T>, name: Option<&'static str>) {
         match expr.into_parts() {
             Ok((ops, values)) => {
-                self.columns.push(Output { ops, name });
+                self.columns().push(Output { ops, name });
                 self.values.extend(values);
             }
             Err(error) => {
@@ -56,6 +81,14 @@ impl Selected {
             }
         }
     }
+}
+
+/// Names the columns of a table.
+fn columns_of(table: Source) -> impl Iterator<Item = Output> {
+    (0..table.table.columns().len()).map(move |column| {
+        let column = ColumnOp { table: table.table, alias: table.alias, column };
+        Output { ops: vec![Op::Column(column)], name: None }
+    })
 }
 
 #[diagnostic::do_not_recommend]
@@ -179,10 +212,7 @@ impl<M: Model> Selection for All<M> {
     }
 
     fn select(self, selected: &mut Selected) {
-        for column in 0..Self::width() {
-            let column = ColumnOp { table: M::table(), alias: self.alias, column };
-            selected.columns.push(Output { ops: vec![Op::Column(column)], name: None });
-        }
+        selected.add_table(Source { table: M::table(), alias: self.alias });
     }
 
     fn read(row: RowRef<'_>, first: usize) -> Result<M> {
@@ -274,7 +304,7 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
     pub fn group_by(mut self, by: impl Selection) -> Self {
         let mut selected = Selected::default();
         by.select(&mut selected);
-        self.query.select.group.extend(selected.columns.into_iter().map(|output| output.ops));
+        self.query.select.group.extend(selected.columns().drain(..).map(|output| output.ops));
         self.group.extend(selected.values);
         if let Some(error) = selected.error {
             self.query.fail(error);
@@ -372,6 +402,7 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
     /// What running it would tell before anything is sent.
     pub fn sql(&self, dialect: &Dialect) -> Result<String> {
         let selected = Selected {
+            tables: self.selected.tables.clone(),
             columns: self.selected.columns.clone(),
             values: self.selected.values.clone(),
             error: self.selected.error.as_ref().map(again),
@@ -385,11 +416,12 @@ impl<M: Model, S: Selection> SelectQuery<M, S> {
     /// Gives the shape and its values in its order.
     fn into_shape(self) -> Result<(Box<Select>, Vec<Value>)> {
         let (mut query, error) = self.query.prepared();
-        if let Some(error) = error.or(self.selected.error) {
+        let mut selected = self.selected;
+        if let Some(error) = error.or(selected.error.take()) {
             return Err(error);
         }
-        query.select.projection = Projection::Values(self.selected.columns);
-        let mut values = self.selected.values;
+        let mut values = std::mem::take(&mut selected.values);
+        query.select.projection = selected.into_projection(query.select.distinct);
         values.extend(query.values.joins);
         values.extend(query.values.filter);
         values.extend(self.group);
