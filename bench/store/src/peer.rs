@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use native_db::{ToKey, native_db};
-use native_model::native_model;
+use native_model::{Model as _, native_model};
 use oarlock::Model;
 use serde::{Deserialize, Serialize};
 
