@@ -58,16 +58,23 @@ struct Bench {
 /// Measures all shapes, and writes what came of it.
 pub fn all(out: &Path) -> Result<(), Failure> {
     let root = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-    let mut bench =
-        Bench { places: Vec::new(), report: Report::default(), next: AtomicI64::new(RECORDS), root: root.clone() };
+    let mut bench = Bench { places: Vec::new(), report: Report::default(), next: AtomicI64::new(RECORDS), root };
     bench.load()?;
     bench.compare_scans()?;
-    bench.reads()?;
-    bench.commits()?;
-    bench.beside_a_writer()?;
-    bench.open_after_a_kill()?;
-    bench.updates()?;
-    million::measure(&root, &mut bench.report)?;
+    let shapes: [(&[&str], fn(&mut Bench) -> Result<(), Failure>); 7] = [
+        (&["get", "get_unique", "scan"], Bench::reads),
+        (&["commit"], Bench::commits),
+        (&["commit_8_writers"], Bench::commits_of_eight),
+        (&["read_beside_writer"], Bench::beside_a_writer),
+        (&["open_after_kill"], Bench::open_after_a_kill),
+        (&["update_with_history"], Bench::updates),
+        (&["million"], |bench| million::measure(&bench.root, &mut bench.report)),
+    ];
+    for (names, measure) in shapes {
+        if names.iter().any(|name| chosen("OARLOCK_BENCH_SHAPES", name)) {
+            measure(&mut bench)?;
+        }
+    }
     bench.report.write(out)
 }
 
@@ -92,10 +99,12 @@ impl Bench {
 
     fn load(&mut self) -> Result<(), Failure> {
         let players: Vec<Player> = (0..RECORDS).map(Player::numbered).collect();
-        for (name, open) in PEERS {
+        for (name, open) in PEERS.into_iter().filter(|(name, _)| *name == "raw" || chosen("OARLOCK_BENCH_PEERS", name))
+        {
             self.places.push(Place { name, open, directory: tempfile::tempdir_in(&self.root)?, peer: None });
         }
-        let figures = self.rounds(5, |place| {
+        let rounds = if chosen("OARLOCK_BENCH_SHAPES", "insert_100k") { 5 } else { 0 };
+        let figures = self.rounds(rounds, |place| {
             let directory = tempfile::tempdir_in(&self.root)?;
             let peer = (place.open)(directory.path())?;
             let started = Instant::now();
@@ -160,6 +169,10 @@ impl Bench {
             timed(COMMITS, |index| place.peer().insert(&[Player::numbered(first + index)]))
         })?;
         self.report.add("commit", &single);
+        Ok(())
+    }
+
+    fn commits_of_eight(&mut self) -> Result<(), Failure> {
         let eight = self.rounds(15, |place| {
             let first = self.next.fetch_add(COMMITS_OF_EIGHT * WRITERS, Ordering::Relaxed);
             let started = Instant::now();
@@ -240,6 +253,11 @@ impl Bench {
         self.report.add("update_with_history", &updates);
         Ok(())
     }
+}
+
+/// Tells whether a name is in the list that a variable holds; without the variable all are.
+fn chosen(variable: &str, name: &str) -> bool {
+    std::env::var(variable).map_or(true, |list| list.split(',').any(|chosen| chosen == name))
 }
 
 /// Gives a record's number, all over the table.
