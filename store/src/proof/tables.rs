@@ -124,7 +124,11 @@ impl Subject for Tables {
         Ok(())
     }
 
-    fn pack(&mut self, _: &mut Random) -> Result<()> {
+    fn pack(&mut self, random: &mut Random) -> Result<()> {
+        let last = self.0.snapshot().transaction();
+        let before = self.state();
+        self.0.pack(random.below(usize::try_from(last).unwrap() + 1) as u64)?;
+        assert!(self.state() == before, "packing changes no record");
         Ok(())
     }
 
