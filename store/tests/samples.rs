@@ -46,15 +46,15 @@ fn authors() -> [Author; 3] {
     ]
 }
 
-fn book(number: i32) -> Book {
+fn book(number: u8) -> Book {
     Book {
         isbn: format!("978-{number:04}"),
         author_id: 1 + i64::from(number % 2),
-        pages: 100 + number,
+        pages: 100 + i32::from(number),
         price: f64::from(number) / 4.0 - 1.0,
         in_print: number % 3 == 0,
-        cover: (0..u8::try_from(number).unwrap()).collect(),
-        printed: DateTime::from_timestamp(1_000_000_000 + i64::from(number), 123_456_000).unwrap(),
+        cover: (0..number).collect(),
+        printed: DateTime::from_timestamp(1_000_000_000 + i64::from(number), 123_456_000).expect("a time in 2001"),
     }
 }
 
