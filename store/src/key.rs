@@ -10,7 +10,29 @@ use std::sync::Arc;
 const INLINE: usize = 38;
 
 /// The beginning of a longer key that stands beside the pointer, so that most comparisons need not follow it.
-const PREFIX: usize = 23;
+const PREFIX: usize = 16;
+
+/// As many bytes as are compared at once.
+type Head = u128;
+
+/// A key that is looked for: bytes that need not live long, their head taken once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Probe<'p> {
+    head: Head,
+    bytes: &'p [u8],
+}
+
+impl<'p> Probe<'p> {
+    #[inline]
+    pub(crate) fn new(bytes: &'p [u8]) -> Self {
+        let head = bytes.first_chunk().copied().unwrap_or_else(|| {
+            let mut head = [0; size_of::<Head>()];
+            head[..bytes.len()].copy_from_slice(bytes);
+            head
+        });
+        Self { head: Head::from_be_bytes(head), bytes }
+    }
+}
 
 /// A key: bytes in the order of what they encode. 40 bytes.
 #[derive(Clone)]
@@ -46,16 +68,21 @@ impl Key {
         }
     }
 
-    /// Compares with bytes.
+    /// The first bytes as a number, noughts behind a shorter key.
     #[inline]
-    pub(crate) fn compare(&self, other: &[u8]) -> Ordering {
-        match &self.0 {
-            Form::Inline(length, bytes) => bytes[..usize::from(*length)].cmp(other),
-            Form::Shared(prefix, bytes) => {
-                let near = prefix[..].cmp(&other[..other.len().min(PREFIX)]);
-                near.then_with(|| bytes[..].cmp(other))
-            }
-        }
+    fn head(&self) -> Head {
+        let head = match &self.0 {
+            Form::Inline(_, bytes) => bytes.first_chunk(),
+            Form::Shared(bytes, _) => Some(bytes),
+        };
+        head.map_or(0, |head| Head::from_be_bytes(*head))
+    }
+
+    /// Compares with what is looked for.
+    #[inline]
+    pub(crate) fn compare(&self, probe: &Probe<'_>) -> Ordering {
+        // Where the heads differ, so do the bytes, in the same way; noughts that stand for nothing make heads equal at the most.
+        self.head().cmp(&probe.head).then_with(|| self.as_bytes().cmp(probe.bytes))
     }
 
     /// How many bytes stand outside of the key itself.
@@ -89,7 +116,7 @@ impl PartialOrd for Key {
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.compare(other.as_bytes())
+        self.head().cmp(&other.head()).then_with(|| self.as_bytes().cmp(other.as_bytes()))
     }
 }
 
@@ -118,6 +145,7 @@ mod tests {
             let (left, right) = (Key::new(&one), Key::new(&other));
             prop_assert_eq!(left.as_bytes(), &one[..]);
             prop_assert_eq!(left.cmp(&right), one.cmp(&other));
+            prop_assert_eq!(left.compare(&Probe::new(&other)), one.cmp(&other));
             prop_assert_eq!(left == right, one == other);
         }
     }

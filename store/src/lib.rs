@@ -3,6 +3,7 @@
 //! The log is the database. A commit appends one frame to the file and syncs it; the records that live, and their indexes, are kept in memory in
 //! ordered maps that are copied on writing, so that a reader's snapshot costs nothing and blocks nobody.
 
+mod change;
 mod check;
 mod convert;
 pub mod expr;

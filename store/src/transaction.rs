@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use oarlock_core::Result;
 use oarlock_core::record::Record;
+use oarlock_core::{Error, Result};
 
 use crate::state::State;
 use crate::store::{Commit, Shared};
@@ -130,7 +130,10 @@ impl Transaction {
     }
 
     pub(crate) fn work<T>(&self, act: impl FnOnce(&mut Work) -> Result<T>) -> Result<T> {
-        act(&mut self.work.borrow_mut())
+        let mut work = self.work.try_borrow_mut().map_err(|_| {
+            Error::interface("the transaction is used within one of its own calls").with_hint("end that call first")
+        })?;
+        act(&mut work)
     }
 }
 

@@ -40,6 +40,9 @@ pub(crate) trait Read {
 pub(crate) trait Write {
     /// Changes the state, and again where others were first.
     fn change<T>(&self, act: impl FnMut(&mut Work) -> Result<T>) -> Result<T>;
+
+    /// Carries something out in a transaction, and again where others were first.
+    fn attempt<T>(&self, act: impl FnMut(&Transaction) -> Result<T>) -> Result<T>;
 }
 
 impl Read for Store {
@@ -57,6 +60,10 @@ impl Write for Store {
             tx.commit()?;
             Ok(result)
         })
+    }
+
+    fn attempt<T>(&self, act: impl FnMut(&Transaction) -> Result<T>) -> Result<T> {
+        self.transaction(act)
     }
 }
 
@@ -97,5 +104,9 @@ impl Read for Transaction {
 impl Write for Transaction {
     fn change<T>(&self, act: impl FnMut(&mut Work) -> Result<T>) -> Result<T> {
         self.work(act)
+    }
+
+    fn attempt<T>(&self, mut act: impl FnMut(&Transaction) -> Result<T>) -> Result<T> {
+        act(self)
     }
 }

@@ -331,3 +331,15 @@ fn past_the_limit_of_memory_nothing_is_taken() -> Result<()> {
     assert_eq!(players.insert_all(&many[..100])?, 100);
     Ok(())
 }
+
+#[test]
+fn a_function_that_modifies_may_use_its_transaction() -> Result<()> {
+    let store = store()?;
+    store.table::<Player>().insert_all(&[player("ada", None, 1), player("bob", None, 2)])?;
+    let tx = store.begin();
+    let changed = tx.table::<Player>().modify(1, |ada| {
+        ada.score = tx.table::<Player>().get(2).ok().flatten().map_or(0, |bob| bob.score * 10);
+    })?;
+    assert_eq!(changed.score, 20);
+    Ok(())
+}

@@ -10,7 +10,7 @@ mod tests;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::key::Key;
+use crate::key::{Key, Probe};
 use node::Node;
 pub(crate) use range::Range;
 
@@ -42,7 +42,7 @@ impl<V: Clone> Map<V> {
 
     #[inline]
     pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
-        self.root.get(key)
+        self.root.get(&Probe::new(key))
     }
 
     /// Puts a value to a key and gives the one that was there.
@@ -57,7 +57,7 @@ impl<V: Clone> Map<V> {
     /// Takes a key out and gives its value. A map that has no such key copies nothing.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<V> {
         self.get(key)?;
-        let old = Node::remove(&mut self.root, key);
+        let old = Node::remove(&mut self.root, &Probe::new(key));
         Node::shrink(&mut self.root);
         old
     }
@@ -66,13 +66,13 @@ impl<V: Clone> Map<V> {
     pub(crate) fn range(&self, low: Bound<&[u8]>, high: Bound<&[u8]>) -> Range<V> {
         let start = match low {
             Bound::Unbounded => 0,
-            Bound::Included(key) => self.root.rank(key, false),
-            Bound::Excluded(key) => self.root.rank(key, true),
+            Bound::Included(key) => self.root.rank(&Probe::new(key), false),
+            Bound::Excluded(key) => self.root.rank(&Probe::new(key), true),
         };
         let end = match high {
             Bound::Unbounded => self.len(),
-            Bound::Included(key) => self.root.rank(key, true),
-            Bound::Excluded(key) => self.root.rank(key, false),
+            Bound::Included(key) => self.root.rank(&Probe::new(key), true),
+            Bound::Excluded(key) => self.root.rank(&Probe::new(key), false),
         };
         Range::new(Arc::clone(&self.root), start, end.max(start))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::key::Key;
+use crate::key::{Key, Probe};
 
 /// How many entries a leaf has at the most.
 const LEAF: usize = 32;
@@ -48,7 +48,7 @@ impl<V> Node<V> {
     }
 
     #[inline]
-    pub(super) fn get(&self, key: &[u8]) -> Option<&V> {
+    pub(super) fn get(&self, key: &Probe<'_>) -> Option<&V> {
         let mut node = self;
         loop {
             match node {
@@ -62,7 +62,7 @@ impl<V> Node<V> {
     }
 
     /// Counts the entries before a key, the key's own among them where `inclusive` says so.
-    pub(super) fn rank(&self, key: &[u8], inclusive: bool) -> usize {
+    pub(super) fn rank(&self, key: &Probe<'_>, inclusive: bool) -> usize {
         let (mut node, mut before) = (self, 0);
         loop {
             match node {
@@ -84,7 +84,7 @@ impl<V> Node<V> {
 }
 
 impl<V> Branch<V> {
-    fn child_of(&self, key: &[u8]) -> usize {
+    fn child_of(&self, key: &Probe<'_>) -> usize {
         // What rises goes behind the last.
         if self.keys.last().is_some_and(|last| last.compare(key).is_le()) {
             return self.keys.len();
@@ -98,7 +98,7 @@ impl<V: Clone> Node<V> {
         match Arc::make_mut(this) {
             Self::Leaf(leaf) => leaf.insert(key, value),
             Self::Branch(branch) => {
-                let child = branch.child_of(key.as_bytes());
+                let child = branch.child_of(&Probe::new(key.as_bytes()));
                 let (old, split) = Self::insert(&mut branch.children[child], key, value);
                 branch.counts[child] += usize::from(old.is_none());
                 (old, split.and_then(|split| branch.take(child, split)))
@@ -114,7 +114,7 @@ impl<V: Clone> Node<V> {
     }
 
     /// Takes out a key that is there.
-    pub(super) fn remove(this: &mut Arc<Self>, key: &[u8]) -> Option<V> {
+    pub(super) fn remove(this: &mut Arc<Self>, key: &Probe<'_>) -> Option<V> {
         match Arc::make_mut(this) {
             Self::Leaf(leaf) => {
                 let place = leaf.keys.binary_search_by(|own| own.compare(key)).ok()?;

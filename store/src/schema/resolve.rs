@@ -24,6 +24,8 @@ pub(crate) struct TableDef {
     pub(crate) checks: Vec<Check>,
     /// The column that is numbered.
     pub(crate) auto: Option<usize>,
+    /// The columns of which a new record gets the present time or a new UUID where it has none.
+    pub(crate) generated: Vec<usize>,
     /// The columns whose values have more to keep than their type.
     pub(crate) limits: Vec<(usize, Limit)>,
     /// The struct that was found to be of this table, by where its definition lies.
@@ -144,8 +146,22 @@ impl TableDef {
             limits.extend(Limit::of(&definition.ty).map(|limit| (column, limit)));
         }
         let auto = table.columns.iter().position(|column| column.auto.is_some());
+        let is_generated = |column: &Column| matches!(column.default, Some(Default::Now | Default::Uuid));
+        let generated = table.columns.iter().enumerate().filter(|(_, column)| is_generated(column));
+        let generated = generated.map(|(place, _)| place).collect();
         let layout = stored.layouts.len() - 1;
-        Ok(Self { layout, key, indexes, foreign: Vec::new(), checks, auto, limits, verified: OnceLock::new(), stored })
+        Ok(Self {
+            layout,
+            key,
+            indexes,
+            foreign: Vec::new(),
+            checks,
+            auto,
+            generated,
+            limits,
+            verified: OnceLock::new(),
+            stored,
+        })
     }
 
     /// Looks up the tables that foreign keys refer to, and gives each an index by which its records are found.
