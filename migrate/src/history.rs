@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use oarlock_core::dialect::Flavor;
-use oarlock_core::lex::lex;
 use oarlock_core::{Db, DbExt, Dialect, ErrorKind as Kind};
 
 use crate::migration::{Direction, Id};
@@ -113,9 +112,9 @@ impl History {
 /// All name the schema, so that no `USE` and no `search_path` of a migration leads elsewhere.
 #[derive(Debug, Clone)]
 pub(crate) struct Tables {
-    dialect: Dialect,
-    history: String,
-    journal: String,
+    pub(crate) dialect: Dialect,
+    pub(crate) history: String,
+    pub(crate) journal: String,
     /// On PostgreSQL, the condition under which the session has the runner's lock.
     locked: String,
 }
@@ -231,51 +230,8 @@ impl Tables {
         format!("SELECT COUNT(*) FROM {} WHERE version = ? AND name = ? AND checksum = ?", self.history)
     }
 
-    /// Inserts version, name, kind, state, checksum, duration. On PostgreSQL no row is inserted where the lock is lost.
-    pub(crate) fn insert(&self) -> String {
-        let columns = "(version, name, kind, state, checksum, duration_ms)";
-        match self.dialect.flavor {
-            Flavor::Postgres => format!(
-                "INSERT INTO {} {columns} SELECT CAST(? AS int8), CAST(? AS text), CAST(? AS text), CAST(? AS text), \
-                 CAST(? AS text), CAST(? AS int8) WHERE {}",
-                self.history, self.locked
-            ),
-            _ => format!("INSERT INTO {} {columns} VALUES (?, ?, ?, ?, ?, ?)", self.history),
-        }
-    }
-
-    pub(crate) fn delete(&self) -> String {
-        format!("DELETE FROM {} WHERE version = ? AND name = ?", self.history)
-    }
-
     pub(crate) fn rewrite(&self) -> String {
         format!("UPDATE {} SET checksum = ?, kind = ? WHERE version = ? AND name = ?", self.history)
-    }
-
-    /// Inserts done, prefix, statement, scope, digest, direction, version, name.
-    pub(crate) fn open(&self) -> String {
-        format!(
-            "INSERT INTO {} (done, prefix, statement, scope, digest, direction, version, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            self.journal
-        )
-    }
-
-    /// Sets the same of a row that is there.
-    pub(crate) fn mark(&self) -> String {
-        format!(
-            "UPDATE {} SET done = ?, prefix = ?, statement = ?, scope = ?, digest = ?, direction = ? \
-             WHERE version = ? AND name = ?",
-            self.journal
-        )
-    }
-
-    pub(crate) fn close(&self) -> String {
-        format!("DELETE FROM {} WHERE version = ? AND name = ?", self.journal)
-    }
-
-    /// Writes one of these statements as the server gets it.
-    pub(crate) fn native(&self, sql: &str) -> String {
-        lex(sql, &self.dialect).map_or_else(|_| sql.to_owned(), |lexed| lexed.native().to_owned())
     }
 }
 

@@ -42,6 +42,7 @@ mod history;
 mod migration;
 mod migrator;
 mod plan;
+mod records;
 mod script;
 mod shape;
 mod source;

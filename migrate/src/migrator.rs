@@ -253,7 +253,7 @@ impl Migrator {
         let mut changed = Vec::new();
         for applied in history.applied.iter().filter(|applied| applied.version > 0) {
             match migrations.iter().find(|migration| applied.is(migration)) {
-                None => session.delete(&tx, applied.version, &applied.name).await?,
+                None => session.delete(&tx, applied).await?,
                 Some(migration) if *migration.checksum() != *applied.checksum => {
                     let values = (migration.checksum(), migration.kind(), applied.version, &applied.name[..]);
                     let written = tx.execute(&session.tables.rewrite(), values).await;
@@ -360,9 +360,11 @@ impl Migrator {
             }
             Direction::Down => {
                 let mut taken = Vec::new();
-                for migration in migration.filter(|migration| history.find(migration).is_some()) {
-                    session.delete(session.conn(), version.number(), migration.name()).await?;
-                    taken.push(migration.title().to_owned());
+                for migration in migration {
+                    if let Some(applied) = history.find(migration) {
+                        session.delete(session.conn(), applied).await?;
+                        taken.push(migration.title().to_owned());
+                    }
                 }
                 Ok(taken)
             }
@@ -380,9 +382,8 @@ impl Migrator {
         let tx = session.begin(self.lock_timeout).await?;
         let mut entered = Vec::new();
         for migration in migrations {
-            session.insert(&tx, migration, state, Duration::ZERO).await?;
-            let closed = tx.execute(&session.tables.close(), (migration.id().number(), migration.name())).await;
-            closed.map_err(unwritten)?;
+            session.insert(&tx, migration, state).await?;
+            tx.script(&session.tables.close(migration)).await.map_err(unwritten)?;
             entered.push(migration.title().to_owned());
         }
         tx.commit().await.map_err(unwritten)?;

@@ -115,7 +115,7 @@ impl Basis<'_> {
                     }
                 }
             }
-            let step = Step::new(migration, Direction::Up, self.dialect, None, applied.is_some())?;
+            let step = Step::new(migration, Direction::Up, self.dialect, None, applied)?;
             plan.steps.push(step);
         }
         Ok(plan)
@@ -153,7 +153,7 @@ impl Basis<'_> {
                 let found = self.history.applied.iter().find(|applied| applied.version == number);
                 missing(&found.map_or_else(|| number.to_string(), Applied::title))
             })?;
-            let step = Step::new(migration, Direction::Down, self.dialect, None, false)?;
+            let step = Step::new(migration, Direction::Down, self.dialect, None, None)?;
             plan.steps.push(step);
         }
         Ok(plan)
@@ -212,7 +212,7 @@ impl Basis<'_> {
         };
         let migration = self.migrations.iter().find(|migration| under_way.is(migration));
         let migration = migration.ok_or_else(|| changed("its file is gone"))?;
-        let replaces = self.history.find(migration).is_some();
+        let replaces = self.history.find(migration);
         let step = Step::new(migration, under_way.direction, self.dialect, Some(under_way.clone()), replaces)?;
         if step.prefix(under_way.done) != under_way.prefix {
             return Err(changed("the statements that ran already are not those of the file now"));

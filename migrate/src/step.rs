@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use oarlock_core::Dialect;
 use oarlock_core::dialect::Flavor;
+use oarlock_core::lex::split;
 
-use crate::Result;
-use crate::history::{Tables, UnderWay};
+use crate::history::{Begun, Tables, UnderWay};
 use crate::migration::{Direction, Migration, Work};
+use crate::records::{Line, Next, Took};
 use crate::script::{Place, Script, of_statements};
 use crate::shape::{Proof, Shape, Unit, is_setting, shape, soils};
+use crate::{Applied, Result};
 
 /// One migration in one direction.
 #[derive(Debug, Clone)]
@@ -22,7 +24,7 @@ pub struct Step {
     /// What an interrupted run left.
     pub(crate) under_way: Option<UnderWay>,
     /// A repeatable migration takes the place of its earlier text.
-    replaces: bool,
+    replaces: Option<Applied>,
 }
 
 /// What is sent to the server, in its order.
@@ -37,7 +39,9 @@ pub(crate) enum Action {
     /// The async function.
     Rust,
     /// The migration enters the history.
-    Applied,
+    Applied(Took),
+    /// The history is told how long it took.
+    Took,
     /// The migration leaves the history.
     Reverted,
     /// The journal: so many statements are done; with a proof, the next one begins.
@@ -48,6 +52,15 @@ pub(crate) enum Action {
     },
     /// The migration leaves the journal.
     Unmark,
+}
+
+/// What is sent to the server at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Message {
+    /// It takes more than a text.
+    Alone(Action),
+    /// A text, with one of the migration's statements at the most. It holds all of a transaction, or no end of one.
+    Text(Vec<Action>),
 }
 
 /// A line of a plan.
@@ -84,13 +97,14 @@ impl Step {
         direction: Direction,
         dialect: &Dialect,
         under_way: Option<UnderWay>,
-        replaces: bool,
+        replaces: Option<&Applied>,
     ) -> Result<Self> {
         let shape = match migration.require(direction)? {
             Work::Sql(script) => shape(script, dialect).map_err(|error| error.of(migration.title()))?,
             Work::Rust(_) => Shape::Whole,
         };
-        Ok(Self { migration: Arc::clone(migration), direction, shape, dialect: *dialect, under_way, replaces })
+        let (migration, replaces) = (Arc::clone(migration), replaces.cloned());
+        Ok(Self { migration, direction, shape, dialect: *dialect, under_way, replaces })
     }
 
     /// Gives the migration.
@@ -153,32 +167,131 @@ impl Step {
         of_statements(texts, self.dialect.flavor)
     }
 
+    /// Tells whether the migration enters the history before it does anything else: in a transaction, where there is no other lock,
+    /// and where nothing else would tell how long it took.
+    pub(crate) fn enters_first(&self) -> bool {
+        self.direction == Direction::Up && self.shape == Shape::Whole && self.dialect.flavor != Flavor::Postgres
+    }
+
     /// Lists what is sent to the server where so many statements are done already.
     pub(crate) fn actions(&self, done: usize) -> Vec<Action> {
         let mut actions = Actions { list: Vec::new(), open: self.under_way.is_none() };
-        let Some(script) = self.script() else {
-            actions.list.extend([Action::Begin, Action::Rust]);
-            self.end(&mut actions);
+        let Shape::Journaled(units) = &self.shape else {
+            self.transaction(done, &mut actions);
             return actions.list;
         };
-        let limit = script.directives().lock_timeout;
-        match &self.shape {
-            Shape::Whole => {
-                actions.list.push(Action::Begin);
+        let Some(script) = self.script() else { return actions.list };
+        let setting = script.directives().lock_timeout.and_then(|limit| lock_timeout(self.dialect.flavor, limit, false));
+        actions.list.extend(setting.map(Action::Setting));
+        let settings = (0..done).filter(|index| is_setting(script.verb(*index)));
+        actions.list.extend(settings.map(Action::Statement));
+        self.units(units, done, &mut actions);
+        actions.list
+    }
+
+    /// All of the migration in one transaction.
+    fn transaction(&self, done: usize, actions: &mut Actions) {
+        actions.list.push(Action::Begin);
+        if self.enters_first() {
+            actions.list.extend(self.replaces.as_ref().map(|_| Action::Reverted));
+            actions.list.push(Action::Applied(Took::Nothing));
+        }
+        match self.script() {
+            None => actions.list.push(Action::Rust),
+            Some(script) => {
+                let limit = script.directives().lock_timeout;
                 let setting = limit.and_then(|limit| lock_timeout(self.dialect.flavor, limit, true));
                 actions.list.extend(setting.map(Action::Setting));
                 actions.list.extend((done..script.len()).map(Action::Statement));
-                self.end(&mut actions);
-            }
-            Shape::Journaled(units) => {
-                let setting = limit.and_then(|limit| lock_timeout(self.dialect.flavor, limit, false));
-                actions.list.extend(setting.map(Action::Setting));
-                let settings = (0..done).filter(|index| is_setting(script.verb(*index)));
-                actions.list.extend(settings.map(Action::Statement));
-                self.units(units, done, &mut actions);
             }
         }
-        actions.list
+        if self.enters_first() {
+            actions.list.push(Action::Took);
+            actions.list.extend((!actions.open).then_some(Action::Unmark));
+            actions.list.push(Action::Commit);
+        } else {
+            self.end(actions, Took::SinceBegin);
+        }
+    }
+
+    /// Lists what is sent to the server at once, of actions in their order.
+    ///
+    /// A transaction with one statement of the migration's, or none, is one message. In a longer one each statement is a message, so
+    /// that it is told when it begins, with the records before and after it.
+    pub(crate) fn messages(&self, actions: Vec<Action>) -> Vec<Message> {
+        let mut messages = Vec::new();
+        let mut rest = actions.into_iter().peekable();
+        while let Some(action) = rest.next() {
+            if action != Action::Begin {
+                let next = rest.next_if(|next| self.goes_before(&action, next));
+                messages.push(match next {
+                    Some(next) => Message::Text(vec![action, next]),
+                    None if action == Action::Rust => Message::Alone(action),
+                    None => Message::Text(vec![action]),
+                });
+                continue;
+            }
+            let mut within: Vec<Action> = Vec::new();
+            for action in rest.by_ref() {
+                if action == Action::Commit {
+                    break;
+                }
+                within.push(action);
+            }
+            messages.extend(self.transaction_messages(within));
+        }
+        messages
+    }
+
+    /// Tells whether a statement that commits by itself goes with the journal's line for it.
+    fn goes_before(&self, action: &Action, next: &Action) -> bool {
+        matches!((action, next), (Action::Mark { .. }, Action::Statement(index))
+            if self.dialect.flavor == Flavor::MySql && self.is_plain(*index))
+    }
+
+    fn transaction_messages(&self, within: Vec<Action>) -> Vec<Message> {
+        let is_statement = |action: &Action| matches!(action, Action::Statement(_) | Action::Rust);
+        let guarded = self.enters_first() || self.dialect.flavor != Flavor::Sqlite;
+        let plain = within.iter().all(|action| match action {
+            Action::Rust => false,
+            Action::Statement(index) => self.is_plain(*index),
+            _ => true,
+        });
+        if guarded && plain && within.iter().filter(|action| is_statement(action)).count() <= 1 {
+            let around = [Action::Begin].into_iter().chain(within).chain([Action::Commit]);
+            return vec![Message::Text(around.collect())];
+        }
+        let mut messages = vec![Message::Alone(Action::Begin)];
+        let mut text: Vec<Action> = Vec::new();
+        for action in within {
+            let joins = match &action {
+                Action::Rust => false,
+                Action::Statement(index) => self.is_plain(*index) && !text.iter().any(is_statement),
+                _ => text.iter().all(|before| match before {
+                    Action::Statement(index) => self.is_plain(*index),
+                    _ => true,
+                }),
+            };
+            if !joins && !text.is_empty() {
+                messages.push(Message::Text(std::mem::take(&mut text)));
+            }
+            if action == Action::Rust {
+                messages.push(Message::Alone(action));
+            } else {
+                text.push(action);
+            }
+        }
+        if !text.is_empty() {
+            messages.push(Message::Text(text));
+        }
+        messages.push(Message::Alone(Action::Commit));
+        messages
+    }
+
+    /// Tells whether others can stand in a text with a statement: behind a delimiter of its own, MySQL's may have semicolons.
+    fn is_plain(&self, index: usize) -> bool {
+        let sql = self.script().and_then(|script| script.statement(index)).unwrap_or_default();
+        self.dialect.flavor != Flavor::MySql || (!sql.ends_with(';') && split(sql, &self.dialect).count() == 1)
     }
 
     fn units(&self, units: &[Unit], done: usize, actions: &mut Actions) {
@@ -211,15 +324,15 @@ impl Step {
         if !open {
             actions.list.push(Action::Begin);
         }
-        self.end(actions);
+        self.end(actions, Took::SinceJournal);
     }
 
     /// Ends the open transaction with the history.
-    fn end(&self, actions: &mut Actions) {
+    fn end(&self, actions: &mut Actions, took: Took) {
         match self.direction {
             Direction::Up => {
-                actions.list.extend(self.replaces.then_some(Action::Reverted));
-                actions.list.push(Action::Applied);
+                actions.list.extend(self.replaces.as_ref().map(|_| Action::Reverted));
+                actions.list.push(Action::Applied(took));
             }
             Direction::Down => actions.list.push(Action::Reverted),
         }
@@ -227,24 +340,46 @@ impl Step {
         actions.list.push(Action::Commit);
     }
 
-    pub(crate) fn command(&self, action: &Action, tables: &Tables) -> Command {
-        let flavor = self.dialect.flavor;
-        let record = |sql: String| (Purpose::Record, tables.native(&sql));
-        let (purpose, sql) = match action {
-            Action::Begin => (Purpose::Begin, begin(flavor).to_owned()),
-            Action::Commit => (Purpose::Commit, "COMMIT".to_owned()),
-            Action::Setting(sql) => (Purpose::Setting, sql.clone()),
+    /// Writes an action as the server gets it. What the catalog says of the statement that begins is known when it does.
+    pub(crate) fn text(&self, action: &Action, tables: &Tables, begun: Option<&Begun>) -> String {
+        let migration = &*self.migration;
+        match action {
+            Action::Begin => begin(self.dialect.flavor).to_owned(),
+            Action::Commit => "COMMIT".to_owned(),
+            Action::Setting(sql) => sql.clone(),
             Action::Statement(index) => {
-                let sql = self.script().and_then(|script| script.statement(*index)).unwrap_or_default();
-                (Purpose::Statement, sql.to_owned())
+                self.script().and_then(|script| script.statement(*index)).unwrap_or_default().to_owned()
             }
-            Action::Rust => (Purpose::Statement, format!("-- {}", self.migration.file())),
-            Action::Applied => record(tables.insert()),
-            Action::Reverted => record(tables.delete()),
-            Action::Mark { open: true, .. } => record(tables.open()),
-            Action::Mark { .. } => record(tables.mark()),
-            Action::Unmark => record(tables.close()),
+            Action::Rust => format!("-- {}", migration.file()),
+            Action::Applied(took) => tables.insert(migration, "applied", *took),
+            Action::Took => tables.time(migration),
+            Action::Reverted => match &self.replaces {
+                Some(replaced) => tables.delete_entry(replaced),
+                None => tables.delete(migration),
+            },
+            Action::Mark { open, done, begins } => {
+                let statement = self.one(*done);
+                let next = match begun {
+                    Some(begun) => Next::Begun(begun),
+                    None if *begins => Next::Planned { statement: &statement },
+                    None => Next::Idle,
+                };
+                let line = Line { done: *done, prefix: &self.prefix(*done), next, direction: self.direction };
+                if *open { tables.open(migration, line) } else { tables.mark(migration, line) }
+            }
+            Action::Unmark => tables.close(migration),
+        }
+    }
+
+    pub(crate) fn command(&self, action: &Action, tables: &Tables) -> Command {
+        let purpose = match action {
+            Action::Begin => Purpose::Begin,
+            Action::Commit => Purpose::Commit,
+            Action::Setting(_) => Purpose::Setting,
+            Action::Statement(_) | Action::Rust => Purpose::Statement,
+            Action::Applied(_) | Action::Took | Action::Reverted | Action::Mark { .. } | Action::Unmark => Purpose::Record,
         };
+        let sql = self.text(action, tables, None);
         let place = match (action, self.script()) {
             (Action::Statement(index), Some(script)) => Some(script.place(*index)),
             _ => None,

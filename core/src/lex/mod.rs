@@ -24,7 +24,7 @@ mod verb;
 pub use insert::{InsertRow, RowParameter};
 pub use position::line_column;
 pub use rules::{Bodies, DoubleQuote, ExecutableComments, Lexing, Variables};
-pub use split::{Span, Spans, split};
+pub use split::{Span, Spans, first_message, split};
 pub use statement::{Lexed, lex};
 pub use token::{ParamStyle, Token, TokenKind, Unterminated};
 pub use tokens::Tokens;

@@ -70,6 +70,27 @@ pub fn split<'s>(script: &'s str, dialect: &Dialect) -> Spans<'s> {
     }
 }
 
+/// How long a message of several statements may be, in bytes.
+const MESSAGE: usize = 64 * 1024;
+
+/// Gives the first statements of a script that may go to the server in one message, for a driver whose server takes several.
+///
+/// `joins` tells of a statement and the one behind it whether that may be in the same message. Where the first changes the rules
+/// by which text is read it may not: the rest has to be cut anew.
+pub fn first_message(script: &str, dialect: &Dialect, mut joins: impl FnMut(&Span, &Span) -> bool) -> Vec<Span> {
+    let mut message: Vec<Span> = Vec::new();
+    for span in split(script, dialect) {
+        if let [first, ..] = &message[..]
+            && let Some(last) = message.last()
+            && (span.end - first.start > MESSAGE || !joins(last, &span))
+        {
+            break;
+        }
+        message.push(span);
+    }
+    message
+}
+
 /// The statements of a script; made by [`split`].
 #[derive(Debug, Clone)]
 pub struct Spans<'s> {

@@ -254,8 +254,13 @@ impl MysqlConnection {
         std::future::poll_fn(|cx| self.poll_over(cx)).await
     }
 
-    /// Runs a statement of the driver's own, or one of a script, as text.
+    /// Runs a statement of the driver's own as text.
     pub(crate) async fn command(&mut self, traits: Traits, sql: String) -> Result<(Done, Outcome)> {
+        self.message(traits, sql, false).await
+    }
+
+    /// Runs statements as one text, which may begin a transaction of its own.
+    pub(crate) async fn message(&mut self, traits: Traits, sql: String, begins: bool) -> Result<(Done, Outcome)> {
         self.limit.check(sql.len())?;
         let order = Order {
             form: Form::Text(sql),
@@ -264,6 +269,7 @@ impl MysqlConnection {
             reading: self.reading(),
             aftermath: self.aftermath(traits),
             doomed: std::mem::take(&mut self.doomed),
+            begins,
         };
         self.call(Some(traits), |conn, slot| pump::execute(conn, slot, order)).await
     }
@@ -482,6 +488,7 @@ impl MysqlConnection {
             reading: self.reading(),
             aftermath: self.aftermath(traits),
             doomed: std::mem::take(&mut self.doomed),
+            begins: false,
         };
         self.slot.drain(false);
         self.slot.abandon(false);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use oarlock_core::cancel::Cancel;
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{BoxFuture, Connection, DriverInfo, Health, Many, Query, TxState};
-use oarlock_core::lex::{Verb, lex, split};
+use oarlock_core::lex::{Verb, first_message, lex};
 use oarlock_core::result::{Description, Notice};
 use oarlock_core::tpc::Branch;
 use oarlock_core::value::Value;
@@ -334,25 +334,28 @@ impl MysqlConnection {
         Ok(description(known, statement))
     }
 
-    /// Runs a script statement by statement: so the failing one is known, and none is too large for one packet.
+    /// Runs a script in messages of several statements, as far as the failing one is known then.
     async fn run_script(&mut self, text: &str) -> Result<()> {
         self.ready().await?;
         let mut from = 0;
         loop {
             // A change of sql_mode changes how what follows it is cut.
             let dialect = self.info.dialect;
-            let Some(span) = split(&text[from..], &dialect).next() else { return Ok(()) };
-            let sql = span.text(&text[from..]).to_owned();
-            let traits = Traits::of(span.verb, &sql);
-            let start = from + span.start;
-            from += span.end;
-            self.command(traits, sql).await.map_err(|error| {
-                if start == 0 {
-                    return error.with_position(0);
-                }
-                let (line, column) = oarlock_core::lex::line_column(text, start);
-                error.context(format_args!("statement at line {line}, column {column}")).with_position(start)
-            })?;
+            let rest = &text[from..];
+            let spans = first_message(rest, &dialect, |span, next| {
+                gives_one_answer(span.verb) && gives_one_answer(next.verb)
+            });
+            let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(()) };
+            let traits = spans[1..].iter().fold(Traits::of(first.verb, first.text(rest)), |traits, span| {
+                traits.and(Traits::of(span.verb, span.text(rest)))
+            });
+            let begins = self.tx == TxState::Auto && spans.len() > 1 && first.verb == Verb::Begin;
+            let sql = rest[first.start..last.end].to_owned();
+            if let Err(error) = self.message(traits, sql, begins).await {
+                let failed = spans.get(self.slot.finished()).unwrap_or(first);
+                return Err(error.with_position(from + failed.start));
+            }
+            from += last.end;
         }
     }
 
@@ -376,6 +379,25 @@ impl MysqlConnection {
         self.rolled_back = false;
         Ok(())
     }
+}
+
+/// Tells whether the server answers a statement once, whatever it does, so that the answers tell how many of a message have run, and
+/// whether the rest is read by the same rules.
+fn gives_one_answer(verb: Verb) -> bool {
+    verb.changes_rows()
+        || matches!(
+            verb,
+            Verb::Begin
+                | Verb::Commit
+                | Verb::Rollback
+                | Verb::Create
+                | Verb::CreateTemporary
+                | Verb::Alter
+                | Verb::Drop
+                | Verb::DropTemporary
+                | Verb::Truncate
+                | Verb::Rename
+        )
 }
 
 /// A statement of the driver's own, which nobody outside knows to be open: with the call that asks, it is abandoned.

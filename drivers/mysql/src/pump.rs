@@ -48,6 +48,8 @@ pub(crate) struct Slot {
     prepared: Mutex<Option<Statement>>,
     /// The row of a batch that is being run.
     index: Mutex<Option<usize>>,
+    /// How many sets, or statements without one, the server has come to the end of.
+    finished: AtomicUsize,
 }
 
 /// The columns of a set of rows that begins.
@@ -128,6 +130,15 @@ impl Slot {
         self.index.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Gives how many sets, or statements without one, the server has come to the end of.
+    pub(crate) fn finished(&self) -> usize {
+        self.finished.load(Ordering::Relaxed)
+    }
+
+    fn finish(&self) {
+        self.finished.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn put(&self, event: Event) {
         *self.event.lock().unwrap_or_else(PoisonError::into_inner) = Some(event);
     }
@@ -196,6 +207,8 @@ pub(crate) struct Order {
     pub(crate) aftermath: Aftermath,
     /// Statements to close first.
     pub(crate) doomed: Vec<Statement>,
+    /// It begins a transaction that is undone where nobody waits for its end any more.
+    pub(crate) begins: bool,
 }
 
 /// What has to be asked after a statement.
@@ -210,7 +223,12 @@ pub(crate) struct Aftermath {
 /// Runs a statement.
 pub(crate) async fn execute(mut conn: Conn, slot: Arc<Slot>, mut order: Order) -> Ending {
     let aftermath = order.aftermath;
+    slot.finished.store(0, Ordering::Relaxed);
     let result = run(&mut conn, &slot, &mut order).await;
+    if order.begins && slot.is_abandoned() && matches!(result, Ok(_) | Err(mysql_async::Error::Server(_))) {
+        // Without a transaction it does nothing; what fails ends with the session.
+        let _ = conn.query_drop("ROLLBACK").await;
+    }
     end(conn, result, aftermath).await
 }
 
@@ -356,6 +374,7 @@ async fn pump<P: Protocol>(
                 done.last_insert_id = result.last_insert_id();
                 done.records = records(&result.info());
                 done.warnings = result.warnings();
+                slot.finish();
                 result.next().await?;
             }
             Some(columns) => {
@@ -371,6 +390,7 @@ async fn pump<P: Protocol>(
                 let rows = pump_set(&mut result, slot, plan).await?;
                 done.rows = Some(done.rows.unwrap_or(0) + rows);
                 done.warnings = result.warnings();
+                slot.finish();
             }
             // Nothing follows, or the error of the next set.
             None => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mysql_async::{Statement, Value};
 use oarlock_core::Outcome;
+use oarlock_core::dialect::Flavor;
 use oarlock_core::lex::{Lexed, Verb};
 
 use crate::columns::Plan;
@@ -52,6 +53,17 @@ impl Traits {
         // GET_LOCK, and user variables; a LAST_INSERT_ID(…) with an argument stays until the next one.
         let soils = !plain || mentions("@") || mentions("_lock") || mentions("last_insert_id");
         Self { verb, soils, sets, dated: false }
+    }
+
+    /// Gives the traits of two statements in one message: the verb is that of one that commits by itself, where there is one.
+    pub(crate) fn and(self, next: Self) -> Self {
+        let commits = self.verb.commits_implicitly(Flavor::MySql);
+        Self {
+            verb: if commits { self.verb } else { next.verb },
+            soils: self.soils || next.soils,
+            sets: self.sets || next.sets,
+            dated: self.dated || next.dated,
+        }
     }
 
     /// Notes what the parameters of an execution tell.

@@ -1,13 +1,15 @@
 //! The line to the server: one request at a time, and the truth about it when one is dropped halfway.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use oarlock_core::cancel::{Cancel, Watch, end_or_stop};
 use oarlock_core::connection::closed;
 use oarlock_core::{Error, ErrorKind, Result, TxState};
 use tokio::task::JoinHandle;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 use tokio_postgres::error::SqlState;
 
 use crate::cancel::Canceller;
@@ -215,6 +217,37 @@ impl Link {
             None => Ok(()),
         };
         match sent {
+            Ok(()) => {
+                self.landed();
+                Ok(())
+            }
+            Err(error) => {
+                let limit = context.limit.map(|(limit, _)| (limit, started.elapsed()));
+                Err(self.failed(error, Context { limit, ..context }).await)
+            }
+        }
+    }
+
+    /// Sends several statements in one message, and counts those that ran; rows are dropped.
+    pub(crate) async fn send_several(
+        &mut self,
+        sql: &str,
+        undo: Undo,
+        context: Context<'_>,
+        ran: &mut usize,
+    ) -> Result<()> {
+        self.client()?;
+        self.leave(undo);
+        let started = Instant::now();
+        let counted = async {
+            let Some(client) = &self.client else { return Ok(()) };
+            let mut replies = pin!(client.simple_query_raw(sql).await?);
+            while let Some(reply) = replies.try_next().await? {
+                *ran += usize::from(matches!(reply, SimpleQueryMessage::CommandComplete(_)));
+            }
+            Ok(())
+        };
+        match counted.await {
             Ok(()) => {
                 self.landed();
                 Ok(())

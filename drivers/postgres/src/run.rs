@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use oarlock_core::connection::{Query, admit};
-use oarlock_core::lex::{Lexed, Verb, lex, split};
+use oarlock_core::lex::{Lexed, Span, Verb, first_message, lex};
 use oarlock_core::params::arrange;
 use oarlock_core::result::Description;
 use oarlock_core::value::NativeType;
@@ -144,16 +144,26 @@ impl PostgresConnection {
         if let Err(error) = self.link.send(native, Undo::Nothing, Context { limit, ..context }).await {
             return Err(told(error, verb, before));
         }
-        if changes_tables(verb) {
+        self.follow([verb])?;
+        if ends_transaction(verb) && self.link.wire.tag() == Tag::Rollback {
+            return Err(rolled_back());
+        }
+        Ok(())
+    }
+
+    /// Looks after what statements have changed that ran as they stand.
+    fn follow(&mut self, verbs: impl IntoIterator<Item = Verb>) -> Result<()> {
+        let (mut tables, mut statements) = (false, false);
+        for verb in verbs {
+            tables |= changes_tables(verb);
+            statements |= matches!(verb, Verb::Discard | Verb::Deallocate);
+        }
+        if tables {
             self.statements.tables_changed();
             self.link.client()?.clear_type_cache();
         }
-        if matches!(verb, Verb::Discard | Verb::Deallocate) {
+        if statements {
             self.statements.clear();
-        }
-        let ends = matches!(verb, Verb::Commit | Verb::CommitAndChain | Verb::PrepareTransaction);
-        if ends && self.link.wire.tag() == Tag::Rollback {
-            return Err(rolled_back());
         }
         Ok(())
     }
@@ -164,24 +174,75 @@ impl PostgresConnection {
             return Err(Error::new(ErrorKind::Syntax, "a NUL character in the script").with_position(nul));
         }
         let mut from = 0;
-        while from < text.len() {
-            // A statement may change the rules for the strings after it, so the rest is cut anew after each.
+        loop {
+            // A statement may change the rules for the strings after it, so the rest is cut anew after each message.
             let rest = &text[from..];
-            let Some(span) = split(rest, &self.info.dialect).next() else {
-                break;
-            };
-            let statement = span.text(rest);
-            refuse_copy(statement, span.verb, &self.info.dialect)?;
-            let start = from + span.start;
-            let context = Context { native: Some(statement), ..Context::default() };
-            if let Err(error) = self.run_text(statement, span.verb, context).await {
-                let place = error.position().map(|position| start + position);
-                return Err(place.into_iter().fold(error, Error::with_position));
-            }
+            let spans = self.first_message(rest);
+            let Some(end) = spans.last().map(|last| last.end) else { return Ok(()) };
+            self.run_message(rest, &spans).await.map_err(|error| {
+                let place = error.position().unwrap_or(spans[0].start);
+                error.with_position(from + place)
+            })?;
             self.heed_rules();
-            from += span.end;
+            from += end;
         }
-        Ok(())
+    }
+
+    /// Cuts the first statements off a script that are the same in one message as one by one: the server makes a transaction of a
+    /// message, so it has to be in one that the script, or whoever runs it, has begun.
+    fn first_message(&self, script: &str) -> Vec<Span> {
+        let dialect = &self.info.dialect;
+        let mut within = self.link.tx_state() == TxState::Open;
+        first_message(script, dialect, |span, next| {
+            within = match span.verb {
+                Verb::Begin => true,
+                verb if verb.controls_transaction() => within && matches!(verb, Verb::Savepoint | Verb::Release),
+                _ => within,
+            };
+            // What is refused is refused in its turn.
+            within
+                && !changes_reading(span.text(script))
+                && refuse_copy(next.text(script), next.verb, dialect).is_ok()
+                && refuse_copy(span.text(script), span.verb, dialect).is_ok()
+        })
+    }
+
+    /// Sends statements of a script in one message; the error's position is in the script.
+    async fn run_message(&mut self, script: &str, spans: &[Span]) -> Result<()> {
+        let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(()) };
+        if spans.len() == 1 {
+            let statement = first.text(script);
+            refuse_copy(statement, first.verb, &self.info.dialect)?;
+            let context = Context { native: Some(statement), ..Context::default() };
+            let ran = self.run_text(statement, first.verb, context).await;
+            return ran.map_err(|error| {
+                let place = first.start + error.position().unwrap_or(0);
+                error.with_position(place)
+            });
+        }
+        let before = self.link.tx_state();
+        let undo = if before == TxState::Auto { Undo::Transaction } else { Undo::Nothing };
+        let text = &script[first.start..last.end];
+        for span in spans {
+            self.soiled |= soils(span.text(script), span.verb, &self.info.dialect);
+        }
+        let limit = self.statement_timeout.map(|limit| (limit, Duration::ZERO));
+        let context = Context { native: Some(text), limit, ..Context::default() };
+        let mut ran = 0;
+        let sent = self.link.send_several(text, undo, context, &mut ran).await;
+        let ran = &spans[..ran.min(spans.len())];
+        self.follow(ran.iter().map(|span| span.verb))?;
+        match sent {
+            Err(error) => {
+                let failed = spans.get(ran.len()).unwrap_or(last);
+                let place = error.position().map_or(failed.start, |position| first.start + position);
+                let ends = spans.iter().find(|span| ends_transaction(span.verb));
+                let verb = ends.map_or(failed.verb, |span| span.verb);
+                Err(told(error, verb, before).with_position(place))
+            }
+            Ok(()) if ends_transaction(last.verb) && self.link.wire.tag() == Tag::Rollback => Err(rolled_back()),
+            Ok(()) => Ok(()),
+        }
     }
 
     pub(crate) async fn begin_transaction(&mut self, options: &TxOptions) -> Result<()> {
@@ -230,6 +291,17 @@ impl PostgresConnection {
     }
 }
 
+/// Tells whether a statement ends a transaction so that its work stays, if it has not failed.
+fn ends_transaction(verb: Verb) -> bool {
+    matches!(verb, Verb::Commit | Verb::CommitAndChain | Verb::PrepareTransaction)
+}
+
+/// Tells whether a statement may change how the server reads the strings behind it.
+fn changes_reading(statement: &str) -> bool {
+    let setting = b"standard_conforming_strings";
+    statement.as_bytes().windows(setting.len()).any(|part| part.eq_ignore_ascii_case(setting))
+}
+
 /// Writes the statement that begins a transaction.
 pub(crate) fn begin(options: TxOptions) -> String {
     let mut sql = "BEGIN".to_owned();
@@ -266,8 +338,8 @@ pub(crate) fn lost_commit(error: Error, undo: Undo) -> Error {
 /// Marks the error of a lost connection where the statement may have been carried out.
 pub(crate) fn told(error: Error, verb: Verb, before: TxState) -> Error {
     let reads = matches!(verb, Verb::Select | Verb::Values | Verb::Table | Verb::Show | Verb::Explain);
-    let commits = matches!(verb, Verb::Commit | Verb::CommitAndChain | Verb::PrepareTransaction);
-    let unknown = error.is_connection_lost() && !reads && (before == TxState::Auto || commits);
+    let unknown =
+        error.is_connection_lost() && !reads && (before == TxState::Auto || ends_transaction(verb));
     if unknown { error.with_outcome_unknown() } else { error }
 }
 

@@ -451,6 +451,7 @@ impl Connection for SqliteConnection {
 
     fn set_baseline(&mut self) {
         if let Place::Here(session) = &mut self.place {
+            session.keeps_temporary |= session.dirty;
             session.dirty = false;
         }
     }

@@ -249,7 +249,7 @@ impl Session {
 
     /// Prepares and runs a statement of which nothing need be known before.
     fn run_text(&mut self, sql: &str) -> Result<Outcome> {
-        let prepared = self.prepare(sql)?;
+        let prepared = self.prepare_once(sql)?;
         if prepared.lexed.arity() > 0 {
             return Err(Error::new(ErrorKind::Parameters, "a script takes no parameters")
                 .with_hint("run the statement by itself with `execute`"));
@@ -258,8 +258,19 @@ impl Session {
         self.run(sql, &prepared, Parameters::none(), &mut Nowhere).map_err(|failure| failure.into_error(&prepared))
     }
 
-    /// Runs the statements of a script up to the first error.
+    /// Runs the statements of a script up to the first error. A transaction that it has begun is undone where nobody waits for it
+    /// any more.
     pub(crate) fn script(&mut self, text: &str) -> Result<()> {
+        let before = self.tx_state();
+        let ran = self.run_texts(text);
+        if ran.is_err() && before == TxState::Auto && self.guard.stopped() {
+            self.guard.clear();
+            self.rollback()?;
+        }
+        ran
+    }
+
+    fn run_texts(&mut self, text: &str) -> Result<()> {
         for span in split(text, &Dialect::SQLITE) {
             self.go_on()?;
             self.run_text(span.text(text)).map_err(|error| match error.position() {

@@ -91,6 +91,8 @@ pub(crate) struct Session {
     pub(crate) read_only: bool,
     /// The session is not as it was opened: settings, temporary tables, attached databases.
     pub(crate) dirty: bool,
+    /// Temporary tables may be among what a session has from its beginning.
+    pub(crate) keeps_temporary: bool,
     /// SQLite waits for locks by itself.
     pub(crate) lent: bool,
     /// Someone had SQLite's connection in hand since the last statement: the callbacks may be gone.
@@ -121,6 +123,7 @@ impl Session {
             altered: false,
             read_only: false,
             dirty: false,
+            keeps_temporary: false,
             lent: false,
             touched: false,
             shared: options.shadows(),

@@ -1,4 +1,4 @@
-//! Runs one step of a plan, action by action.
+//! Runs one step of a plan, message by message.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,12 @@ use super::Session;
 use super::lock::locked;
 use super::pooler::shared;
 use crate::event::{Event, Observer};
+use crate::history::Begun;
 use crate::migration::Work;
+use crate::records::Took;
 use crate::script::Script;
-use crate::step::{Action, Step};
-use crate::{Error, ErrorKind, Migration, Result};
+use crate::step::{Action, Message, Step};
+use crate::{Applied, Error, ErrorKind, Migration, Result};
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +30,6 @@ struct Running<'r> {
     session: &'r Session,
     step: &'r Step,
     observer: &'r Observer,
-    since: Instant,
     tx: Option<Tx>,
     /// How many statements the journal says are done, as far as this runner knows; `None` without a row in it.
     journaled: Option<usize>,
@@ -45,10 +46,13 @@ impl Session {
         observer.tell(&Event::Started { migration, direction: step.direction(), statements, done });
         let since = Instant::now();
         let journaled = step.under_way.as_ref().map(|under_way| under_way.done);
-        let mut running = Running { session: self, step, observer, since, tx: None, journaled, begun: None };
-        for action in step.actions(done) {
-            let acted = running.act(&action, patience).await;
-            match acted.map_err(|error| error.of(migration.title())) {
+        let mut running = Running { session: self, step, observer, tx: None, journaled, begun: None };
+        for message in step.messages(step.actions(done)) {
+            let sent = match &message {
+                Message::Alone(action) => running.act(action, patience).await,
+                Message::Text(actions) => running.send(actions, patience).await,
+            };
+            match sent.map_err(|error| error.of(migration.title())) {
                 Ok(true) => {}
                 Ok(false) => {
                     running.undo().await;
@@ -99,22 +103,23 @@ impl Session {
         }
     }
 
-    /// Puts a migration into the history, unless the lock is lost.
-    pub(crate) async fn insert(&self, db: &dyn Db, migration: &Migration, state: &str, took: Duration) -> Result<()> {
-        let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-        let values = (migration.id().number(), migration.name(), migration.kind(), state, migration.checksum(), millis);
-        let inserted = db.execute(&self.tables.insert(), values).await;
-        let inserted = inserted.map_err(|error| Error::database("the history could not be written", error))?;
-        if self.dialect.flavor == Flavor::Postgres && inserted.rows_affected == Some(0) {
-            return Err(shared());
-        }
-        Ok(())
+    /// Puts a migration into the history that has not been run, unless the lock is lost.
+    pub(crate) async fn insert(&self, db: &dyn Db, migration: &Migration, state: &str) -> Result<()> {
+        let sql = self.tables.insert(migration, state, Took::Nothing);
+        db.script(&sql).await.map_err(|error| self.unentered(error))
     }
 
-    /// Takes a migration out of the history.
-    pub(crate) async fn delete(&self, db: &dyn Db, version: i64, name: &str) -> Result<()> {
-        let deleted = db.execute(&self.tables.delete(), (version, name)).await;
-        deleted.map(drop).map_err(|error| Error::database("the history could not be written", error))
+    /// Takes what the history has out of it.
+    pub(crate) async fn delete(&self, db: &dyn Db, applied: &Applied) -> Result<()> {
+        db.script(&self.tables.delete_entry(applied)).await.map_err(|error| self.unentered(error))
+    }
+
+    /// Makes the error of the history's insert: it has no version where the lock is lost.
+    fn unentered(&self, error: oarlock_core::Error) -> Error {
+        if self.dialect.flavor == Flavor::Postgres && error.kind() == Kind::NotNullViolation {
+            return shared();
+        }
+        Error::database("the history could not be written", error)
     }
 }
 
@@ -131,40 +136,111 @@ impl Running<'_> {
         &self.session.conn
     }
 
-    /// Does one action; `false` where another runner was faster.
+    /// Does what takes more than a text; `false` where another runner was faster.
     async fn act(&mut self, action: &Action, patience: Duration) -> Result<bool> {
         match action {
             Action::Begin => {
                 self.tx = Some(self.session.begin(patience).await?);
-                return self.is_still_ours().await;
+                // Else the first thing in the transaction is the history's entry, of which there can be one.
+                return if self.step.enters_first() { Ok(true) } else { self.is_still_ours().await };
             }
             Action::Commit => {
                 if let Some(tx) = self.tx.take() {
-                    let committed = tx.commit().await;
-                    committed.map_err(|error| Error::database("the transaction could not be committed", error))?;
+                    tx.commit().await.map_err(uncommitted)?;
                 }
             }
-            Action::Setting(sql) => {
-                let set = self.db().script(sql).await;
-                set.map_err(|error| Error::database("the limit of time could not be set", error))?;
-            }
-            Action::Statement(index) => self.statement(*index).await?,
             Action::Rust => self.rust().await?,
-            Action::Applied => {
-                self.session.insert(self.db(), self.step.migration(), "applied", self.since.elapsed()).await?;
-            }
-            Action::Reverted => {
-                let migration = self.step.migration();
-                self.session.delete(self.db(), migration.id().number(), migration.name()).await?;
-            }
-            Action::Mark { open, done, begins } => self.mark(*open, *done, *begins).await?,
-            Action::Unmark => {
-                let migration = self.step.migration();
-                let sql = self.session.tables.close();
-                self.db().execute(&sql, (migration.id().number(), migration.name())).await.map_err(unwritten)?;
-            }
+            other => return self.send(std::slice::from_ref(other), patience).await,
         }
         Ok(true)
+    }
+
+    /// Sends a text; `false` where another runner was faster.
+    async fn send(&mut self, actions: &[Action], patience: Duration) -> Result<bool> {
+        let statement = actions.iter().find_map(|action| if let Action::Statement(index) = action { Some(*index) } else { None });
+        let mut text = String::new();
+        let mut starts = Vec::with_capacity(actions.len());
+        for action in actions {
+            let begun = self.begun_by(action).await?;
+            if !text.is_empty() {
+                text.push_str(";\n");
+            }
+            starts.push(text.len());
+            text.push_str(&self.step.text(action, &self.session.tables, begun.as_ref()));
+        }
+        if let (Some(index), Some(script)) = (statement, self.step.script()) {
+            let sql = script.statement(index).unwrap_or_default();
+            self.observer.tell(&Event::Statement { migration: self.step.migration(), index, sql });
+        }
+        let since = Instant::now();
+        let error = loop {
+            match self.db().script(&text).await {
+                Ok(()) => break None,
+                Err(error) if is_busy(&error, actions) && self.session.locks_by_writing() && since.elapsed() < patience => {}
+                Err(error) => break Some(error),
+            }
+        };
+        let Some(error) = error else {
+            self.follow(actions);
+            return Ok(true);
+        };
+        let failed = match error.position() {
+            _ if is_busy(&error, actions) => 0,
+            Some(position) => starts.partition_point(|start| *start <= position).saturating_sub(1),
+            // The server has not told: it is the one that may take long.
+            None => actions.iter().position(|action| matches!(action, Action::Statement(_))).unwrap_or(0),
+        };
+        if actions[0] == Action::Begin {
+            // What fails in that, the server rolls back by itself.
+            drop(self.conn().rollback().await);
+        } else if self.tx.is_none() {
+            self.follow(&actions[..failed]);
+        }
+        self.failed(&actions[failed], starts[failed], error, patience).await
+    }
+
+    /// Looks at the catalog before a statement that commits by itself.
+    async fn begun_by(&self, action: &Action) -> Result<Option<Begun>> {
+        let (Action::Mark { done, begins: true, .. }, Some(script)) = (action, self.step.script()) else {
+            return Ok(None);
+        };
+        let scope = self.session.scope(script, *done).await?;
+        let digest = self.session.digest(&scope).await?;
+        Ok(Some(Begun { statement: self.step.one(*done), scope, digest }))
+    }
+
+    /// Notes what the journal says now.
+    fn follow(&mut self, actions: &[Action]) {
+        for action in actions {
+            if let Action::Mark { done, begins, .. } = action {
+                self.journaled = Some(*done);
+                self.begun = begins.then_some(*done);
+            }
+        }
+    }
+
+    /// Tells what it means that an action failed which stands where it does in its text.
+    async fn failed(
+        &mut self,
+        action: &Action,
+        start: usize,
+        error: oarlock_core::Error,
+        patience: Duration,
+    ) -> Result<bool> {
+        let written = "the journal of migrations could not be written";
+        Err(match action {
+            Action::Begin if error.kind() == Kind::LockTimeout && self.session.locks_by_writing() => {
+                locked(patience, None).with_source(error)
+            }
+            Action::Begin => Error::database("the transaction could not be begun", error),
+            Action::Commit => uncommitted(error),
+            Action::Setting(_) => Error::database("the limit of time could not be set", error),
+            Action::Applied(_) if error.kind() == Kind::UniqueViolation && self.step.enters_first() => return Ok(false),
+            Action::Applied(_) | Action::Took | Action::Reverted => self.session.unentered(error),
+            Action::Mark { .. } | Action::Unmark => Error::database(written, error),
+            Action::Statement(index) => self.statement_failed(*index, start, error).await,
+            Action::Rust => Error::database("the migration in Rust failed", error),
+        })
     }
 
     /// Within the transaction that has SQLite's lock: is the migration still where the plan found it?
@@ -181,21 +257,19 @@ impl Running<'_> {
         Ok((applied > 0) == wanted && under_way.map(|under_way| under_way.done) == self.journaled)
     }
 
-    async fn statement(&mut self, index: usize) -> Result<()> {
-        let Some(script) = self.step.script() else { return Ok(()) };
-        let sql = script.statement(index).unwrap_or_default();
-        self.observer.tell(&Event::Statement { migration: self.step.migration(), index, sql });
-        let Err(error) = self.db().script(sql).await else { return Ok(()) };
+    async fn statement_failed(&mut self, index: usize, start: usize, error: oarlock_core::Error) -> Error {
+        let Some(script) = self.step.script() else { return Error::database("the statement failed", error) };
         if self.begun == Some(index) && self.session.dialect.flavor == Flavor::MySql && !error.is_connection_lost() {
             // The server says that it did nothing, so nobody need look at the catalog. Where even this cannot be written, it is
             // looked at.
-            drop(self.mark(false, index, false).await);
+            let unbegun = Action::Mark { open: false, done: index, begins: false };
+            drop(self.db().script(&self.step.text(&unbegun, &self.session.tables, None)).await);
         }
         let hint = match (self.step.is_one_transaction(), index) {
             (true, _) | (_, 0) => "nothing of the migration remains: mend the statement, and run again",
             _ => "what was committed before it stays, and does not run again: mend the statement, and run again",
         };
-        Err(refused(script, index, error).with_hint(hint))
+        refused_at(script, index, error.position().map(|position| position.saturating_sub(start)), error).with_hint(hint)
     }
 
     async fn rust(&mut self) -> Result<()> {
@@ -206,35 +280,6 @@ impl Running<'_> {
         done.map_err(|error| Error::new(ErrorKind::Statement, "the migration in Rust failed").with_source(error))
     }
 
-    async fn mark(&mut self, open: bool, done: usize, begins: bool) -> Result<()> {
-        let session = self.session;
-        let (statement, scope, digest) = match self.step.script() {
-            Some(script) if begins => {
-                let scope = session.scope(script, done).await?;
-                let digest = session.digest(&scope).await?;
-                (Some(self.step.one(done)), Some(scope), Some(digest))
-            }
-            _ => (None, None, None),
-        };
-        let sql = if open { session.tables.open() } else { session.tables.mark() };
-        let migration = self.step.migration();
-        let counted = i64::try_from(done).unwrap_or(i64::MAX);
-        let values = (
-            counted,
-            self.step.prefix(done),
-            statement,
-            scope,
-            digest,
-            self.step.direction().as_str(),
-            migration.id().number(),
-            migration.name(),
-        );
-        self.db().execute(&sql, values).await.map_err(unwritten)?;
-        self.journaled = Some(done);
-        self.begun = begins.then_some(done);
-        Ok(())
-    }
-
     /// Rolls back what is open; what fails in that, the server rolls back by itself.
     async fn undo(&mut self) {
         if let Some(tx) = self.tx.take() {
@@ -243,13 +288,22 @@ impl Running<'_> {
     }
 }
 
+/// Tells whether a transaction could not begin, because another writes.
+fn is_busy(error: &oarlock_core::Error, actions: &[Action]) -> bool {
+    actions[0] == Action::Begin && error.kind() == Kind::LockTimeout && error.position().unwrap_or(0) == 0
+}
+
 /// Makes the error of a statement that the server refused, with the place that it tells.
 pub(crate) fn refused(script: &Script, index: usize, error: oarlock_core::Error) -> Error {
+    refused_at(script, index, error.position(), error)
+}
+
+fn refused_at(script: &Script, index: usize, position: Option<usize>, error: oarlock_core::Error) -> Error {
     let length = script.statement(index).map_or(0, str::len);
-    let place = script.place_within(index, error.position().unwrap_or(0).min(length));
+    let place = script.place_within(index, position.unwrap_or(0).min(length));
     Error::new(ErrorKind::Statement, format!("statement {} failed", index + 1)).at(place).with_source(error)
 }
 
-fn unwritten(error: oarlock_core::Error) -> Error {
-    Error::database("the journal of migrations could not be written", error)
+fn uncommitted(error: oarlock_core::Error) -> Error {
+    Error::database("the transaction could not be committed", error)
 }

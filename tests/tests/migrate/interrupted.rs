@@ -13,6 +13,7 @@ use std::time::Duration;
 use oarlock::connection::{BoxFuture, Query};
 use oarlock::decorate::{Decorate, Decorated};
 use oarlock::factory::{Purpose, find};
+use oarlock::lex::split;
 use oarlock::migrate::{Migrator, Source, Version};
 use oarlock::{Conn, Connection, DbExt, DriverFactory, TxOptions, Url};
 use oarlock_conformance::Verdict;
@@ -38,6 +39,8 @@ struct Life {
     dead: Notify,
     /// What is written to the journal is lost.
     forgets: bool,
+    /// It dies between messages only, or while the server is at work on one, and not between the statements of one.
+    sends_whole: bool,
     /// The process dies with it.
     is_a_process: bool,
 }
@@ -49,7 +52,7 @@ impl Life {
 
     fn until(last: usize, side: Side) -> Self {
         let (calls, dead) = (AtomicUsize::new(0), Notify::new());
-        Self { calls, last, side, dead, forgets: false, is_a_process: false }
+        Self { calls, last, side, dead, forgets: false, sends_whole: false, is_a_process: false }
     }
 
     /// Makes a call, and does not come back from the last.
@@ -73,6 +76,14 @@ impl Life {
     }
 }
 
+/// What is run in the place of what would be written to the journal.
+const FORGOTTEN: &str = "DELETE FROM oarlock_migrations WHERE 0 = 1";
+
+fn writes_journal(sql: &str) -> bool {
+    let words: Vec<&str> = sql.split_whitespace().take(3).collect();
+    words.iter().any(|word| word.contains("_journal")) && words[0] != "CREATE"
+}
+
 /// A connection that dies at a call.
 struct Mortal {
     connection: Box<dyn Connection>,
@@ -91,10 +102,6 @@ impl Decorate for Mortal {
     fn start<'a>(&'a mut self, query: Query<'a>) -> BoxFuture<'a, ()> {
         let life = Arc::clone(&self.life);
         let is_last = life.calls.load(Ordering::Relaxed) + 1 == life.last;
-        let journal =
-            query.sql.contains("_journal") && !query.sql.starts_with("SELECT") && !query.sql.starts_with("CREATE");
-        let query =
-            if life.forgets && journal { Query::new("DELETE FROM oarlock_migrations WHERE 0 = 1") } else { query };
         Box::pin(async move {
             let start = async {
                 self.connection.start(query).await?;
@@ -107,9 +114,25 @@ impl Decorate for Mortal {
         })
     }
 
+    /// A script goes to the server statement by statement, so that it can die between any two, unless messages are to stay whole.
     fn script<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, ()> {
         let life = Arc::clone(&self.life);
-        Box::pin(async move { life.call(self.connection.script(text)).await })
+        Box::pin(async move {
+            if life.sends_whole {
+                return life.call(self.connection.script(text)).await;
+            }
+            let dialect = self.connection.info().dialect;
+            for span in split(text, &dialect) {
+                let sql = span.text(text);
+                let sql = if life.forgets && writes_journal(sql) { FORGOTTEN } else { sql };
+                let ran = life.call(self.connection.script(sql)).await;
+                ran.map_err(|error| {
+                    let place = span.start + error.position().unwrap_or(0);
+                    error.with_position(place)
+                })?;
+            }
+            Ok(())
+        })
     }
 
     fn begin<'a>(&'a mut self, options: &'a TxOptions) -> BoxFuture<'a, ()> {
@@ -261,7 +284,7 @@ async fn a_process_that_is_killed() {
     let [engine, side, last, url] = told.splitn(4, ' ').collect::<Vec<_>>()[..] else { panic!("{told}") };
     let engine = Engine::ALL.into_iter().find(|known| format!("{known:?}") == engine).unwrap();
     let side = if side == "Before" { Side::Before } else { Side::After };
-    let life = Life { is_a_process: true, ..Life::until(last.parse().unwrap(), side) };
+    let life = Life { is_a_process: true, sends_whole: side == Side::Before, ..Life::until(last.parse().unwrap(), side) };
     assert!(run_at(engine, url, &Arc::new(life)).await.unwrap(), "who is killed says nothing");
 }
 

@@ -1,0 +1,171 @@
+//! The statements that write the history and the journal.
+//!
+//! Their values stand in them, so that a whole transaction can be one message, and what a plan shows is what the server gets. They
+//! are numbers, words of our own, hexadecimal digits, and names of nothing but letters, digits, `_` and `-`; what may hold other
+//! characters is written as the hexadecimal digits of its bytes.
+
+use std::fmt::Write;
+
+use oarlock_core::dialect::Flavor;
+
+use crate::history::{Begun, Tables};
+use crate::migration::Direction;
+use crate::{Applied, Migration};
+
+/// How long a migration took, in the words of the server that tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Took {
+    /// It was not run, or it is told later.
+    Nothing,
+    /// Since the transaction began.
+    SinceBegin,
+    /// Since the journal got its line, where it has one.
+    SinceJournal,
+}
+
+/// A line of the journal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'l> {
+    pub(crate) done: usize,
+    /// The checksum of the statements that are done.
+    pub(crate) prefix: &'l str,
+    pub(crate) next: Next<'l>,
+    pub(crate) direction: Direction,
+}
+
+/// What the journal says of the statement after those that are done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Next<'l> {
+    /// It has not begun.
+    Idle,
+    /// It begins.
+    Begun(&'l Begun),
+    /// It will begin: what the catalog says is known only then, and shown as `?`.
+    Planned {
+        /// Its checksum.
+        statement: &'l str,
+    },
+}
+
+impl Tables {
+    /// Enters a migration into the history. On PostgreSQL this fails where the lock is lost, for want of a version.
+    pub(crate) fn insert(&self, migration: &Migration, state: &str, took: Took) -> String {
+        let number = migration.id().number();
+        let version = match self.dialect.flavor {
+            Flavor::Postgres => format!("CASE WHEN {} THEN {number} END", self.locked()),
+            _ => number.to_string(),
+        };
+        format!(
+            "INSERT INTO {} (version, name, kind, state, checksum, duration_ms) VALUES ({version}, '{}', '{}', '{state}', '{}', {})",
+            self.history,
+            migration.name(),
+            migration.kind(),
+            migration.checksum(),
+            self.took(migration, took),
+        )
+    }
+
+    /// Writes how long the migration took that was entered when it began.
+    pub(crate) fn time(&self, migration: &Migration) -> String {
+        format!("UPDATE {} SET duration_ms = {}{}", self.history, self.since("applied_at"), key(migration))
+    }
+
+    fn took(&self, migration: &Migration, took: Took) -> String {
+        let begin = match self.dialect.flavor {
+            Flavor::Postgres => self.since("pg_catalog.transaction_timestamp()"),
+            _ => "0".to_owned(),
+        };
+        match took {
+            Took::Nothing => "0".to_owned(),
+            Took::SinceBegin => begin,
+            Took::SinceJournal => {
+                let since = self.since("begun_at");
+                format!("COALESCE((SELECT {since} FROM {}{}), {begin})", self.journal, key(migration))
+            }
+        }
+    }
+
+    /// Gives the milliseconds since a time.
+    fn since(&self, time: &str) -> String {
+        match self.dialect.flavor {
+            Flavor::MySql => {
+                format!("CAST((UNIX_TIMESTAMP(CURRENT_TIMESTAMP(3)) - UNIX_TIMESTAMP({time})) * 1000 AS SIGNED)")
+            }
+            Flavor::Postgres => {
+                format!("CAST(extract(epoch FROM pg_catalog.clock_timestamp() - {time}) * 1000 AS int8)")
+            }
+            _ => format!("CAST(round((julianday('now') - julianday({time})) * 86400000) AS integer)"),
+        }
+    }
+
+    /// Takes a migration out of the history.
+    pub(crate) fn delete(&self, migration: &Migration) -> String {
+        format!("DELETE FROM {}{}", self.history, key(migration))
+    }
+
+    /// Takes a migration of which there is no file out of the history, or one only if it still is what it was.
+    pub(crate) fn delete_entry(&self, applied: &Applied) -> String {
+        let Applied { version, name, checksum, .. } = applied;
+        let name = self.text(name);
+        format!("DELETE FROM {} WHERE version = {version} AND name = {name} AND checksum = {}", self.history, self.text(checksum))
+    }
+
+    /// Puts a line into the journal.
+    pub(crate) fn open(&self, migration: &Migration, line: Line<'_>) -> String {
+        let columns = "done, prefix, statement, scope, digest, direction, version, name";
+        let (number, name) = (migration.id().number(), migration.name());
+        let [statement, scope, digest] = self.next(line.next);
+        format!(
+            "INSERT INTO {} ({columns}) VALUES ({}, '{}', {statement}, {scope}, {digest}, '{}', {number}, '{name}')",
+            self.journal, line.done, line.prefix, line.direction
+        )
+    }
+
+    /// Puts it in the place of the one that is there.
+    pub(crate) fn mark(&self, migration: &Migration, line: Line<'_>) -> String {
+        let [statement, scope, digest] = self.next(line.next);
+        format!(
+            "UPDATE {} SET done = {}, prefix = '{}', statement = {statement}, scope = {scope}, digest = {digest}, direction = '{}'{}",
+            self.journal,
+            line.done,
+            line.prefix,
+            line.direction,
+            key(migration)
+        )
+    }
+
+    /// Takes the migration out of the journal.
+    pub(crate) fn close(&self, migration: &Migration) -> String {
+        format!("DELETE FROM {}{}", self.journal, key(migration))
+    }
+
+    fn next(&self, next: Next<'_>) -> [String; 3] {
+        match next {
+            Next::Idle => ["NULL"; 3].map(str::to_owned),
+            Next::Begun(begun) => {
+                [format!("'{}'", begun.statement), self.text(&begun.scope), format!("'{}'", begun.digest)]
+            }
+            Next::Planned { statement } => [format!("'{statement}'"), "?".to_owned(), "?".to_owned()],
+        }
+    }
+
+    /// Writes any text, so that no setting of the session's reads it otherwise.
+    fn text(&self, text: &str) -> String {
+        if text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
+            return format!("'{text}'");
+        }
+        let digits = text.bytes().fold(String::new(), |mut digits, byte| {
+            let _ = write!(digits, "{byte:02x}");
+            digits
+        });
+        match self.dialect.flavor {
+            Flavor::MySql => format!("_utf8mb4 X'{digits}'"),
+            Flavor::Postgres => format!("convert_from(decode('{digits}', 'hex'), 'UTF8')"),
+            _ => format!("CAST(X'{digits}' AS text)"),
+        }
+    }
+}
+
+fn key(migration: &Migration) -> String {
+    format!(" WHERE version = {} AND name = '{}'", migration.id().number(), migration.name())
+}
