@@ -1,11 +1,12 @@
 //! Measures the command line: how long `oarlock status` takes from its start to its end, and how long `up` takes for 300 small
-//! migrations, with another library's runner beside it. Each run is a process, as in a deployment.
+//! migrations, with other libraries' runners beside it. Each run is a process, as in a deployment; what it leaves is compared.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use oarlock::DbExt;
 use oarlock_bench_protocol::Engine;
 
 use crate::Failure;
@@ -28,24 +29,48 @@ struct Peer<'p> {
     words: Vec<&'p str>,
 }
 
-/// Measures `cli`, and `sqlx` beside it where migrations are applied. Ratios are to ours.
-pub fn cli(cli: &str, sqlx: &str, out: &str) -> Result<(), Failure> {
+/// The other libraries, and how each wants its files: a migration's version and name in four digits and `t0001`.
+const PEERS: [(&str, Layout); 3] = [("sqlx", Layout::Files), ("diesel", Layout::Directories), ("refinery", Layout::Marked)];
+
+/// How files are named.
+#[derive(Debug, Clone, Copy)]
+enum Layout {
+    /// `0001_t1.sql`, as ours.
+    Files,
+    /// `0001_t1/up.sql`.
+    Directories,
+    /// `V1__t1.sql`.
+    Marked,
+}
+
+/// Measures `cli`, and the programs of the other libraries beside it where migrations are applied: `prefix` with their names.
+/// Ratios are to ours.
+pub fn cli(cli: &str, prefix: &str, out: &str) -> Result<(), Failure> {
     let engines = std::env::var("OARLOCK_BENCH_ENGINES").unwrap_or_default();
     let peers = std::env::var("OARLOCK_BENCH_PEERS").unwrap_or_default();
     let directory = memory()?;
-    let migrations = directory.path().join("migrations");
-    write(&migrations)?;
-    let migrations = migrations.to_str().ok_or("the directory's path is not UTF-8")?;
+    let laid_out = |layout: Layout| {
+        let migrations = directory.path().join(format!("{layout:?}").to_lowercase());
+        write(&migrations, layout)?;
+        Ok::<_, Failure>(migrations.to_str().ok_or("the directory's path is not UTF-8")?.to_owned())
+    };
+    let migrations = &*laid_out(Layout::Files)?;
+    let mut others = Vec::new();
+    for (name, layout) in PEERS.into_iter().filter(|(name, _)| chosen(&peers, name)) {
+        others.push((name, format!("{prefix}-{name}"), laid_out(layout)?));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut table = Vec::new();
     for engine in Engine::ALL.into_iter().filter(|engine| chosen(&engines, engine.name())) {
         let url = own_database(&url(engine, &directory.path().join("cli.db"))?);
         let ours = ["--dir", migrations, "--database-url", &url];
         let run = |command: &[&str]| run(cli, &[command, &ours].concat());
-        let all = [
-            Peer { name: "oarlock", program: cli, words: [&["up"][..], &ours].concat() },
-            Peer { name: "sqlx", program: sqlx, words: vec!["migrate", engine.name(), migrations, &url] },
-        ];
-        let all: Vec<&Peer> = all.iter().filter(|peer| peer.name == "oarlock" || chosen(&peers, peer.name)).collect();
+        let mut all = vec![Peer { name: "oarlock", program: cli, words: [&["up"][..], &ours].concat() }];
+        all.extend(others.iter().map(|(name, program, migrations)| Peer {
+            name,
+            program,
+            words: vec!["migrate", engine.name(), migrations, &url],
+        }));
         let mut times = vec![Vec::with_capacity(UPS); all.len()];
         for pass in 0..UPS {
             for turn in 0..all.len() {
@@ -53,6 +78,7 @@ pub fn cli(cli: &str, sqlx: &str, out: &str) -> Result<(), Failure> {
                 run(&["drop", "--yes", "--if-exists"])?;
                 run(&["create"])?;
                 times[index].push(self::run(all[index].program, &all[index].words)?);
+                runtime.block_on(check(&url)).map_err(|error| format!("{}: {error}", all[index].name))?;
             }
         }
         let medians: Vec<f64> = times.into_iter().map(median).collect();
@@ -79,13 +105,36 @@ pub fn cli(cli: &str, sqlx: &str, out: &str) -> Result<(), Failure> {
 }
 
 /// Writes migrations that all engines and runners take: a table each.
-fn write(directory: &Path) -> Result<(), Failure> {
+fn write(directory: &Path, layout: Layout) -> Result<(), Failure> {
     fs::create_dir_all(directory)?;
     for number in 1..=MIGRATIONS {
         let text = format!("CREATE TABLE t{number} (id INT PRIMARY KEY, name VARCHAR(80) NOT NULL);\n");
-        fs::write(directory.join(format!("{number:04}_t{number}.sql")), text)?;
+        let path = match layout {
+            Layout::Files => directory.join(format!("{number:04}_t{number}.sql")),
+            Layout::Directories => directory.join(format!("{number:04}_t{number}/up.sql")),
+            Layout::Marked => directory.join(format!("V{number}__t{number}.sql")),
+        };
+        fs::create_dir_all(path.parent().ok_or("a file is in no directory")?)?;
+        fs::write(path, text)?;
     }
     Ok(())
+}
+
+/// Checks that all tables are there, with their columns: what one runner leaves is what the others do.
+async fn check(url: &str) -> Result<(), Failure> {
+    let db = oarlock::connect(url).await?;
+    let names = db.table_names(None).await?;
+    for number in 1..=MIGRATIONS {
+        let table = format!("t{number}");
+        if !names.contains(&table) {
+            return Err(format!("there is no table {table}").into());
+        }
+    }
+    let entered = db.execute(&format!("INSERT INTO t{MIGRATIONS} (id, name) VALUES (?, ?)"), (1, "one")).await?;
+    if entered.rows_affected != Some(1) {
+        return Err("a row could not be inserted".into());
+    }
+    Ok(db.close().await?)
 }
 
 /// Runs a program to its end, and gives how long that took in nanoseconds.

@@ -38,7 +38,7 @@ fn main() -> Result<(), Failure> {
         }
         ["bulk", out] => bulk::bulk(out),
         ["build", out] => build::build(out),
-        ["cli", program, sqlx, out] => cli::cli(program, sqlx, out),
+        ["cli", program, prefix, out] => cli::cli(program, prefix, out),
         ["worker", peer, engine, url] => {
             let engine = Engine::named(engine).ok_or("unknown engine")?;
             let url = url.to_owned();
@@ -52,7 +52,7 @@ fn main() -> Result<(), Failure> {
             Ok(())
         }
         _ => {
-            Err("usage: oarlock-bench overhead|pool SQLX-BINARY OUT.json, orm PEERS-PREFIX OUT.json, cli OARLOCK SQLX-BINARY OUT.json, or \
+            Err("usage: oarlock-bench overhead|pool SQLX-BINARY OUT.json, orm PEERS-PREFIX OUT.json, cli OARLOCK PEERS-PREFIX OUT.json, or \
                  bulk|build OUT.json"
                 .into())
         }

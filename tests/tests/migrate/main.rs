@@ -7,6 +7,7 @@ mod embedded;
 mod guide;
 mod history;
 mod interrupted;
+mod log;
 
 use std::time::Duration;
 
