@@ -17,6 +17,9 @@ use crate::failure::{Failure, Result};
 /// The option of PostgreSQL's by which who waits for the lock is told that a runner has it.
 const APPLICATION: &str = "fallback_application_name";
 
+/// The option of SQLite's that says what runs on the caller's thread.
+const INLINE: &str = "inline";
+
 /// How long to wait between two questions to a server that is not there yet.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -45,6 +48,10 @@ impl Database {
         if postgres && url.option(APPLICATION).is_none() {
             target = target.with_option(APPLICATION, "oarlock");
         }
+        if url.scheme() == "sqlite" && url.option(INLINE).is_none() {
+            // There is nothing else to do meanwhile.
+            target = target.with_option(INLINE, "all");
+        }
         Self { url, target, conn: OnceCell::new(), second: Arc::default() }
     }
 
@@ -61,7 +68,7 @@ impl Database {
     /// Connects to look only: nothing is written, and a file that is not there is as good as an empty one.
     pub(crate) async fn look(&self) -> Result<&Conn> {
         let Some(file) = self.file() else { return self.connect().await };
-        let mut url = self.url.clone();
+        let mut url = self.target.clone();
         if file.exists() {
             for (option, value) in [("mode", "ro"), ("journal_mode", "keep")] {
                 url = url.with_option(option, value);

@@ -1,6 +1,8 @@
 //! What a run shows of itself: a bar on a terminal, a line for each migration elsewhere.
 
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -68,19 +70,28 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.enable_steady_tick(Duration::from_millis(100));
         }
-        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + LONG, LONG);
-        let mut work = std::pin::pin!(work);
-        let done = loop {
-            tokio::select! {
-                biased;
-                done = &mut work => break done,
-                _ = ticks.tick() => self.still(),
-            }
-        };
+        let ended = self.watch();
+        let done = work.await;
+        drop(ended);
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
         done
+    }
+
+    /// Has a thread say what goes on for long, until what this gives is dropped. The work may hold this thread all the while.
+    fn watch(&self) -> Option<Sender<()>> {
+        if self.bar.is_some() || self.output.is_json() {
+            return None;
+        }
+        let (ended, end) = channel();
+        let progress = self.clone();
+        thread::spawn(move || {
+            while end.recv_timeout(LONG) == Err(RecvTimeoutError::Timeout) {
+                progress.still();
+            }
+        });
+        Some(ended)
     }
 
     /// Gives what has been done.
@@ -165,9 +176,6 @@ impl Progress {
 
     /// Says that a long statement goes on; a bar shows it by itself.
     fn still(&self) {
-        if self.bar.is_some() || self.output.is_json() {
-            return;
-        }
         if let Some(now) = self.state().now.as_ref().filter(|now| now.since.elapsed() >= LONG / 2) {
             Output::note(format_args!(
                 "{}, statement {} of {} goes on after {}: {}",

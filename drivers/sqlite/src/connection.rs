@@ -22,6 +22,7 @@ use crate::guard::Guard;
 use crate::inline;
 use crate::lent::Lent;
 use crate::open::Open;
+use crate::options::Inline;
 use crate::parameters::OwnedParameters;
 use crate::queue::{Feed, Queue};
 use crate::run::{Ended, gone};
@@ -166,12 +167,18 @@ impl SqliteConnection {
         }
     }
 
-    /// Runs a job on a worker and waits for what it gives.
+    /// Runs a job on a worker and waits for what it gives; or here, where the options say so.
     pub(crate) async fn call<T: Send + 'static>(
         &mut self,
         job: impl FnOnce(&mut Session) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.recover().await?;
+        let session = self.recover().await?;
+        if session.options.inline == Inline::All {
+            let given = session.rearm().and_then(|()| job(session));
+            session.settle();
+            self.tx = self.session()?.tx_state();
+            return given;
+        }
         let (sender, reply) = oneshot::channel();
         self.send(None, move |session| {
             let given = session.rearm().and_then(|()| job(session));

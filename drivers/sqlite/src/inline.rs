@@ -25,6 +25,7 @@ use crate::arena::{Arena, lost_column};
 use crate::bind;
 use crate::decode::Decoder;
 use crate::error::{is_busy, is_interrupt, is_too_big};
+use crate::options::Inline;
 use crate::program::Route;
 use crate::run::{Failure, Flow, Sink};
 use crate::session::Session;
@@ -164,7 +165,7 @@ impl Session {
 
     /// Finds a statement that is short, if it may run.
     fn short(&mut self, query: &Query<'_>) -> Result<Option<Arc<Prepared>>> {
-        if !self.options.inline || self.touched || self.lent {
+        if self.options.inline == Inline::Nothing || self.touched || self.lent {
             return Ok(None);
         }
         let Some(prepared) = self.known(query.sql) else { return Ok(None) };
@@ -246,7 +247,7 @@ impl Session {
     }
 
     fn control_here(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<bool> {
-        if !self.options.inline || self.touched || self.lent {
+        if self.options.inline == Inline::Nothing || self.touched || self.lent {
             return Ok(false);
         }
         self.guard.enter(None);

@@ -30,7 +30,7 @@
 //! | `journal_mode` | `wal`, `delete`, `truncate`, `persist`, `keep` | `wal` | `keep` leaves the file as it is |
 //! | `synchronous` | `off`, `normal`, `full`, `extra` | `full` | with `full`, what is committed survives a loss of power; `normal` is faster and may lose the last commits |
 //! | `statement_cache` | a number | 256 | prepared statements kept |
-//! | `inline` | `on`, `off` | `on` | whether short statements run on the caller's thread; `off` for files on a network or on slow disks |
+//! | `inline` | `on`, `off`, `all` | `on` | whether short statements run on the caller's thread; `off` for files on a network or on slow disks; `all` for scripts, batches and commits too, which nothing stops then |
 //! | `trusted` | `on`, `off`, `nothing` | `off` | `on`: the schema may call functions with side effects, and SQL may write to SQLite's own tables; `nothing`: the file may be hostile, see below |
 //!
 //! A string in double quotes is always an error, and extensions are never loaded. A statement is planned once, whatever is bound to it: after
@@ -126,4 +126,4 @@ pub use backup::{Backup, BackupProgress, SqliteExt};
 pub use connection::SqliteConnection;
 pub use factory::{FACTORY, SqliteConnector, SqliteFactory};
 pub use functions::{Aggregate, Arguments, Collation, Function};
-pub use options::{JournalMode, Location, Mode, SqliteOptions, Synchronous, Trust};
+pub use options::{Inline, JournalMode, Location, Mode, SqliteOptions, Synchronous, Trust};

@@ -101,6 +101,20 @@ pub enum Trust {
     Nothing,
 }
 
+/// What runs on the caller's thread, and not on one that may block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Inline {
+    /// Nothing: for files on a network or on slow disks.
+    Nothing,
+    /// Statements that are known to be short.
+    #[default]
+    Short,
+    /// Scripts, batches, commits and the catalog, too, whatever they take: for a program that has nothing else to do meanwhile, such
+    /// as a tool of the command line. Nothing stops these: no limit of time, and no drop of their futures.
+    All,
+}
+
 /// How a database is opened. The crate's documentation lists the URL's options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -119,8 +133,8 @@ pub struct SqliteOptions {
     pub synchronous: Synchronous,
     /// How many prepared statements are kept.
     pub statement_cache: usize,
-    /// Whether statements that are known to be short run on the caller's thread.
-    pub inline: bool,
+    /// What runs on the caller's thread.
+    pub inline: Inline,
     /// How far what stands in the file is trusted.
     pub trusted: Trust,
     /// Functions that SQL may call.
@@ -144,7 +158,7 @@ impl SqliteOptions {
             journal_mode: JournalMode::default(),
             synchronous: Synchronous::default(),
             statement_cache: StatementCache::<()>::DEFAULT_CAPACITY,
-            inline: true,
+            inline: Inline::default(),
             trusted: Trust::default(),
             functions: Vec::new(),
             collations: Vec::new(),
@@ -221,8 +235,10 @@ impl SqliteOptions {
         if let Some(size) = url.parse_option("statement_cache", "a number of statements")? {
             options.statement_cache = size;
         }
-        if let Some(on) = url.switch_option("inline")? {
-            options.inline = on;
+        match url.option("inline") {
+            Some("all") => options.inline = Inline::All,
+            _ if url.switch_option("inline")? == Some(false) => options.inline = Inline::Nothing,
+            _ => {}
         }
         Ok(options)
     }
@@ -288,7 +304,7 @@ mod tests {
         assert_eq!(options.busy_timeout, Duration::from_millis(20));
         assert_eq!(options.journal_mode, JournalMode::Delete);
         assert_eq!(options.synchronous, Synchronous::Normal);
-        assert_eq!((options.inline, options.statement_cache, options.foreign_keys), (false, 7, true));
+        assert_eq!((options.inline, options.statement_cache, options.foreign_keys), (Inline::Nothing, 7, true));
         for url in ["sqlite:a?cash=1", "sqlite:a?mode=x", "sqlite:a?synchronous=2", "sqlite:a?statement_cache=-1"] {
             assert_eq!(parse(url).expect_err(url).kind(), ErrorKind::Configuration);
         }
