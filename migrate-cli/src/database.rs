@@ -1,7 +1,8 @@
 //! The way to the database: connecting for a command, creating and dropping it, waiting for its server.
 
 use std::fs;
-use std::io::ErrorKind as IoKind;
+use std::io::{ErrorKind as IoKind, Read};
+use std::ops::Range;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,7 +71,9 @@ impl Database {
         let Some(file) = self.file() else { return self.connect().await };
         let mut url = self.target.clone();
         if file.exists() {
-            for (option, value) in [("mode", "ro"), ("journal_mode", "keep")] {
+            // Who reads a write-ahead log makes files beside it, which a file that nobody has open needs not.
+            let mode = if is_at_rest(&file) { "immutable" } else { "ro" };
+            for (option, value) in [("mode", mode), ("journal_mode", "keep")] {
                 url = url.with_option(option, value);
             }
         } else {
@@ -259,6 +262,16 @@ impl Second {
     async fn conn(&self) -> oarlock::Result<&Conn> {
         self.conn.get_or_try_init(|| connect_to(&self.url)).await
     }
+}
+
+/// Tells whether a file is in the mode of a write-ahead log, and has none: whoever has it open last takes the log away.
+fn is_at_rest(file: &Path) -> bool {
+    const VERSIONS: Range<usize> = 18..20;
+    let mut header = [0; VERSIONS.end];
+    let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut header));
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    read.is_ok() && header[VERSIONS] == [2, 2] && !Path::new(&log).exists()
 }
 
 impl Db for Second {

@@ -16,6 +16,8 @@ pub struct Applied {
     pub version: i64,
     /// The name.
     pub name: String,
+    /// What it was called when it was applied: `0007_users`, `R__views`.
+    pub title: String,
     /// `sql`, `rust` or `repeatable`.
     pub kind: String,
     /// How it came to be there: `applied`, or `baseline` and `marked` for one that has not been run.
@@ -34,10 +36,9 @@ impl Applied {
         is(self.version, &self.name, migration)
     }
 
-    /// Gives what it is called where its file is not there.
-    #[must_use]
-    pub fn title(&self) -> String {
-        title(self.version, &self.name)
+    /// Tells whether its file has another name now.
+    pub(crate) fn is_renamed(&self, migration: &Migration) -> bool {
+        *self.title != *migration.title()
     }
 }
 
@@ -72,7 +73,7 @@ impl UnderWay {
     }
 
     pub(crate) fn title(&self) -> String {
-        title(self.version, &self.name)
+        if self.version == 0 { format!("R__{}", self.name) } else { format!("{}_{}", self.version, self.name) }
     }
 }
 
@@ -81,10 +82,6 @@ fn is(version: i64, name: &str, migration: &Migration) -> bool {
         Id::Version(known) => version == known.number(),
         Id::Repeatable(known) => version == 0 && *name == **known,
     }
-}
-
-fn title(version: i64, name: &str) -> String {
-    if version == 0 { format!("R__{name}") } else { format!("{version}_{name}") }
 }
 
 /// What a database knows of its migrations.
@@ -125,8 +122,8 @@ pub(crate) const TABLE: &str = "oarlock_migrations";
 /// The name of the journal's table.
 pub(crate) const JOURNAL: &str = "oarlock_migrations_journal";
 
-/// Version, name, kind, state, checksum, when in milliseconds, how long in milliseconds.
-type Row = (i64, String, String, String, String, i64, i64);
+/// Version, name, title, kind, state, checksum, when in milliseconds, how long in milliseconds.
+type Row = (i64, String, String, String, String, String, i64, i64);
 
 /// Version, name, direction, done, prefix, statement, scope, digest.
 type JournalRow = (i64, String, String, i64, String, Option<String>, Option<String>, Option<String>);
@@ -153,20 +150,23 @@ impl Tables {
     }
 
     pub(crate) fn create(&self) -> [String; 2] {
-        let (text, long, stamp, end) = match self.dialect.flavor {
+        let (text, title, long, stamp, end) = match self.dialect.flavor {
             Flavor::MySql => (
                 "varchar(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+                "varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
                 "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
                 "timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)",
                 " ENGINE = InnoDB",
             ),
-            Flavor::Postgres => ("varchar(200)", "text", "timestamptz NOT NULL DEFAULT clock_timestamp()", ""),
-            _ => ("text", "text", "text NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))", ""),
+            Flavor::Postgres => {
+                ("varchar(200)", "varchar(255)", "text", "timestamptz NOT NULL DEFAULT clock_timestamp()", "")
+            }
+            _ => ("text", "text", "text", "text NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))", ""),
         };
         [
             format!(
-                "CREATE TABLE IF NOT EXISTS {} (version bigint NOT NULL, name {text} NOT NULL, kind varchar(20) NOT NULL, \
-                 state varchar(20) NOT NULL, checksum varchar(64) NOT NULL, applied_at {stamp}, duration_ms bigint NOT NULL, \
+                "CREATE TABLE IF NOT EXISTS {} (version bigint NOT NULL, name {text} NOT NULL, title {title} NOT NULL, \
+                 kind varchar(20) NOT NULL, state varchar(20) NOT NULL, checksum varchar(64) NOT NULL, applied_at {stamp}, duration_ms bigint NOT NULL, \
                  PRIMARY KEY (version, name)){end}",
                 self.history
             ),
@@ -187,7 +187,7 @@ impl Tables {
             _ => "CAST(round((julianday(applied_at) - 2440587.5) * 86400000) AS integer)",
         };
         let sql = format!(
-            "SELECT version, name, kind, state, checksum, {at}, duration_ms FROM {} ORDER BY version, name",
+            "SELECT version, name, title, kind, state, checksum, {at}, duration_ms FROM {} ORDER BY version, name",
             self.history
         );
         let rows: Vec<Row> = match db.fetch_all(&sql, ()).await {
@@ -225,19 +225,20 @@ impl Tables {
             }),
         }))
     }
-
-    pub(crate) fn is_applied(&self) -> String {
-        format!("SELECT COUNT(*) FROM {} WHERE version = ? AND name = ? AND checksum = ?", self.history)
-    }
-
-    pub(crate) fn rewrite(&self) -> String {
-        format!("UPDATE {} SET checksum = ?, kind = ? WHERE version = ? AND name = ?", self.history)
-    }
 }
 
 impl Applied {
-    fn read((version, name, kind, state, checksum, at, took): Row) -> Self {
+    fn read((version, name, title, kind, state, checksum, at, took): Row) -> Self {
         let millis = |number: i64| Duration::from_millis(u64::try_from(number).unwrap_or(0));
-        Self { version, name, kind, state, checksum, applied_at: UNIX_EPOCH + millis(at), duration: millis(took) }
+        Self {
+            version,
+            name,
+            title,
+            kind,
+            state,
+            checksum,
+            applied_at: UNIX_EPOCH + millis(at),
+            duration: millis(took),
+        }
     }
 }

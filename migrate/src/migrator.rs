@@ -80,6 +80,12 @@ enum Goal {
     Down(Back),
 }
 
+/// A plan, and the history that it was made for.
+struct Known {
+    history: History,
+    plan: Plan,
+}
+
 impl Migrator {
     /// Makes a migrator for the migrations of a source.
     #[must_use]
@@ -232,7 +238,8 @@ impl Migrator {
         self.plan(&Session::open(db).await?, Goal::Up(None)).await.map(drop)
     }
 
-    /// Takes the files as they are now for what was applied: the checksums of the edited, and none of those that are missing. It
+    /// Takes the files as they are now for what was applied: the checksums of the edited, the names of the renamed, and none of those
+    /// that are missing. It
     /// runs no migration. What it changed is given, as `version_name`.
     ///
     /// # Errors
@@ -254,14 +261,13 @@ impl Migrator {
         for applied in history.applied.iter().filter(|applied| applied.version > 0) {
             match migrations.iter().find(|migration| applied.is(migration)) {
                 None => session.delete(&tx, applied).await?,
-                Some(migration) if *migration.checksum() != *applied.checksum => {
-                    let values = (migration.checksum(), migration.kind(), applied.version, &applied.name[..]);
-                    let written = tx.execute(&session.tables.rewrite(), values).await;
+                Some(migration) if *migration.checksum() != *applied.checksum || applied.is_renamed(migration) => {
+                    let written = tx.script(&session.tables.rewrite(migration)).await;
                     written.map_err(|error| Error::database("the history could not be written", error))?;
                 }
                 Some(_) => continue,
             }
-            changed.push(applied.title());
+            changed.push(applied.title.clone());
         }
         tx.commit().await.map_err(|error| Error::database("the history could not be written", error))?;
         Ok(changed)
@@ -291,11 +297,8 @@ impl Migrator {
     ) -> Result<Vec<String>> {
         let history = session.history().await?;
         if let Some(applied) = history.applied.first() {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                format!("the history is not empty: it has {}", applied.title()),
-            )
-            .with_hint("a baseline is for a database without a history; `mark` enters a single migration"));
+            return Err(Error::new(ErrorKind::Conflict, format!("the history is not empty: it has {}", applied.title))
+                .with_hint("a baseline is for a database without a history; `mark` enters a single migration"));
         }
         self.set_up(session, &history).await?;
         let covered = migrations.iter().filter(|migration| migration.version().is_some_and(|known| known <= version));
@@ -413,12 +416,13 @@ impl Migrator {
         let mut session = Session::open(db).await?;
         let migrations = self.resolve(session.dialect())?;
         let history = session.history().await?;
-        if self.plan_of(&session, &migrations, &history, goal)?.is_empty() {
+        let plan = self.plan_of(&session, &migrations, &history, goal)?;
+        if plan.is_empty() {
             return Ok(Report::default());
         }
         session.refuse_pooler(Some(self.second.as_deref().unwrap_or(db))).await?;
         let mut report = Report::default();
-        let went = self.work(&mut session, &migrations, goal, &mut report).await;
+        let went = self.work(&mut session, &migrations, goal, Known { history, plan }, &mut report).await;
         session.unlock().await;
         went.map(|()| report)
     }
@@ -430,12 +434,17 @@ impl Migrator {
         session: &mut Session,
         migrations: &[Arc<Migration>],
         mut goal: Goal,
+        known: Known,
         report: &mut Report,
     ) -> Result<()> {
+        let mut known = Some(known);
         loop {
             session.lock(self.lock_timeout, &self.observer).await?;
             let history = session.history().await?;
-            let plan = self.plan_of(session, migrations, &history, goal)?;
+            let plan = match known.take() {
+                Some(known) if known.history == history => known.plan,
+                _ => self.plan_of(session, migrations, &history, goal)?,
+            };
             if !plan.is_empty() {
                 self.set_up(session, &history).await?;
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oarlock_core::Dialect;
 
-use crate::history::{Applied, History, Tables};
+use crate::history::{History, Tables};
 use crate::migration::{Direction, Id, Migration};
 use crate::step::{Command, Step};
 use crate::{Error, ErrorKind, Result, Version};
@@ -151,7 +151,7 @@ impl Basis<'_> {
             let migration = self.migrations.iter().find(|migration| migration.id().number() == number);
             let migration = migration.ok_or_else(|| {
                 let found = self.history.applied.iter().find(|applied| applied.version == number);
-                missing(&found.map_or_else(|| number.to_string(), Applied::title))
+                missing(&found.map_or_else(|| number.to_string(), |found| found.title.clone()))
             })?;
             let step = Step::new(migration, Direction::Down, self.dialect, None, None)?;
             plan.steps.push(step);
@@ -165,7 +165,7 @@ impl Basis<'_> {
             let migration = self.migrations.iter().find(|migration| applied.is(migration));
             match migration {
                 None if Exceptions::holds(&self.exceptions.missing, applied.version) => {}
-                None => return Err(missing(&applied.title())),
+                None => return Err(missing(&applied.title)),
                 Some(migration)
                     if *migration.checksum != *applied.checksum
                         && !Exceptions::holds(&self.exceptions.edited, applied.version) =>
@@ -180,6 +180,17 @@ impl Basis<'_> {
                          `repair` takes the file as it is now",
                     ));
                 }
+                Some(migration)
+                    if applied.is_renamed(migration)
+                        && !Exceptions::holds(&self.exceptions.edited, applied.version) =>
+                {
+                    return Err(Error::new(
+                        ErrorKind::Edited,
+                        format!("{} was applied as {}: it was renamed since", migration.file(), applied.title),
+                    )
+                    .of(migration.title())
+                    .with_hint("give it its name back; or, if the new one is to stay, `repair` takes it"));
+                }
                 Some(_) => {}
             }
         }
@@ -191,7 +202,7 @@ impl Basis<'_> {
             return Ok(());
         }
         let latest = self.history.applied.iter().max_by_key(|applied| applied.version);
-        let latest = latest.map(Applied::title).unwrap_or_default();
+        let latest = latest.map(|applied| &*applied.title).unwrap_or_default();
         Err(Error::new(ErrorKind::OutOfOrder, format!("it comes before {latest}, which has been applied"))
             .of(migration.title())
             .with_hint(format!("give it a version later than that, or allow it by name: out of order {version}")))

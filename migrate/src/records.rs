@@ -5,17 +5,18 @@
 //! characters is written as the hexadecimal digits of its bytes.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use oarlock_core::dialect::Flavor;
 
 use crate::history::{Begun, Tables};
-use crate::migration::Direction;
+use crate::migration::{Direction, Id};
 use crate::{Applied, Migration};
 
 /// How long a migration took, in the words of the server that tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Took {
-    /// It was not run, or it is told later.
+    /// It was not run, or how long is written later.
     Nothing,
     /// Since the transaction began.
     SinceBegin,
@@ -56,18 +57,20 @@ impl Tables {
             _ => number.to_string(),
         };
         format!(
-            "INSERT INTO {} (version, name, kind, state, checksum, duration_ms) VALUES ({version}, '{}', '{}', '{state}', '{}', {})",
+            "INSERT INTO {} (version, name, title, kind, state, checksum, duration_ms) \
+             VALUES ({version}, '{}', '{}', '{}', '{state}', '{}', {})",
             self.history,
             migration.name(),
+            migration.title(),
             migration.kind(),
             migration.checksum(),
             self.took(migration, took),
         )
     }
 
-    /// Writes how long the migration took that was entered when it began.
-    pub(crate) fn time(&self, migration: &Migration) -> String {
-        format!("UPDATE {} SET duration_ms = {}{}", self.history, self.since("applied_at"), key(migration))
+    /// Writes how long a migration took.
+    pub(crate) fn time(&self, migration: &Migration, took: Duration) -> String {
+        format!("UPDATE {} SET duration_ms = {}{}", self.history, took.as_millis(), key(migration))
     }
 
     fn took(&self, migration: &Migration, took: Took) -> String {
@@ -103,11 +106,35 @@ impl Tables {
         format!("DELETE FROM {}{}", self.history, key(migration))
     }
 
+    /// Asks whether a migration is in the history: a repeatable one, as it reads now.
+    pub(crate) fn is_applied(&self, migration: &Migration) -> String {
+        let same = match migration.id() {
+            Id::Version(_) => String::new(),
+            Id::Repeatable(_) => format!(" AND checksum = '{}'", migration.checksum()),
+        };
+        format!("SELECT COUNT(*) FROM {}{}{same}", self.history, key(migration))
+    }
+
+    /// Has the history take a migration as its file is now.
+    pub(crate) fn rewrite(&self, migration: &Migration) -> String {
+        let (name, title, kind) = (migration.name(), migration.title(), migration.kind());
+        format!(
+            "UPDATE {} SET name = '{name}', title = '{title}', kind = '{kind}', checksum = '{}'{}",
+            self.history,
+            migration.checksum(),
+            key(migration)
+        )
+    }
+
     /// Takes a migration of which there is no file out of the history, or one only if it still is what it was.
     pub(crate) fn delete_entry(&self, applied: &Applied) -> String {
         let Applied { version, name, checksum, .. } = applied;
         let name = self.text(name);
-        format!("DELETE FROM {} WHERE version = {version} AND name = {name} AND checksum = {}", self.history, self.text(checksum))
+        format!(
+            "DELETE FROM {} WHERE version = {version} AND name = {name} AND checksum = {}",
+            self.history,
+            self.text(checksum)
+        )
     }
 
     /// Puts a line into the journal.
@@ -166,6 +193,10 @@ impl Tables {
     }
 }
 
+/// A version is one migration, whatever it is called.
 fn key(migration: &Migration) -> String {
-    format!(" WHERE version = {} AND name = '{}'", migration.id().number(), migration.name())
+    match migration.id() {
+        Id::Version(version) => format!(" WHERE version = {version}"),
+        Id::Repeatable(name) => format!(" WHERE version = 0 AND name = '{name}'"),
+    }
 }

@@ -3,6 +3,8 @@
 //! What is in one transaction commits together with its place in the history or the journal, so an interruption leaves all of
 //! it or nothing. A statement that commits by itself is either harmless to run twice, or the catalog tells whether it ran.
 
+mod held;
+
 use std::ops::Range;
 
 use oarlock_core::Dialect;
@@ -30,6 +32,16 @@ pub(crate) enum Unit {
     Alone { index: usize, proof: Proof },
     /// A statement that changes nothing but the session, which a resumed run has to bring about again.
     Session { index: usize },
+}
+
+impl Unit {
+    /// Gives its statements.
+    fn statements(&self) -> Range<usize> {
+        match self {
+            Self::Atomic { statements, .. } => statements.clone(),
+            Self::Alone { index, .. } | Self::Session { index } => *index..*index + 1,
+        }
+    }
 }
 
 /// How it is known whether a statement ran that was under way when the runner was interrupted.
@@ -72,7 +84,9 @@ pub(crate) fn shape(script: &Script, dialect: &Dialect) -> Result<Shape> {
             None => Ok(Shape::Whole),
         };
     }
-    units(script, &classes, one_by_one).map(Shape::Journaled)
+    let units = units(script, &classes, one_by_one)?;
+    held::require_none(script, &units, dialect)?;
+    Ok(Shape::Journaled(units))
 }
 
 /// Refuses a script that is not one transaction.

@@ -40,7 +40,7 @@ pub enum State {
     Applied,
     /// The next run applies it.
     Pending,
-    /// It was applied, and reads otherwise now. A repeatable migration is [`Pending`](Self::Pending) then.
+    /// It was applied, and reads otherwise now, or has another name. A repeatable migration is [`Pending`](Self::Pending) then.
     Edited,
     /// It was applied, and its file is not there.
     Missing,
@@ -86,7 +86,9 @@ pub(crate) fn status(migrations: &[Arc<Migration>], history: &History) -> Status
         .map(|migration| {
             let applied = history.find(migration).cloned();
             let under_way = history.under_way.as_ref().is_some_and(|under_way| under_way.is(migration));
-            let same = applied.as_ref().map(|applied| *applied.checksum == *migration.checksum());
+            let same = applied
+                .as_ref()
+                .map(|applied| *applied.checksum == *migration.checksum() && !applied.is_renamed(migration));
             let state = match (migration.id(), same) {
                 _ if under_way => State::Interrupted,
                 (_, Some(true)) => State::Applied,
@@ -107,7 +109,7 @@ pub(crate) fn status(migrations: &[Arc<Migration>], history: &History) -> Status
     let known = |applied: &&Applied| migrations.iter().any(|migration| applied.is(migration));
     entries.extend(history.applied.iter().filter(|applied| !known(applied)).map(|applied| Entry {
         version: Version::new(applied.version),
-        title: applied.title(),
+        title: applied.title.clone(),
         file: None,
         state: State::Missing,
         reversible: false,

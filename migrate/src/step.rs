@@ -40,8 +40,6 @@ pub(crate) enum Action {
     Rust,
     /// The migration enters the history.
     Applied(Took),
-    /// The history is told how long it took.
-    Took,
     /// The migration leaves the history.
     Reverted,
     /// The journal: so many statements are done; with a proof, the next one begins.
@@ -167,10 +165,15 @@ impl Step {
         of_statements(texts, self.dialect.flavor)
     }
 
-    /// Tells whether the migration enters the history before it does anything else: in a transaction, where there is no other lock,
-    /// and where nothing else would tell how long it took.
+    /// Tells whether the migration enters the history before it does anything else: the history then has its lock where there is no
+    /// other. How long it took is written after its transaction.
     pub(crate) fn enters_first(&self) -> bool {
-        self.direction == Direction::Up && self.shape == Shape::Whole && self.dialect.flavor != Flavor::Postgres
+        self.direction == Direction::Up && self.shape == Shape::Whole && self.dialect.flavor == Flavor::Sqlite
+    }
+
+    /// Tells whether the history's entry says how long the migration took: where its transaction, or the journal, says when it began.
+    pub(crate) fn tells_duration(&self) -> bool {
+        self.direction == Direction::Down || self.shape != Shape::Whole || self.dialect.flavor == Flavor::Postgres
     }
 
     /// Lists what is sent to the server where so many statements are done already.
@@ -181,7 +184,8 @@ impl Step {
             return actions.list;
         };
         let Some(script) = self.script() else { return actions.list };
-        let setting = script.directives().lock_timeout.and_then(|limit| lock_timeout(self.dialect.flavor, limit, false));
+        let setting =
+            script.directives().lock_timeout.and_then(|limit| lock_timeout(self.dialect.flavor, limit, false));
         actions.list.extend(setting.map(Action::Setting));
         let settings = (0..done).filter(|index| is_setting(script.verb(*index)));
         actions.list.extend(settings.map(Action::Statement));
@@ -206,7 +210,6 @@ impl Step {
             }
         }
         if self.enters_first() {
-            actions.list.push(Action::Took);
             actions.list.extend((!actions.open).then_some(Action::Unmark));
             actions.list.push(Action::Commit);
         } else {
@@ -352,7 +355,6 @@ impl Step {
             }
             Action::Rust => format!("-- {}", migration.file()),
             Action::Applied(took) => tables.insert(migration, "applied", *took),
-            Action::Took => tables.time(migration),
             Action::Reverted => match &self.replaces {
                 Some(replaced) => tables.delete_entry(replaced),
                 None => tables.delete(migration),
@@ -377,7 +379,7 @@ impl Step {
             Action::Commit => Purpose::Commit,
             Action::Setting(_) => Purpose::Setting,
             Action::Statement(_) | Action::Rust => Purpose::Statement,
-            Action::Applied(_) | Action::Took | Action::Reverted | Action::Mark { .. } | Action::Unmark => Purpose::Record,
+            Action::Applied(_) | Action::Reverted | Action::Mark { .. } | Action::Unmark => Purpose::Record,
         };
         let sql = self.text(action, tables, None);
         let place = match (action, self.script()) {

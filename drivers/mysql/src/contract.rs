@@ -342,9 +342,8 @@ impl MysqlConnection {
             // A change of sql_mode changes how what follows it is cut.
             let dialect = self.info.dialect;
             let rest = &text[from..];
-            let spans = first_message(rest, &dialect, |span, next| {
-                gives_one_answer(span.verb) && gives_one_answer(next.verb)
-            });
+            let spans =
+                first_message(rest, &dialect, |span, next| gives_one_answer(span.verb) && gives_one_answer(next.verb));
             let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(()) };
             let traits = spans[1..].iter().fold(Traits::of(first.verb, first.text(rest)), |traits, span| {
                 traits.and(Traits::of(span.verb, span.text(rest)))

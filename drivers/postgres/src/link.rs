@@ -9,8 +9,8 @@ use oarlock_core::cancel::{Cancel, Watch, end_or_stop};
 use oarlock_core::connection::closed;
 use oarlock_core::{Error, ErrorKind, Result, TxState};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, SimpleQueryMessage};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::cancel::Canceller;
 use crate::dial::Dialed;

@@ -338,8 +338,7 @@ pub(crate) fn lost_commit(error: Error, undo: Undo) -> Error {
 /// Marks the error of a lost connection where the statement may have been carried out.
 pub(crate) fn told(error: Error, verb: Verb, before: TxState) -> Error {
     let reads = matches!(verb, Verb::Select | Verb::Values | Verb::Table | Verb::Show | Verb::Explain);
-    let unknown =
-        error.is_connection_lost() && !reads && (before == TxState::Auto || ends_transaction(verb));
+    let unknown = error.is_connection_lost() && !reads && (before == TxState::Auto || ends_transaction(verb));
     if unknown { error.with_outcome_unknown() } else { error }
 }
 

@@ -24,7 +24,7 @@
 //!
 //! | Option | Values | Default | |
 //! |---|---|---|---|
-//! | `mode` | `ro`, `rw`, `rwc` | `rwc` | read only; read and write; make the file if it does not exist |
+//! | `mode` | `immutable`, `ro`, `rw`, `rwc` | `rwc` | read only while nobody writes; read only; read and write; make the file if it does not exist |
 //! | `foreign_keys` | `on`, `off` | `on` | whether foreign keys are enforced |
 //! | `busy_timeout` | a duration | `5s` | how long a lock is waited for |
 //! | `journal_mode` | `wal`, `delete`, `truncate`, `persist`, `keep` | `wal` | `keep` leaves the file as it is |

@@ -22,6 +22,9 @@ pub enum Location {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Mode {
+    /// It is read only, must exist, and nobody writes it meanwhile: no lock is taken, and no file is made beside it, as a reader of a
+    /// write-ahead log has to. Where somebody writes it all the same, what is read may be anything.
+    Immutable,
     /// It is read only, and must exist.
     ReadOnly,
     /// It is read and written, and must exist.
@@ -198,9 +201,9 @@ impl SqliteOptions {
     pub fn parse(url: &Url) -> Result<Self> {
         url.allow_options(&OPTIONS)?;
         let mut options = Self::new(location(url)?);
-        if let Some(mode) =
-            choice(url, "mode", &[("ro", Mode::ReadOnly), ("rw", Mode::ReadWrite), ("rwc", Mode::Create)])?
-        {
+        let accesses =
+            [("immutable", Mode::Immutable), ("ro", Mode::ReadOnly), ("rw", Mode::ReadWrite), ("rwc", Mode::Create)];
+        if let Some(mode) = choice(url, "mode", &accesses)? {
             options.mode = mode;
         }
         if let Some(on) = url.switch_option("foreign_keys")? {

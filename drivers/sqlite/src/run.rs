@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use oarlock_core::connection::admit;
-use oarlock_core::lex::{Verb, split};
+use oarlock_core::lex::{Lexed, Verb, lex, split};
 use oarlock_core::params::{Parameters, arrange};
 use oarlock_core::result::Description;
 use oarlock_core::{Column, Dialect, Error, ErrorKind, Outcome, Result, TxState};
@@ -13,6 +13,7 @@ use rusqlite::{Row, Statement, StatementStatus};
 
 use crate::bind::bind_all;
 use crate::decode::Decoder;
+use crate::error::from_rusqlite;
 use crate::parameters::OwnedParameters;
 use crate::program::Route;
 use crate::session::Session;
@@ -94,7 +95,7 @@ impl Session {
             return Err(gone());
         }
         if self.read_only && !prepared.reads {
-            return Err(Error::new(ErrorKind::ReadOnly, "the transaction is read-only"));
+            return Err(read_only());
         }
         Ok(())
     }
@@ -220,11 +221,13 @@ impl Session {
 
     /// Follows what a statement did to the session, or may have done though it failed.
     fn follow(&mut self, prepared: &Prepared) {
-        if !prepared.reads {
-            self.wrote = true;
-            self.dirty |= prepared.program.temporary;
-        }
-        match prepared.verb() {
+        self.dirty |= !prepared.reads && prepared.program.temporary;
+        self.follow_verb(prepared.verb(), prepared.reads);
+    }
+
+    fn follow_verb(&mut self, verb: Verb, reads: bool) {
+        self.wrote |= !reads;
+        match verb {
             Verb::Select
             | Verb::Values
             | Verb::Insert
@@ -247,15 +250,44 @@ impl Session {
         self.settle();
     }
 
-    /// Prepares and runs a statement of which nothing need be known before.
-    fn run_text(&mut self, sql: &str) -> Result<Outcome> {
-        let prepared = self.prepare_once(sql)?;
-        if prepared.lexed.arity() > 0 {
+    /// Runs a statement of a script.
+    fn run_text(&mut self, sql: &str) -> Result<()> {
+        let lexed = lex(sql, &Dialect::SQLITE)?;
+        if lexed.arity() > 0 {
             return Err(Error::new(ErrorKind::Parameters, "a script takes no parameters")
                 .with_hint("run the statement by itself with `execute`"));
         }
-        self.admit(&prepared, false)?;
-        self.run(sql, &prepared, Parameters::none(), &mut Nowhere).map_err(|failure| failure.into_error(&prepared))
+        if lexed.verb() == Verb::Pragma || self.keeps_temporary || mentions_temporary(sql) {
+            let prepared = self.prepare(sql)?;
+            self.admit(&prepared, false)?;
+            let ran = self.run(sql, &prepared, Parameters::none(), &mut Nowhere);
+            return ran.map(drop).map_err(|failure| failure.into_error(&prepared));
+        }
+        let reads = match self.run_once(&lexed) {
+            Ok(reads) => reads,
+            Err(failure) => {
+                self.follow_verb(lexed.verb(), false);
+                return Err(match failure {
+                    Failure::Sqlite(error) => from_rusqlite(error, Some(&lexed)),
+                    Failure::Other(error) => error,
+                });
+            }
+        };
+        self.follow_verb(lexed.verb(), reads);
+        Ok(())
+    }
+
+    /// Runs a statement once, of which nothing need be known but whether it reads: a script may change the schema with each
+    /// statement, and what is known of it would have to be read anew for the next.
+    fn run_once(&mut self, lexed: &Lexed) -> Result<bool, Failure> {
+        let mut statement = self.db.prepare(lexed.native())?;
+        let reads = statement.readonly();
+        if self.read_only && !reads {
+            return Err(read_only().into());
+        }
+        let mut rows = statement.raw_query();
+        while rows.next()?.is_some() {}
+        Ok(reads)
     }
 
     /// Runs the statements of a script up to the first error. A transaction that it has begun is undone where nobody waits for it
@@ -401,6 +433,16 @@ impl Session {
 
 fn operations(statement: &Statement<'_>) -> u32 {
     u32::try_from(statement.get_status(StatementStatus::VmStep)).unwrap_or(0)
+}
+
+#[cold]
+fn read_only() -> Error {
+    Error::new(ErrorKind::ReadOnly, "the transaction is read-only")
+}
+
+/// Tells whether a statement may be about temporary tables.
+fn mentions_temporary(sql: &str) -> bool {
+    sql.as_bytes().windows(4).any(|part| part[0] | 0x20 == b't' && part.eq_ignore_ascii_case(b"temp"))
 }
 
 /// Makes the error of a transaction that SQLite rolled back under its guard.

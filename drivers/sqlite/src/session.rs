@@ -33,12 +33,16 @@ pub(crate) enum Target {
 impl Target {
     fn open(&self, mode: Mode) -> rusqlite::Result<Connection> {
         let access = match mode {
-            Mode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Mode::Immutable | Mode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
             Mode::ReadWrite => OpenFlags::SQLITE_OPEN_READ_WRITE,
             Mode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         };
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         match self {
+            Self::File(path) if mode == Mode::Immutable => {
+                let uri = format!("file:{}?immutable=1", percent_encoded(&path.to_string_lossy()));
+                Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+            }
             Self::File(path) => Connection::open_with_flags(path, flags),
             Self::Private => Connection::open_in_memory_with_flags(flags),
             Self::Shared(name) => Connection::open_with_flags(
@@ -63,6 +67,11 @@ impl Target {
     pub(crate) fn keep(&self) -> Result<Connection> {
         self.open(Mode::Create).map_err(|error| from_rusqlite(error, None))
     }
+}
+
+/// Writes a path as SQLite reads it in a URI.
+fn percent_encoded(path: &str) -> String {
+    path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
 
 /// SQLite's connection with all that belongs to it.
@@ -335,7 +344,7 @@ fn prepare(db: &mut Connection, target: &Target, options: &SqliteOptions, guard:
     options.functions.iter().try_for_each(|function| function.install(db))?;
     options.collations.iter().try_for_each(|collation| collation.install(db))?;
     if let (Target::File(_), Some(mode)) = (target, options.journal_mode.as_sql())
-        && options.mode != Mode::ReadOnly
+        && !matches!(options.mode, Mode::Immutable | Mode::ReadOnly)
     {
         let sql = format!("PRAGMA journal_mode = {mode}");
         let set: String = patiently(options.busy_timeout, || db.query_row(&sql, [], |row| row.get(0)))?;
@@ -377,7 +386,7 @@ fn configure(db: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
 fn cannot_open(target: &Target, mode: Mode, error: rusqlite::Error) -> Error {
     let Target::File(path) = target else { return from_rusqlite(error, None) };
     let missing = match mode {
-        Mode::ReadOnly | Mode::ReadWrite => !path.exists(),
+        Mode::Immutable | Mode::ReadOnly | Mode::ReadWrite => !path.exists(),
         Mode::Create => path.parent().is_some_and(|parent| parent != Path::new("") && !parent.exists()),
     };
     let shown = path.display();

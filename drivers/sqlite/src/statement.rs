@@ -95,27 +95,6 @@ impl Session {
         if self.tables.is_none() {
             self.tables = Some(Tables::read(&self.db).map_err(|error| from_rusqlite(error, None))?);
         }
-        let prepared = self.prepare_lexed(lexed, true)?;
-        self.keep(sql, &prepared);
-        Ok(prepared)
-    }
-
-    /// Prepares a statement of a script. It runs once, on a worker and without parameters, so that nothing has to be known of its
-    /// program but whether it touches temporary tables: a script may change the schema with each statement, and all that is known of
-    /// the schema would have to be read anew for the next.
-    pub(crate) fn prepare_once(&mut self, sql: &str) -> Result<Arc<Prepared>> {
-        if let Some(known) = self.known(sql) {
-            return Ok(known);
-        }
-        let lexed = lex(sql, &Dialect::SQLITE)?;
-        let mentions = |word: &[u8]| sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
-        if self.keeps_temporary || mentions(b"temp") {
-            return self.prepare(sql);
-        }
-        self.prepare_lexed(lexed, false)
-    }
-
-    fn prepare_lexed(&mut self, lexed: Lexed, explained: bool) -> Result<Arc<Prepared>> {
         if lexed.verb() == Verb::Pragma {
             let native = lexed.native().to_ascii_lowercase();
             if native.contains("busy_timeout") {
@@ -123,18 +102,22 @@ impl Session {
             }
             self.defers |= native.contains("defer_foreign_keys");
         }
-        let statement = self.db.prepare_cached(lexed.native()).map_err(|error| from_rusqlite(error, Some(&lexed)))?;
-        let tables = self.tables.as_ref().filter(|_| explained);
-        let prepared = Arc::new(self.look_at(lexed, &statement, tables, None));
-        if prepared.verb() == Verb::Pragma {
-            statement.discard();
-        }
+        let prepared = {
+            let statement =
+                self.db.prepare_cached(lexed.native()).map_err(|error| from_rusqlite(error, Some(&lexed)))?;
+            let prepared = Arc::new(self.look_at(lexed, &statement, None));
+            if prepared.verb() == Verb::Pragma {
+                statement.discard();
+            }
+            prepared
+        };
+        self.keep(sql, &prepared);
         Ok(prepared)
     }
 
     /// Looks at a statement again that SQLite has prepared anew, as the schema had changed.
     pub(crate) fn look_again(&self, prepared: &Prepared, statement: &Statement<'_>, schema: Option<i64>) -> Prepared {
-        self.look_at(prepared.lexed.clone(), statement, self.tables.as_ref(), schema)
+        self.look_at(prepared.lexed.clone(), statement, schema)
     }
 
     /// Keeps what is known of a statement.
@@ -145,17 +128,10 @@ impl Session {
         }
     }
 
-    /// Looks at a statement; at its program, where the tables are given that matter for that.
-    fn look_at(
-        &self,
-        lexed: Lexed,
-        statement: &Statement<'_>,
-        tables: Option<&Tables>,
-        schema: Option<i64>,
-    ) -> Prepared {
+    fn look_at(&self, lexed: Lexed, statement: &Statement<'_>, schema: Option<i64>) -> Prepared {
         let columns = columns(&self.db, statement);
         let decoders = statement.columns().iter_decoders();
-        let mut program = match (lexed.verb(), tables) {
+        let mut program = match (lexed.verb(), &self.tables) {
             // Its program would be run, in part, by being made; and what is explained already is not explained again.
             (Verb::Pragma | Verb::Explain, _) | (_, None) => Program::UNKNOWN,
             (_, Some(tables)) => {

@@ -8,8 +8,11 @@ mod commands;
 mod dump;
 mod errors;
 mod life;
+mod package;
 mod place;
 #[cfg(feature = "store")]
 mod store;
+#[cfg(unix)]
+mod reading;
 #[cfg(unix)]
 mod terminal;

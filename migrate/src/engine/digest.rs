@@ -129,19 +129,44 @@ impl Session {
             }
         }
         if has(&["user", "role"]) {
-            let users = match self.lines("SELECT CONCAT_WS('@', User, Host) FROM mysql.user ORDER BY 1").await {
-                Ok(users) => users,
-                // Not everybody may read the table.
-                Err(_) => {
-                    self.lines("SELECT DISTINCT GRANTEE FROM information_schema.USER_PRIVILEGES ORDER BY 1").await?
-                }
-            };
-            let _ = writeln!(found, "{}", users.join("\n"));
+            self.accounts(scope, &mut found).await?;
         }
         if let Some(swapped) = ["=swap", "=rename"].iter().find(|mark| scope.contains(**mark)) {
             self.identities(&schemas, scope, *swapped == "=swap", &mut found).await?;
         }
         Ok(found)
+    }
+
+    /// Writes down the accounts that a statement names: what they may log in with, where that may be seen, else that they are there.
+    async fn accounts(&self, scope: &Names<'_>, found: &mut String) -> Result<()> {
+        let rows: Vec<(String, String)> = match self.conn.fetch_all("SELECT User, Host FROM mysql.user", ()).await {
+            Ok(rows) => rows,
+            // Not everybody may read the table.
+            Err(error) if !error.is_connection_lost() => {
+                let granted = "SELECT DISTINCT GRANTEE, GRANTEE FROM information_schema.USER_PRIVILEGES ORDER BY 1";
+                let named = |row: &&(String, String)| {
+                    row.0
+                        .split(['\'', '@'])
+                        .any(|part| !part.is_empty() && scope.contains(part.to_lowercase().as_str()))
+                };
+                let rows: Vec<(String, String)> = self.conn.fetch_all(granted, ()).await.map_err(unreadable)?;
+                rows.iter().filter(named).for_each(|row| {
+                    let _ = writeln!(found, "{}", row.0);
+                });
+                return Ok(());
+            }
+            Err(error) => return Err(unreadable(error)),
+        };
+        let mut named: Vec<(String, String)> =
+            rows.into_iter().filter(|(user, _)| scope.contains(user.to_lowercase().as_str())).collect();
+        named.sort_unstable();
+        for (user, host) in named {
+            let account = [&user, &host].map(|part| self.dialect.quote_identifier(part)).join("@");
+            // A role has nothing to log in with.
+            let shown = self.lines(&format!("SHOW CREATE USER {account}")).await.unwrap_or_default();
+            let _ = writeln!(found, "{account} {}", shown.join(" "));
+        }
+        Ok(())
     }
 
     /// Writes down the definitions of the tables and views of a schema that a statement names.
@@ -221,16 +246,25 @@ fn unreadable(error: oarlock_core::Error) -> Error {
 
 /// Gives the words and names of a statement in small letters, one a line, those before a dot with it.
 ///
-/// Strings are left out: there may be a password in one. Two marks, which no name can be, tell that a look at the definitions may not
+/// Strings are left out: there may be a password in one. Only those that can be nothing but an account are names. Two marks, which no name can be, tell that a look at the definitions may not
 /// be enough.
 fn names(statement: &str, verb: Verb, dialect: &Dialect) -> String {
     let mut names = BTreeSet::new();
     let mut last: Option<String> = None;
     let mut twice = false;
+    let mut before = String::new();
+    let words = Tokens::new(statement, dialect.lexing).filter(|token| token.kind == TokenKind::Word).take(4);
+    let accounts = words
+        .map(|token| token.text(statement))
+        .any(|word| ["user", "role"].iter().any(|kind| word.eq_ignore_ascii_case(kind)));
     for token in Tokens::new(statement, dialect.lexing).filter(|token| !token.kind.is_blank()) {
         let text = token.text(statement);
+        let leads = std::mem::replace(&mut before, text.to_lowercase());
         let name = match token.kind {
             TokenKind::Word => text.to_lowercase(),
+            TokenKind::String if accounts && ["user", "role", "exists", "to", ","].contains(&&*leads) => {
+                text.trim_matches(['\'', '"']).to_lowercase()
+            }
             TokenKind::QuotedIdentifier => {
                 let quote = &text[..1];
                 text[1..text.len() - 1].replace(&quote.repeat(2), quote).to_lowercase()
@@ -263,6 +297,16 @@ mod tests {
     fn names_are_those_of_objects_and_never_of_strings() {
         let told = names("ALTER TABLE `Shop`.`odd``name` ADD x INT COMMENT 'secret'", Verb::Alter, &Dialect::MARIADB);
         assert_eq!(told, "add\nalter\ncomment\nint\nodd`name\nshop\nshop.\ntable\nx");
+    }
+
+    #[test]
+    fn accounts_are_names_and_passwords_are_not() {
+        let told = names(
+            "CREATE USER IF NOT EXISTS 'Ada'@'%' IDENTIFIED BY 'secret', 'bob' IDENTIFIED BY 'word'",
+            Verb::Create,
+            &Dialect::MARIADB,
+        );
+        assert_eq!(told, "ada\nbob\nby\ncreate\nexists\nidentified\nif\nnot\nuser");
     }
 
     #[test]

@@ -65,6 +65,10 @@ impl Session {
             }
         }
         let duration = since.elapsed();
+        if !step.tells_duration() && duration.as_millis() > 0 {
+            let timed = self.conn.script(&self.tables.time(migration, duration)).await;
+            timed.map_err(|error| self.unentered(error).of(migration.title()))?;
+        }
         observer.tell(&Event::Finished { migration, direction: step.direction(), duration });
         Ok(Ended::Done(duration))
     }
@@ -157,7 +161,8 @@ impl Running<'_> {
 
     /// Sends a text; `false` where another runner was faster.
     async fn send(&mut self, actions: &[Action], patience: Duration) -> Result<bool> {
-        let statement = actions.iter().find_map(|action| if let Action::Statement(index) = action { Some(*index) } else { None });
+        let statement =
+            actions.iter().find_map(|action| if let Action::Statement(index) = action { Some(*index) } else { None });
         let mut text = String::new();
         let mut starts = Vec::with_capacity(actions.len());
         for action in actions {
@@ -176,7 +181,8 @@ impl Running<'_> {
         let error = loop {
             match self.db().script(&text).await {
                 Ok(()) => break None,
-                Err(error) if is_busy(&error, actions) && self.session.locks_by_writing() && since.elapsed() < patience => {}
+                Err(error)
+                    if is_busy(&error, actions) && self.session.locks_by_writing() && since.elapsed() < patience => {}
                 Err(error) => break Some(error),
             }
         };
@@ -235,8 +241,10 @@ impl Running<'_> {
             Action::Begin => Error::database("the transaction could not be begun", error),
             Action::Commit => uncommitted(error),
             Action::Setting(_) => Error::database("the limit of time could not be set", error),
-            Action::Applied(_) if error.kind() == Kind::UniqueViolation && self.step.enters_first() => return Ok(false),
-            Action::Applied(_) | Action::Took | Action::Reverted => self.session.unentered(error),
+            Action::Applied(_) if error.kind() == Kind::UniqueViolation && self.step.enters_first() => {
+                return Ok(false);
+            }
+            Action::Applied(_) | Action::Reverted => self.session.unentered(error),
             Action::Mark { .. } | Action::Unmark => Error::database(written, error),
             Action::Statement(index) => self.statement_failed(*index, start, error).await,
             Action::Rust => Error::database("the migration in Rust failed", error),
@@ -250,8 +258,8 @@ impl Running<'_> {
         }
         let unreadable = |error| Error::database("the history of migrations cannot be read", error);
         let migration = self.step.migration();
-        let key = (migration.id().number(), migration.name(), migration.checksum());
-        let applied: i64 = self.db().fetch_value(&self.session.tables.is_applied(), key).await.map_err(unreadable)?;
+        let asked = self.session.tables.is_applied(migration);
+        let applied: i64 = self.db().fetch_value(&asked, ()).await.map_err(unreadable)?;
         let under_way = self.session.tables.under_way(self.db()).await.map_err(unreadable)?;
         let wanted = self.step.direction() == crate::Direction::Down;
         Ok((applied > 0) == wanted && under_way.map(|under_way| under_way.done) == self.journaled)
@@ -269,7 +277,8 @@ impl Running<'_> {
             (true, _) | (_, 0) => "nothing of the migration remains: mend the statement, and run again",
             _ => "what was committed before it stays, and does not run again: mend the statement, and run again",
         };
-        refused_at(script, index, error.position().map(|position| position.saturating_sub(start)), error).with_hint(hint)
+        refused_at(script, index, error.position().map(|position| position.saturating_sub(start)), error)
+            .with_hint(hint)
     }
 
     async fn rust(&mut self) -> Result<()> {

@@ -1,8 +1,8 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::Source;
 use crate::history::{Begun, UnderWay};
+use crate::{Applied, Source};
 
 const FILES: [(&str, &str); 5] = [
     ("1_a.sql", "CREATE TABLE a (x int);\n-- oarlock: down\nDROP TABLE a"),
@@ -38,6 +38,7 @@ impl Case {
             case.history.applied.push(Applied {
                 version: *version,
                 name: migration.name().to_owned(),
+                title: migration.title().to_owned(),
                 kind: migration.kind().to_owned(),
                 state: "applied".to_owned(),
                 checksum: migration.checksum().to_owned(),
@@ -127,9 +128,20 @@ fn what_is_not_honest_is_refused_unless_it_is_allowed_by_its_version() {
     assert_eq!(case.up(Some(3)).unwrap(), ["up 3_c"]);
 
     let mut case = Case::new(Dialect::SQLITE, &[1, 2]);
+    case.history.applied[0].title = "01_users".to_owned();
+    let renamed = case.basis().up(None).unwrap_err();
+    assert_eq!(
+        (renamed.kind(), renamed.message()),
+        (ErrorKind::Edited, "m/1_a.sql was applied as 01_users: it was renamed since")
+    );
+    case.exceptions.edited.push(version(1));
+    assert_eq!(case.up(Some(3)).unwrap(), ["up 3_c"]);
+
+    let mut case = Case::new(Dialect::SQLITE, &[1, 2]);
+    case.history.applied[0].title = "0001_a".to_owned();
     case.migrations.remove(0);
     let missing = case.basis().up(None).unwrap_err();
-    assert_eq!((missing.kind(), missing.migration()), (ErrorKind::Missing, Some("1_a")));
+    assert_eq!((missing.kind(), missing.migration()), (ErrorKind::Missing, Some("0001_a")));
     case.exceptions.missing.push(version(1));
     assert_eq!(case.up(Some(3)).unwrap(), ["up 3_c"]);
 }

@@ -117,3 +117,38 @@ fn what_is_unsafe_is_refused_where_it_stands() {
     let acknowledged = told("-- oarlock: allow=call\nCALL p()", &Dialect::MARIADB);
     assert_eq!(acknowledged, Ok(Shape::Journaled(vec![alone(0, Proof::Harmless)])));
 }
+
+#[test]
+fn what_the_session_alone_holds_is_refused_where_a_resumed_run_would_lack_it() {
+    let made = "CREATE TEMPORARY TABLE IF NOT EXISTS `Scratch` AS SELECT 1 AS a; ";
+    for (text, lost) in [
+        (
+            format!("{made}ALTER TABLE t ADD b INT; INSERT INTO t SELECT a, a FROM scratch"),
+            Some("1:91: the temporary table scratch"),
+        ),
+        (format!("{made}INSERT INTO t SELECT a, a FROM scratch; ALTER TABLE t ADD b INT"), None),
+        (format!("{made}ALTER TABLE t ADD b INT; DROP TEMPORARY TABLE IF EXISTS scratch"), None),
+        ("SET @n = (SELECT 1); ALTER TABLE t ADD b INT; UPDATE t SET b = @n".to_owned(), Some("1:47: the variable @n")),
+        (
+            "SET @m = 1, @n = NOW(); ALTER TABLE t ADD b INT; UPDATE t SET b = @N".to_owned(),
+            Some("1:50: the variable @n"),
+        ),
+        ("SET @n = 1, @m = 'x'; ALTER TABLE t ADD b INT; UPDATE t SET b = @n, c = @m".to_owned(), None),
+        ("SELECT 1 INTO @n; UPDATE t SET b = @n; ALTER TABLE t ADD b INT".to_owned(), None),
+        ("SELECT 1 INTO @n; ALTER TABLE t ADD b INT; UPDATE t SET b = @n".to_owned(), Some("1:44: the variable @n")),
+        (
+            "SET @n = 1; SELECT @n := 2; ALTER TABLE t ADD b INT; UPDATE t SET b = @n".to_owned(),
+            Some("1:54: the variable @n"),
+        ),
+        ("SET @n = LAST_INSERT_ID(); UPDATE t SET b = @n; ALTER TABLE t ADD b INT".to_owned(), None),
+    ] {
+        let told = told(&text, &Dialect::MARIADB);
+        match lost {
+            Some(lost) => {
+                let error = told.unwrap_err();
+                assert!(error.starts_with(&format!("up.sql:{lost} would be lost")), "{text}: {error}");
+            }
+            None => assert!(told.is_ok(), "{text}: {told:?}"),
+        }
+    }
+}

@@ -11,6 +11,10 @@ const DIALECTS: [&str; 5] = ["sqlite", "postgres", "mysql", "mariadb", "store"];
 /// How long a name may be: it has to fit the history's column.
 const LONGEST: usize = 200;
 
+/// What is wrong with a name without a version, and what to do.
+const UNVERSIONED: (&str, &str) =
+    ("the name has no version", "name it such as 20261121093000_create_users, or R__views for a repeatable one");
+
 /// What a file's name says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named<'p> {
@@ -43,8 +47,16 @@ pub(super) fn read<'p>(path: &'p str, dialect: &str) -> Result<Option<Named<'p>>
     let looks = directory.unwrap_or(file);
     let meant = looks.starts_with(|first: char| first.is_ascii_digit()) || looks.starts_with("R__");
     let Some(stem) = file.strip_suffix(".sql") else { return Ok(None) };
-    if file.starts_with('.') || (directory.is_some() && !meant) {
+    if file.starts_with('.') {
         return Ok(None);
+    }
+    if directory.is_some() && !meant {
+        // Seeds and the like are left alone.
+        return if matches!(file.split('.').next(), Some("up" | "down")) {
+            Err(wrong(UNVERSIONED.0.to_owned()).with_hint(UNVERSIONED.1))
+        } else {
+            Ok(None)
+        };
     }
     let (stem, dialect) = match stem.split_once('.') {
         Some((stem, suffix)) => {
@@ -67,8 +79,7 @@ pub(super) fn read<'p>(path: &'p str, dialect: &str) -> Result<Option<Named<'p>>
         return Ok(Some(Named { version: None, name: plain(name).map_err(wrong)?, side, dialect }));
     }
     let Some((number, name)) = whole.split_once('_') else {
-        return Err(wrong("the name has no version".to_owned())
-            .with_hint("name it such as 20261121093000_create_users, or R__views for a repeatable one"));
+        return Err(wrong(UNVERSIONED.0.to_owned()).with_hint(UNVERSIONED.1));
     };
     let version: Version = number
         .parse()
@@ -152,6 +163,15 @@ mod tests {
                 "create.sql",
                 "create.sql: the name has no version (name it such as 20261121093000_create_users, or R__views for a repeatable \
                  one)",
+            ),
+            (
+                "create_users/up.postgres.sql",
+                "create_users/up.postgres.sql: the name has no version (name it such as 20261121093000_create_users, or R__views for a \
+                 repeatable one)",
+            ),
+            (
+                "users.sql",
+                "users.sql: the name has no version (name it such as 20261121093000_create_users, or R__views for a repeatable one)",
             ),
             (
                 "0_a.sql",
