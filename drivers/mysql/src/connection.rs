@@ -267,7 +267,7 @@ impl MysqlConnection {
             params: Vec::new(),
             plan: None,
             reading: self.reading(),
-            aftermath: self.aftermath(traits),
+            aftermath: Aftermath { status: begins || self.aftermath(traits).status, ..self.aftermath(traits) },
             doomed: std::mem::take(&mut self.doomed),
             begins,
         };

@@ -15,7 +15,7 @@ use oarlock::decorate::{Decorate, Decorated};
 use oarlock::factory::{Purpose, find};
 use oarlock::lex::split;
 use oarlock::migrate::{Migrator, Source, Version};
-use oarlock::{Conn, Connection, DbExt, DriverFactory, TxOptions, Url};
+use oarlock::{Conn, Connection, Db, DbExt, DriverFactory, TxOptions, TxState, Url};
 use oarlock_conformance::Verdict;
 use oarlock_tests::{Database, Dice, Engine, is_full, on_engines, report, until};
 use tokio::sync::Notify;
@@ -346,6 +346,37 @@ async fn what_the_server_was_at_work_on_is_done_once(database: Database) -> Verd
     Ok(())
 }
 
+/// A whole transaction may be one message: who goes away while the server is at work on it leaves none open.
+async fn a_script_that_nobody_waits_for_leaves_no_transaction(database: Database) -> Verdict {
+    let (begin, slow) = match database.engine {
+        Engine::Sqlite => (
+            "BEGIN IMMEDIATE",
+            "INSERT INTO a WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000) SELECT max(i) FROM n",
+        ),
+        Engine::Postgres => ("BEGIN", "INSERT INTO a SELECT 2 FROM pg_sleep(60)"),
+        Engine::MySql => ("START TRANSACTION", "INSERT INTO a SELECT SLEEP(60)"),
+    };
+    let conn = oarlock::connect(&database.url).await?;
+    conn.execute("CREATE TABLE a (x BIGINT)", ()).await?;
+    for _ in 0..3 {
+        let script = format!("{begin}; INSERT INTO a VALUES (1); {slow}; COMMIT");
+        let waited = tokio::time::timeout(Duration::from_millis(100), conn.script(&script)).await;
+        assert!(waited.is_err(), "the server is at work: {waited:?}");
+        assert_eq!(conn.fetch_value::<i64>("SELECT COUNT(*) FROM a", ()).await?, 0, "nothing remains");
+        assert_eq!(conn.lease().await?.connection().tx_state(), TxState::Auto);
+        conn.script(&format!("{begin}; INSERT INTO a VALUES (1); DELETE FROM a; COMMIT")).await?;
+    }
+    let failed =
+        conn.script(&format!("{begin}; INSERT INTO a VALUES (1); INSERT INTO nowhere VALUES (1); COMMIT")).await;
+    let place = begin.len() + "; INSERT INTO a VALUES (1); ".len();
+    let error = failed.unwrap_err();
+    let told = error.position().expect("the place of the statement that failed");
+    assert!((place..place + 20).contains(&told), "{told}: {error:?}");
+    conn.rollback().await?;
+    assert_eq!(conn.fetch_value::<i64>("SELECT COUNT(*) FROM a", ()).await?, 0);
+    Ok(())
+}
+
 /// An account is the server's, and others make theirs meanwhile.
 async fn an_account_is_made_once(database: Database) -> Verdict {
     let admin = oarlock::connect(&database.url).await?;
@@ -407,5 +438,6 @@ on_engines! {
     a_process_that_is_killed_again_and_again_is_finished_by_the_next on Sqlite Postgres MySql;
     what_the_server_was_at_work_on_is_done_once on Postgres MySql;
     an_account_is_made_once on MySql;
+    a_script_that_nobody_waits_for_leaves_no_transaction on Sqlite Postgres MySql;
     a_journal_that_forgets_is_found_out on MySql;
 }

@@ -27,6 +27,21 @@ fn places_are_told_in_lines_and_characters() {
 }
 
 #[test]
+fn a_message_ends_where_the_next_statement_may_not_join() {
+    let script = "BEGIN; INSERT INTO t VALUES (1); COMMIT; SELECT 1; SELECT 2";
+    let cut = |joins: fn(&Span, &Span) -> bool| first_message(script, &Dialect::POSTGRES, joins).len();
+    assert_eq!(cut(|_, _| false), 1);
+    assert_eq!(cut(|last, _| last.verb != Verb::Commit), 3);
+    assert_eq!(cut(|_, next| next.verb != Verb::Select), 3);
+    assert_eq!(cut(|_, _| true), 5);
+    assert_eq!(first_message(" -- nothing", &Dialect::POSTGRES, |_, _| true), []);
+    let long = format!("SELECT 1; SELECT '{}'; SELECT 2", "x".repeat(MESSAGE));
+    assert_eq!(first_message(&long, &Dialect::POSTGRES, |_, _| true).len(), 1);
+    let long = format!("SELECT '{}'; SELECT 2", "x".repeat(MESSAGE));
+    assert_eq!(first_message(&long, &Dialect::POSTGRES, |_, _| true).len(), 1, "a long one goes by itself");
+}
+
+#[test]
 fn nothing_is_no_statement() {
     for script in ["", ";;", " -- c\n", "/* ; */"] {
         assert_eq!(split(script, &Dialect::MYSQL).count(), 0, "{script:?}");
