@@ -10,9 +10,9 @@ mod errors;
 mod life;
 mod package;
 mod place;
-#[cfg(feature = "store")]
-mod store;
 #[cfg(unix)]
 mod reading;
+#[cfg(feature = "store")]
+mod store;
 #[cfg(unix)]
 mod terminal;
