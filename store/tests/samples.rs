@@ -52,7 +52,7 @@ fn book(number: u8) -> Book {
         author_id: 1 + i64::from(number % 2),
         pages: 100 + i32::from(number),
         price: f64::from(number) / 4.0 - 1.0,
-        in_print: number % 3 == 0,
+        in_print: number.is_multiple_of(3),
         cover: (0..number).collect(),
         printed: DateTime::from_timestamp(1_000_000_000 + i64::from(number), 123_456_000).expect("a time in 2001"),
     }

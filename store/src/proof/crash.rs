@@ -3,7 +3,7 @@
 //! A few thousand images are tried with the other tests; this tries as many as one likes:
 //!
 //! ```text
-//! OARLOCK_CRASH_IMAGES=100000 cargo test -p oarlock-store --all-features crash
+//! OARLOCK_CRASH_IMAGES=100000 cargo test --release -p oarlock-store --all-features --lib no_crash_loses
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
