@@ -66,6 +66,11 @@ impl Database {
         self.connect_by(&self.target).await
     }
 
+    /// Tells whether a file of SQLite is there; a server's database is found out by connecting.
+    pub(crate) fn may_exist(&self) -> bool {
+        self.file().is_none_or(|file| file.exists())
+    }
+
     /// Connects to look only: nothing is written, and a file that is not there is as good as an empty one.
     pub(crate) async fn look(&self) -> Result<&Conn> {
         let Some(file) = self.file() else { return self.connect().await };

@@ -33,7 +33,13 @@ pub(super) async fn write(context: &Context, asked: &arguments::Dump) -> Result<
     if asked.no_history {
         dump = dump.without_history();
     }
-    let conn = context.database()?.look().await?;
+    let database = context.database()?;
+    if !database.may_exist() {
+        // An empty text in the place of a schema that somebody has written down would be a loss.
+        return Err(Failure::new(Exit::Connection, format!("there is no database {}", database.url()))
+            .with_hint("`create` makes it"));
+    }
+    let conn = database.look().await?;
     match asked.file.as_deref().filter(|file| *file != Path::new("-")) {
         Some(file) => {
             let dumped = to_file(&dump, conn, file).await?;
@@ -50,10 +56,19 @@ pub(super) async fn write(context: &Context, asked: &arguments::Dump) -> Result<
         }
         None => {
             let mut out = BufWriter::new(io::stdout());
-            dump.write(conn, &mut out).await?;
+            match dump.write(conn, &mut out).await {
+                Err(error) if is_gone(&error) => {}
+                written => drop(written?),
+            }
         }
     }
     Ok(Exit::Done)
+}
+
+/// Tells whether whoever read the text has gone away, which is no failure: `oarlock dump | head`.
+fn is_gone(error: &oarlock_migrate::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| source.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn rows_told(rows: u64) -> String {

@@ -105,6 +105,31 @@ fn a_dump_goes_through_a_pipe(engine: Engine) {
 }
 
 #[test]
+fn a_database_that_is_not_there_takes_no_schema_away() {
+    let Some(place) = Place::empty(Engine::Sqlite) else { return };
+    place.write("schema.sql", "-- precious\n");
+    assert_told!("dump_nothing", place.transcript(&[&["dump", "schema.sql"], &["dump"]]));
+    assert_eq!(fs::read_to_string(place.path().join("schema.sql")).unwrap(), "-- precious\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let Some(place) = Place::with_database(Engine::Sqlite) else { return };
+    let rows: Vec<String> = (0..20_000).map(|number| format!("({number}, 'user')")).collect();
+    place.write(
+        "many.sql",
+        &format!("CREATE TABLE users (id INT, name TEXT);\nINSERT INTO users VALUES {};\n", rows.join(", ")),
+    );
+    place.ok(&["load", "many.sql"]);
+    let mut dump = place.command(&["dump", "--data"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(dump.stdout.take());
+    let ended = dump.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(ended.stderr, b"");
+}
+
+#[test]
 fn what_is_half_done_or_not_known_is_not_written() {
     let Some(place) = Place::with_database(Engine::Postgres) else { return };
     place.write(

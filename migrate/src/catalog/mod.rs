@@ -269,16 +269,20 @@ impl Catalog {
     ///
     /// `NotSupported` for objects that need each other in a circle; `Database`.
     pub async fn read(db: &dyn Db) -> Result<Self> {
-        let mut session = Session::open(db).await?;
-        let tx = session.snapshot().await?;
-        let catalog = Self::within(&tx, &session).await;
-        session.leave(tx).await?;
+        let session = Session::open(db).await?;
+        let snapshot = session.snapshot().await?;
+        let catalog = Self::within(&snapshot.tx, &session).await;
+        session.leave(snapshot).await?;
         catalog
     }
 
     /// Reads it within a transaction of [`Session::snapshot`].
     pub(crate) async fn within(tx: &Tx, session: &Session) -> Result<Self> {
-        let dialect = *session.dialect();
+        let mut dialect = *session.dialect();
+        if dialect.flavor == Flavor::MySql {
+            // Under the settings of the snapshot, whatever the session's own are.
+            dialect.set_sql_mode("");
+        }
         let Found { drafts, unknown } = match dialect.flavor {
             Flavor::Postgres => postgres::read(tx).await?,
             Flavor::MySql => mysql::read(tx, &dialect).await?,
@@ -365,15 +369,21 @@ impl Catalog {
     }
 }
 
+/// The transaction in which all is read.
+pub(crate) struct Snapshot {
+    pub(crate) tx: Tx,
+    /// What sets the session as it was before.
+    restore: Option<String>,
+}
+
 impl Session {
     /// Begins the transaction in which all is read, and lets the server write its answers in one way only.
-    pub(crate) async fn snapshot(&self) -> Result<Tx> {
-        let settings = match self.dialect.flavor {
-            Flavor::MySql => mysql::SETTINGS,
-            _ => "",
-        };
-        if !settings.is_empty() {
-            self.conn.script(settings).await.map_err(unreadable)?;
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot> {
+        let mut restore = None;
+        if self.dialect.flavor == Flavor::MySql {
+            let before = self.conn.require_one(mysql::SETTINGS_NOW, ()).await.map_err(unreadable)?;
+            restore = Some(mysql::set(before));
+            self.conn.script(mysql::SETTINGS).await.map_err(unreadable)?;
         }
         let options = match self.dialect.flavor {
             Flavor::Sqlite => TxOptions::new().read_only(),
@@ -385,13 +395,16 @@ impl Session {
             let settings = format!("{} SET LOCAL search_path = {home}", postgres::SETTINGS);
             tx.script(&settings).await.map_err(unreadable)?;
         }
-        Ok(tx)
+        Ok(Snapshot { tx, restore })
     }
 
     /// Ends it, and leaves the session as it was.
-    pub(crate) async fn leave(&mut self, tx: Tx) -> Result<()> {
-        tx.rollback().await.map_err(unreadable)?;
-        if self.dialect.flavor == Flavor::MySql { self.renew().await } else { Ok(()) }
+    pub(crate) async fn leave(&self, snapshot: Snapshot) -> Result<()> {
+        snapshot.tx.rollback().await.map_err(unreadable)?;
+        match snapshot.restore {
+            Some(settings) => self.conn.script(&settings).await.map_err(unreadable),
+            None => Ok(()),
+        }
     }
 }
 

@@ -16,6 +16,15 @@ const MODES: &str = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES
 pub(crate) const SETTINGS: &str = "SET sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'; \
     SET time_zone = '+00:00'; SET sql_quote_show_create = 1";
 
+/// Asks for these as they are.
+pub(crate) const SETTINGS_NOW: &str = "SELECT @@sql_mode, @@time_zone, CAST(@@sql_quote_show_create AS SIGNED)";
+
+/// Writes what sets them to these values.
+pub(crate) fn set((modes, zone, quotes): (String, String, i64)) -> String {
+    let (modes, zone) = (literal(&modes), literal(&zone));
+    format!("SET sql_mode = {modes}; SET time_zone = {zone}; SET sql_quote_show_create = {quotes}")
+}
+
 /// The settings that objects are made under, where they do not name their own.
 pub(crate) fn settings() -> BTreeMap<&'static str, String> {
     BTreeMap::from([("sql_mode", format!("'{MODES}'")), ("time_zone", "'+00:00'".to_owned())])

@@ -107,8 +107,7 @@ impl Load {
         }
         session.refuse_pooler(Some(self.second.as_deref().unwrap_or(db))).await?;
         session.lock(self.lock_timeout, &self.observer).await?;
-        let ran =
-            if commits { self.one_by_one(&session, &script).await } else { self.whole(&mut session, &script).await };
+        let ran = if commits { self.one_by_one(&session, &script).await } else { self.whole(&session, &script).await };
         session.unlock().await;
         // It may have set anything, and foreign keys are off on SQLite.
         let renewed = session.renew().await;
@@ -118,17 +117,14 @@ impl Load {
     }
 
     /// Runs all in one transaction.
-    async fn whole(&self, session: &mut Session, script: &Script) -> Result<()> {
+    async fn whole(&self, session: &Session, script: &Script) -> Result<()> {
         let sqlite = session.locks_by_writing();
         if sqlite {
             // Rows may come before those that they refer to. Within a transaction this cannot be set.
             let set = session.conn.script("PRAGMA foreign_keys = OFF").await;
             set.map_err(|error| Error::database("foreign keys could not be put off", error))?;
         } else if !self.force {
-            let tx = session.snapshot().await?;
-            let empty = require_empty(&tx, session).await;
-            session.leave(tx).await?;
-            empty?;
+            require_empty_now(session).await?;
         }
         let tx = session.begin(self.lock_timeout).await?;
         let ran = async {
@@ -155,10 +151,7 @@ impl Load {
     /// Runs statement by statement, rows that follow each other in one transaction.
     async fn one_by_one(&self, session: &Session, script: &Script) -> Result<()> {
         if !self.force {
-            let tx = session.snapshot().await?;
-            let empty = require_empty(&tx, session).await;
-            tx.rollback().await.map_err(|error| Error::database("the catalog could not be read", error))?;
-            empty?;
+            require_empty_now(session).await?;
         }
         let mut rows: Option<Tx> = None;
         for index in 0..script.len() {
@@ -193,6 +186,14 @@ impl Load {
 async fn commit(rows: Option<Tx>) -> Result<()> {
     let Some(tx) = rows else { return Ok(()) };
     tx.commit().await.map_err(|error| Error::database("rows could not be committed", error))
+}
+
+/// Refuses a database with something in it, in a transaction that is for this alone.
+async fn require_empty_now(session: &Session) -> Result<()> {
+    let snapshot = session.snapshot().await?;
+    let empty = require_empty(&snapshot.tx, session).await;
+    session.leave(snapshot).await?;
+    empty
 }
 
 /// Refuses a database with something in it.

@@ -106,21 +106,21 @@ impl Dump {
     /// whose rows were asked for; `Interrupted` where a migration is half done; `Io` where `out` fails; `Database`. Part of the text may
     /// have been written then.
     pub async fn write(&self, db: &dyn Db, out: &mut (dyn io::Write + Send)) -> Result<Dumped> {
-        let mut session = Session::open(db).await?;
+        let session = Session::open(db).await?;
         if let Some(under_way) = session.history().await?.under_way {
             return Err(Error::new(ErrorKind::Interrupted, "the migration is half done, and so would be the dump")
                 .of(under_way.title())
                 .with_hint("`up` finishes it"));
         }
-        let tx = session.snapshot().await?;
+        let snapshot = session.snapshot().await?;
         let written = async {
-            let catalog = Catalog::within(&tx, &session).await?;
+            let catalog = Catalog::within(&snapshot.tx, &session).await?;
             catalog.require_known()?;
             self.check(&catalog)?;
-            Writer::new(self, &catalog, &tx, out).write().await
+            Writer::new(self, &catalog, &snapshot.tx, out).write().await
         };
         let written = written.await;
-        let left = session.leave(tx).await;
+        let left = session.leave(snapshot).await;
         let dumped = written?;
         left.map(|()| dumped)
     }

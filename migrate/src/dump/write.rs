@@ -17,7 +17,7 @@ pub(super) struct Writer<'w> {
     pub(super) dump: &'w Dump,
     catalog: &'w Catalog,
     pub(super) tx: &'w Tx,
-    out: Out<'w>,
+    out: &'w mut (dyn io::Write + Send),
     /// The settings of the session that reads it, at this place.
     settings: BTreeMap<&'static str, String>,
     pub(super) dumped: Dumped,
@@ -25,13 +25,10 @@ pub(super) struct Writer<'w> {
     last: Option<Kind>,
 }
 
-/// Where the text goes.
-struct Out<'w>(&'w mut (dyn io::Write + Send));
-
 impl<'w> Writer<'w> {
     pub(super) fn new(dump: &'w Dump, catalog: &'w Catalog, tx: &'w Tx, out: &'w mut (dyn io::Write + Send)) -> Self {
         let (settings, dumped) = (BTreeMap::new(), Dumped::default());
-        Self { dump, catalog, tx, out: Out(out), settings, dumped, last: None }
+        Self { dump, catalog, tx, out, settings, dumped, last: None }
     }
 
     pub(super) async fn write(mut self) -> Result<Dumped> {
@@ -60,12 +57,21 @@ impl<'w> Writer<'w> {
                 self.history(object).await?;
             }
         }
-        self.out.0.flush().map_err(unwritten)?;
+        self.out.flush().map_err(unwritten)?;
         Ok(self.dumped)
     }
 
     pub(super) fn dialect(&self) -> &'w Dialect {
         &self.catalog.dialect
+    }
+
+    /// Gives the rules by which an object's text is read.
+    fn dialect_of(&self, object: &Object) -> Dialect {
+        let mut dialect = *self.dialect();
+        if let Some(modes) = object.settings.get("sql_mode") {
+            dialect.set_sql_mode(modes.trim_matches('\''));
+        }
+        dialect
     }
 
     /// Writes what is to hold for all that follows.
@@ -106,7 +112,7 @@ impl<'w> Writer<'w> {
         }
         for statement in &object.statements {
             self.check(object, statement)?;
-            let text = self.terminated(statement);
+            let text = self.terminated(object, statement);
             self.part(&text)?;
         }
         self.last = lines.then_some(object.kind);
@@ -116,11 +122,7 @@ impl<'w> Writer<'w> {
 
     /// Refuses what could not be told apart from what follows it.
     fn check(&self, object: &Object, statement: &str) -> Result<()> {
-        let mut dialect = *self.dialect();
-        if let Some(modes) = object.settings.get("sql_mode") {
-            dialect.set_sql_mode(modes.trim_matches('\''));
-        }
-        let mut spans = split(statement, &dialect);
+        let mut spans = split(statement, &self.dialect_of(object));
         if spans.next().is_some() && spans.next().is_none() {
             return Ok(());
         }
@@ -129,8 +131,8 @@ impl<'w> Writer<'w> {
     }
 
     /// Ends a statement. One that has semicolons of its own within is put between delimiters for MySQL's client.
-    fn terminated(&self, statement: &str) -> String {
-        let lexing = self.dialect().lexing;
+    fn terminated(&self, object: &Object, statement: &str) -> String {
+        let lexing = self.dialect_of(object).lexing;
         let last = Tokens::new(statement, lexing).last();
         let open =
             last.is_some_and(|token| token.kind == TokenKind::Comment && !token.text(statement).starts_with("/*"));
@@ -178,7 +180,7 @@ impl<'w> Writer<'w> {
     }
 
     fn part(&mut self, text: &str) -> Result<()> {
-        self.out.0.write_all(text.as_bytes()).map_err(unwritten)
+        self.out.write_all(text.as_bytes()).map_err(unwritten)
     }
 }
 

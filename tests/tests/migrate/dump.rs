@@ -276,6 +276,30 @@ async fn sessions_are_left_as_they_were(database: Database) -> Verdict {
     Ok(())
 }
 
+/// Settings by which a server writes its answers otherwise change nothing, and are left as they were.
+async fn a_dump_does_not_depend_on_its_session(database: Database) -> Verdict {
+    let db = oarlock::connect(&database.url).await?;
+    fill(&db, database.engine).await;
+    let dump = Dump::new().all_rows();
+    let text = dumped(&dump, &db).await;
+    let (odd, settings) = match database.engine {
+        Engine::Postgres => (
+            "SET datestyle = 'German'; SET timezone = 'Asia/Kolkata'; SET intervalstyle = 'sql_standard'; SET bytea_output = 'escape'; \
+             SET extra_float_digits = -5; SET quote_all_identifiers = on; SET standard_conforming_strings = off",
+            "SELECT concat_ws('|', current_setting('datestyle'), current_setting('timezone'), current_setting('bytea_output'))",
+        ),
+        _ => (
+            "SET sql_quote_show_create = 0; SET time_zone = '-07:00'; SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'",
+            "SELECT CONCAT_WS('|', @@sql_quote_show_create, @@time_zone, @@sql_mode)",
+        ),
+    };
+    db.script(odd).await?;
+    let before: String = db.fetch_value(settings, ()).await?;
+    same(&dumped(&dump, &db).await, &text);
+    assert_eq!(db.fetch_value::<String>(settings, ()).await?, before);
+    Ok(())
+}
+
 async fn rows_are_written_for_the_tables_that_are_named(database: Database) -> Verdict {
     let db = oarlock::connect(&database.url).await?;
     let text = "CREATE TABLE one (id INT); CREATE TABLE two (id INT); INSERT INTO one VALUES (1), (2); INSERT INTO two VALUES (7);";
@@ -452,6 +476,7 @@ on_engines! {
     what_is_there_is_not_loaded_over on Sqlite Postgres MySql;
     a_statement_that_fails_is_shown_in_its_file on Sqlite Postgres MySql;
     sessions_are_left_as_they_were on Sqlite Postgres MySql;
+    a_dump_does_not_depend_on_its_session on Postgres MySql;
     rows_are_written_for_the_tables_that_are_named on Sqlite Postgres MySql;
     a_half_done_migration_is_not_written_down on Postgres MySql;
     what_is_not_known_is_refused_by_its_name on Postgres MySql;

@@ -25,7 +25,8 @@ use crate::Result;
 /// What the transaction is to be set to for the server's answers to be of one form.
 pub(super) const SETTINGS: &str = "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'iso_8601'; \
     SET LOCAL timezone = 'UTC'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'; \
-    SET LOCAL quote_all_identifiers = off; SET LOCAL row_security = off;";
+    SET LOCAL quote_all_identifiers = off; SET LOCAL row_security = off; \
+    SET LOCAL standard_conforming_strings = on;";
 
 /// An object as `pg_depend` names it: the catalog it stands in, and its number there.
 type Key = (String, i64);
