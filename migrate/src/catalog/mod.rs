@@ -263,7 +263,7 @@ impl Object {
 impl Catalog {
     /// Reads what a database holds. It writes nothing, and a role that may only read can ask.
     ///
-    /// On PostgreSQL and SQLite all is read in one transaction, of one moment.
+    /// On SQLite all is of one moment; the servers write each definition by what holds when they are asked for it.
     ///
     /// # Errors
     ///
@@ -317,15 +317,16 @@ impl Catalog {
             .with_hint("nothing of a database is left out in silence; use the database's own tools for this one"))
     }
 
-    /// Gives a digest of all objects but those that keep what has been applied: two databases that have the same digest hold the same.
+    /// Gives a digest of all objects but those that keep what has been applied: two databases that have the same digest hold the same. Of
+    /// what is not known, the names count.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
-        for object in self.objects.iter().filter(|object| !object.is_history()) {
-            for statement in object.settings.values().chain(&object.statements) {
-                hash.update(statement);
-                hash.update([0]);
-            }
+        let objects = self.objects.iter().filter(|object| !object.is_history());
+        let statements = objects.flat_map(|object| object.settings.values().chain(&object.statements));
+        for text in statements.chain(&self.unknown) {
+            hash.update(text);
+            hash.update([0]);
         }
         hash.finalize().iter().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");

@@ -97,8 +97,8 @@ impl Dump {
         self
     }
 
-    /// Writes it. Rows are passed on as they come, and all are of one moment; on MySQL and MariaDB the definitions are those of the moment at
-    /// which each is read. `out` is written to between two reads, on the thread that polls.
+    /// Writes it. Rows are passed on as they come, and all are of one moment; a server's definitions are of the moment at which each is read,
+    /// so nobody should migrate meanwhile. `out` is written to between two reads, on the thread that polls.
     ///
     /// # Errors
     ///

@@ -381,13 +381,13 @@ fn serial(ty: &str) -> Option<&'static str> {
 
 /// Gives the expression of a literal that is the column's value: every type reads back the text that it writes.
 fn value(column: &str, ty: &str) -> String {
-    let numeric =
-        ["smallint", "integer", "bigint", "real", "double precision", "oid"].contains(&ty) || ty.starts_with("numeric");
-    let numeric = numeric && !ty.ends_with("[]");
+    let whole = ["smallint", "integer", "bigint", "real", "double precision", "oid", "numeric"].contains(&ty);
+    let numeric = whole || ty.starts_with("numeric(") && !ty.ends_with("[]");
     if numeric {
         // Infinities are no numbers to the parser, and a negative zero loses its sign.
         return format!(
-            "COALESCE(CASE WHEN {column}::text ~ '^-?[0-9]' AND {column}::text <> '-0' THEN {column}::text ELSE quote_literal({column}::text) END, 'NULL')"
+            "COALESCE(CASE WHEN {column}::text ~ '^-?[0-9]' AND {column}::text <> '-0' THEN {column}::text \
+                 ELSE quote_literal({column}::text) END, 'NULL')"
         );
     }
     match ty {

@@ -33,6 +33,9 @@ COMMENT ON DOMAIN code IS 'a code';
 COMMENT ON CONSTRAINT short ON DOMAIN code IS 'short';
 CREATE COLLATION lazy (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TYPE "Mood" AS ENUM ('it''s', 'b"c', '');
+CREATE TYPE numeric_kind AS ENUM ('1abc', '-2');
+CREATE TABLE kinds (kind numeric_kind, kinds numeric(4, 1)[]);
+INSERT INTO kinds VALUES ('1abc', '{1.5,NaN}'), ('-2', NULL);
 CREATE TYPE empty AS ENUM ();
 CREATE TYPE nothing AS ();
 
