@@ -189,3 +189,42 @@ pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::log::LogOptions;
+    use crate::proof::Nothing;
+    use crate::storage::simulated::Disk;
+
+    #[test]
+    fn all_who_wait_are_served_by_one_sync() {
+        let disk = Disk::default();
+        let path = Path::new("x.store");
+        let log = Log::open(Arc::new(disk.clone()), path, LogOptions::default(), &mut Nothing).unwrap().0;
+        // The first commit fills the file up.
+        log.wait(log.append(None, b"first").unwrap()).unwrap();
+        disk.plan(None);
+        let frames: Vec<_> = (0..10).map(|_| log.append(None, b"one of ten").unwrap()).collect();
+        std::thread::scope(|scope| {
+            for frame in &frames {
+                scope.spawn(|| log.wait(*frame).unwrap());
+            }
+        });
+        assert_eq!(disk.operations(), 2, "one write and one sync");
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_and_harms_nothing() {
+        let log = Log::open(Arc::new(Disk::default()), Path::new("x"), LogOptions::default(), &mut Nothing).unwrap().0;
+        let error = log.append(Some(&"n".repeat(65_536)), b"").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutOfRange);
+        assert!(error.to_string().contains("the note has 65536 bytes, and at most 65535"), "{error}");
+        let appended = log.append(Some(&"n".repeat(65_535)), b"").unwrap();
+        assert_eq!(appended.transaction, 1);
+        log.wait(appended).unwrap();
+    }
+}

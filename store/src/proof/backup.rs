@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use oarlock_core::ErrorKind;
 
-use super::map::{Map, Nothing};
-use super::{PATH, Progress, Subject, path};
+use super::map::Map;
+use super::{Nothing, PATH, Progress, Subject, path};
 use crate::log::{self, Access, Log, LogOptions, Until};
 use crate::storage::simulated::{Disk, Random};
 use crate::{Restored, SyncMode};

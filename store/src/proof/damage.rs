@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::map::{Map, Nothing};
+use super::map::Map;
 use super::tables::Tables;
-use super::{Progress, Subject, path};
+use super::{Nothing, Progress, Subject, path};
 use crate::log::{Access, Log, LogOptions, OnDamage, SyncMode};
 use crate::storage::simulated::{Disk, Random};
 

@@ -177,16 +177,3 @@ fn apply(state: &mut State, mut bytes: &[u8]) {
         bytes = rest;
     }
 }
-
-/// Takes what is replayed and keeps nothing.
-pub(super) struct Nothing;
-
-impl Replay for Nothing {
-    fn snapshot(&mut self, _: &mut dyn Read) -> Result<bool> {
-        Ok(false)
-    }
-
-    fn frame(&mut self, _: Frame<'_>) -> Result<()> {
-        Ok(())
-    }
-}

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oarlock_core::Result;
 
-use crate::log::SyncMode;
+use crate::log::{Frame, Replay, SyncMode};
 use crate::storage::simulated::{Disk, Random};
 
 /// Where the file is.
@@ -121,4 +121,17 @@ fn examine<S: Subject>(disk: &Disk, mode: SyncMode, progress: &Progress, random:
 
 fn path() -> &'static Path {
     Path::new(PATH)
+}
+
+/// Takes what is replayed and keeps nothing.
+pub(crate) struct Nothing;
+
+impl Replay for Nothing {
+    fn snapshot(&mut self, _: &mut dyn std::io::Read) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn frame(&mut self, _: Frame<'_>) -> Result<()> {
+        Ok(())
+    }
 }
