@@ -6,7 +6,7 @@ use oarlock_core::value::{Value, ValueRef};
 
 use crate::expr::{Binary, Expr};
 use crate::query::{Nulls, Term};
-use crate::record::order::put;
+use crate::record::order::{VALUE, put};
 use crate::schema::{KeyDef, TableDef};
 use crate::work::Interval;
 
@@ -189,7 +189,7 @@ fn direction(def: &TableDef, key: &KeyDef, equal: usize, order: &[Term]) -> Opti
 pub(crate) type KeyBounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
 impl KeyDef {
-    /// Gives the part of an index whose keys begin with values between two bounds.
+    /// Gives the part of an index whose keys begin with values between two bounds. NULL is no value.
     pub(crate) fn between(
         &self,
         low: Bound<ValueRef<'_>>,
@@ -202,12 +202,12 @@ impl KeyDef {
             match low {
                 Bound::Included(value) => Bound::Included(bytes(value)?),
                 Bound::Excluded(value) => Bound::Included(after(&bytes(value)?)),
-                Bound::Unbounded => Bound::Unbounded,
+                Bound::Unbounded => Bound::Included(vec![VALUE]),
             },
             match high {
                 Bound::Included(value) => Bound::Excluded(after(&bytes(value)?)),
                 Bound::Excluded(value) => Bound::Excluded(bytes(value)?),
-                Bound::Unbounded => Bound::Unbounded,
+                Bound::Unbounded => Bound::Excluded(vec![VALUE + 1]),
             },
         ))
     }

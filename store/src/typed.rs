@@ -182,7 +182,7 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
         self.open(|slot, _| Ok((Interval::all(slot), false, true))).map(|(source, ..)| Records::new(source))
     }
 
-    /// Gives the records whose values in a column lie within bounds, in the order of the column, from either end. The column has to be the first of
+    /// Gives the records whose values in a column lie within bounds, in the order of the column, from either end. NULL is no value. The column has to be the first of
     /// the primary key or of an index.
     ///
     /// # Errors

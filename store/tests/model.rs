@@ -87,6 +87,11 @@ fn agrees<V: oarlock::store::View>(table: &oarlock::store::Table<'_, Item, V>, i
     assert!(range.iter().eq(by_weight(2, 6)));
     let query = table.filter(Item::WEIGHT.ge(2)).filter(Item::WEIGHT.lt(6)).order_by(Item::WEIGHT.asc()).all()?;
     assert!(query.iter().eq(by_weight(2, 6)));
+    let by_code: Vec<i64> = table.range(Item::CODE, ..15)?.map(|item| Ok(item?.id)).collect::<Result<_>>()?;
+    let mut expected: Vec<(i64, i64)> = items.values().filter_map(|item| Some((item.code?, item.id))).collect();
+    expected.retain(|(code, _)| *code < 15);
+    expected.sort_unstable();
+    assert_eq!(by_code, expected.into_iter().map(|(_, id)| id).collect::<Vec<_>>(), "NULL lies within no bounds");
     assert_eq!(table.count()?, items.len());
     Ok(())
 }

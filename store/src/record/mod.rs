@@ -151,7 +151,7 @@ impl Sink for KeyWriter<'_> {
         self.part += 1;
         // The usual key, which needs no allocation.
         if let (order::Form::Signed, ValueRef::I64(number), true) = (part.form, value, self.scratch.is_empty()) {
-            self.out.push(1);
+            self.out.push(order::VALUE);
             self.out.extend_from_slice(&(number.cast_unsigned() ^ (1 << 63)).to_be_bytes());
             return Ok(());
         }

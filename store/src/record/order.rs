@@ -58,6 +58,9 @@ pub(crate) struct Part {
     pub(crate) nulls_last: bool,
 }
 
+/// What stands before a value in a key: below it NULLs that come first, above it those that come last.
+pub(crate) const VALUE: u8 = 1;
+
 /// Appends a value to a key. NULLs of equal parts are equal bytes.
 ///
 /// # Errors
@@ -65,10 +68,10 @@ pub(crate) struct Part {
 /// `Conversion` where the value is of another kind than the column.
 pub(crate) fn put(out: &mut Vec<u8>, part: Part, value: ValueRef<'_>) -> Result<()> {
     if value.is_null() {
-        out.push(if part.nulls_last { 2 } else { 0 });
+        out.push(if part.nulls_last { VALUE + 1 } else { VALUE - 1 });
         return Ok(());
     }
-    out.push(1);
+    out.push(VALUE);
     let start = out.len();
     put_value(out, part.form, value)?;
     if part.descending {
