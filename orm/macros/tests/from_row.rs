@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oarlock_core::result::{Column, RowBatch};
 use oarlock_core::value::{NativeType, Value, ValueRef};
-use oarlock_core::{ErrorKind, Result, Row, RowRef};
+use oarlock_core::{ErrorKind, Result, Row};
 use oarlock_macros::{FromRow, FromValue};
 
 struct Cells(Vec<Value>);
