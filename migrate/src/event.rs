@@ -14,7 +14,7 @@ pub enum Event<'e> {
         /// Who has it, as far as the server tells.
         holder: Option<&'e str>,
     },
-    /// A migration begins. On SQLite, another runner may be faster; no other event of it follows then.
+    /// A migration begins. On SQLite, another runner may be faster: it is then begun again, or not, after another look at the history.
     Started {
         /// The migration.
         migration: &'e Migration,
