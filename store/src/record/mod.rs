@@ -71,6 +71,17 @@ impl<'b> Located<'b> {
         if rest.is_empty() { Ok(Self { bytes, starts }) } else { Err(cell::malformed()) }
     }
 
+    /// Gives the bytes of a value.
+    fn raw(&self, column: usize) -> Option<&'b [u8]> {
+        let at = |column: usize| self.starts.get(column).and_then(|start| usize::try_from(*start).ok());
+        self.bytes.get(at(column)?..at(column + 1).unwrap_or(self.bytes.len()))
+    }
+
+    /// Tells whether a value is the same, byte for byte, as that of another record of the layout.
+    pub(crate) fn is_same(&self, other: &Self, column: usize) -> bool {
+        self.raw(column) == other.raw(column)
+    }
+
     /// Tells whether a value is NULL, without reading it.
     #[inline]
     pub(crate) fn is_null(&self, column: usize) -> bool {

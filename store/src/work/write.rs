@@ -85,6 +85,15 @@ impl Work {
         old: Option<&Row>,
     ) -> Result<()> {
         let table = self.state.table(slot)?;
+        if let Some(old) = old {
+            // Every foreign key has an index, so what no index has is no other record's matter.
+            let before = table.locate(&old.bytes)?;
+            let mut indexed = table.def.indexes.iter().flat_map(|index| &index.key.columns);
+            if indexed.all(|column| record.is_same(&before, *column)) {
+                self.put_in(slot, key, bytes, Entries::new(), Some(old))?;
+                return self.weigh();
+            }
+        }
         let entries = table.entries(key, record)?;
         if let Some(taken) = table.taken(&entries, old.map(|_| key)) {
             let index = &table.def.indexes[taken].key;
@@ -119,7 +128,11 @@ impl Work {
     fn put_in(&mut self, slot: usize, key: &Key, bytes: &[u8], entries: Entries, old: Option<&Row>) -> Result<()> {
         let table = self.state.table(slot)?;
         // A key of which nothing was ever heard has no version before.
-        let previous = if old.is_none() && table.deleted.len() == 0 { 0 } else { self.previous(slot, key) };
+        let previous = match old {
+            None if table.deleted.len() == 0 => 0,
+            Some(Row { place, .. }) if self.limits.history => place.get().unwrap_or_else(|| self.previous(slot, key)),
+            _ => self.previous(slot, key),
+        };
         let id = table.def.stored.id;
         let offset = self.payload.len();
         op::put_record(&mut self.payload, id, previous, bytes);
