@@ -115,7 +115,7 @@ impl Bench {
         for place in &mut self.places {
             let peer = (place.open)(place.directory.path())?;
             peer.insert(&players)?;
-            drop(peer);
+            peer.close()?;
         }
         let sizes = self.rounds(1, |place| Ok(Some(size(place.directory.path())? as f64)))?;
         self.report.add("size_bytes", &sizes);

@@ -72,7 +72,7 @@ pub fn step(step: &str, directory: &Path) -> Result<(), Failure> {
         "open" => std::process::exit(0),
         _ => {}
     }
-    Ok(())
+    peer.close()
 }
 
 /// Gives the bytes of memory that the process has, where the system tells.

@@ -17,6 +17,10 @@ pub fn open(directory: &Path) -> Result<Box<dyn Peer>, Failure> {
 }
 
 impl Peer for Ours {
+    fn close(self: Box<Self>) -> Result<(), Failure> {
+        Ok(self.0.close()?)
+    }
+
     fn insert(&self, players: &[Player]) -> Result<(), Failure> {
         self.0.table::<Player>().insert_all(players)?;
         Ok(())

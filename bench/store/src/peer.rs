@@ -80,6 +80,11 @@ pub fn email(id: i64) -> String {
 
 /// A store that is open. Each call is a transaction of its own; those that write return when what they wrote is durable.
 pub trait Peer: Send + Sync {
+    /// Closes it; what a program that ends has to do.
+    fn close(self: Box<Self>) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Inserts records; one whose key or e-mail address is there is an error.
     fn insert(&self, players: &[Player]) -> Result<(), Failure>;
 

@@ -101,19 +101,28 @@ impl<'a> Frames<'a> {
         if place < self.start || end > self.start + self.buffer.len() as u64 {
             let wanted = length.max(CHUNK as u64).min(self.length - place);
             let wanted = usize::try_from(wanted).map_err(|_| out_of_memory(length))?;
-            self.buffer.clear();
-            self.buffer.try_reserve(wanted).map_err(|_| out_of_memory(length))?;
+            self.buffer.try_reserve(wanted.saturating_sub(self.buffer.len())).map_err(|_| out_of_memory(length))?;
+            let kept = self.keep_from(place);
             self.buffer.resize(wanted, 0);
             self.start = place;
-            let read = self.file.read_at(&mut self.buffer, place).map_err(read_failed(place))?;
-            self.buffer.truncate(read);
-            if place + (read as u64) < end {
+            let read = self.file.read_at(&mut self.buffer[kept..], place + kept as u64);
+            self.buffer.truncate(kept + read.as_ref().map_or(0, |read| *read));
+            read.map_err(read_failed(place))?;
+            if place + (self.buffer.len() as u64) < end {
                 return Ok(None);
             }
         }
         let from = usize::try_from(place - self.start).map_err(|_| out_of_memory(length))?;
         let to = usize::try_from(end - self.start).map_err(|_| out_of_memory(length))?;
         Ok(Some(&self.buffer[from..to]))
+    }
+
+    /// Moves what the buffer has from a place on to its front, and gives how much that is: it need not be read again.
+    fn keep_from(&mut self, place: u64) -> usize {
+        let from = place.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
+        let Some(from) = from.filter(|from| *from < self.buffer.len()) else { return 0 };
+        self.buffer.copy_within(from.., 0);
+        self.buffer.len() - from
     }
 }
 
