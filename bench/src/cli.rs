@@ -30,7 +30,8 @@ struct Peer<'p> {
 }
 
 /// The other libraries, and how each wants its files: a migration's version and name in four digits and `t0001`.
-const PEERS: [(&str, Layout); 3] = [("sqlx", Layout::Files), ("diesel", Layout::Directories), ("refinery", Layout::Marked)];
+const PEERS: [(&str, Layout); 3] =
+    [("sqlx", Layout::Files), ("diesel", Layout::Directories), ("refinery", Layout::Marked)];
 
 /// How files are named.
 #[derive(Debug, Clone, Copy)]

@@ -6,9 +6,7 @@ mod pool;
 
 use std::sync::Arc;
 
-use oarlock_bench_protocol::{
-    CONNECTIONS, Engine, MANY, Peer, Shape, TASKS, User, key, new_users, serve,
-};
+use oarlock_bench_protocol::{CONNECTIONS, Engine, MANY, Peer, Shape, TASKS, User, key, new_users, serve};
 use sqlx::{Connection, Database, FromRow};
 use tokio::sync::Mutex;
 
@@ -21,12 +19,7 @@ struct Row {
 
 impl Row {
     fn checksum(self) -> u64 {
-        User {
-            id: self.id,
-            name: self.name,
-            hair_color: self.hair_color,
-        }
-        .checksum()
+        User { id: self.id, name: self.name, hair_color: self.hair_color }.checksum()
     }
 }
 
@@ -53,42 +46,23 @@ macro_rules! peer {
                 Self {
                     db: $options(&url).await,
                     shared,
-                    point: format!(
-                        "SELECT id, name, hair_color FROM bench_users WHERE id = {}",
-                        mark(1)
-                    )
-                    .leak(),
-                    select: format!(
-                        "SELECT id, name, hair_color FROM bench_users WHERE id <= {}",
-                        mark(1)
-                    )
-                    .leak(),
-                    insert: format!(
-                        "INSERT INTO bench_new (name, hair_color) VALUES ({}, {})",
-                        mark(1),
-                        mark(2)
-                    )
-                    .leak(),
+                    point: format!("SELECT id, name, hair_color FROM bench_users WHERE id = {}", mark(1)).leak(),
+                    select: format!("SELECT id, name, hair_color FROM bench_users WHERE id <= {}", mark(1)).leak(),
+                    insert: format!("INSERT INTO bench_new (name, hair_color) VALUES ({}, {})", mark(1), mark(2))
+                        .leak(),
                     new_users: new_users(MANY),
                 }
             }
 
             async fn point(db: &mut $connection, sql: &'static str, key: i64) -> u64 {
-                let row: Row = sqlx::query_as(sql)
-                    .bind(key)
-                    .fetch_one(db)
-                    .await
-                    .expect("select");
+                let row: Row = sqlx::query_as(sql).bind(key).fetch_one(db).await.expect("select");
                 row.checksum()
             }
         }
 
         impl Peer for $name {
             async fn clear(&mut self) {
-                sqlx::query($truncate)
-                    .execute(&mut self.db)
-                    .await
-                    .expect("clear");
+                sqlx::query($truncate).execute(&mut self.db).await.expect("clear");
             }
 
             async fn run(&mut self, shape: Shape, iterations: u64) -> u64 {
@@ -96,9 +70,7 @@ macro_rules! peer {
                 match shape {
                     Shape::PointSelect => {
                         for index in 0..iterations {
-                            sum = sum.wrapping_add(
-                                Self::point(&mut self.db, self.point, key(index)).await,
-                            );
+                            sum = sum.wrapping_add(Self::point(&mut self.db, self.point, key(index)).await);
                         }
                     }
                     Shape::PointSelect8x4 => {
@@ -109,10 +81,8 @@ macro_rules! peer {
                                 tokio::spawn(async move {
                                     let mut sum = 0_u64;
                                     for index in (task as u64..iterations).step_by(TASKS) {
-                                        sum = sum.wrapping_add(
-                                            Self::point(&mut *db.lock().await, sql, key(index))
-                                                .await,
-                                        );
+                                        sum =
+                                            sum.wrapping_add(Self::point(&mut *db.lock().await, sql, key(index)).await);
                                     }
                                     sum
                                 })
@@ -125,42 +95,24 @@ macro_rules! peer {
                     Shape::Select100 | Shape::Select10k => {
                         let rows = if shape == Shape::Select100 { 100 } else { MANY };
                         for _ in 0..iterations {
-                            let users: Vec<Row> = sqlx::query_as(self.select)
-                                .bind(rows)
-                                .fetch_all(&mut self.db)
-                                .await
-                                .expect("select");
-                            sum = users
-                                .into_iter()
-                                .map(Row::checksum)
-                                .fold(sum, u64::wrapping_add);
+                            let users: Vec<Row> =
+                                sqlx::query_as(self.select).bind(rows).fetch_all(&mut self.db).await.expect("select");
+                            sum = users.into_iter().map(Row::checksum).fold(sum, u64::wrapping_add);
                         }
                     }
                     Shape::Insert1 => {
                         for index in 0..iterations {
                             let user = &self.new_users[index as usize % self.new_users.len()];
-                            let query = sqlx::query(self.insert)
-                                .bind(&user.name)
-                                .bind(&user.hair_color);
-                            sum += query
-                                .execute(&mut self.db)
-                                .await
-                                .expect("insert")
-                                .rows_affected();
+                            let query = sqlx::query(self.insert).bind(&user.name).bind(&user.hair_color);
+                            sum += query.execute(&mut self.db).await.expect("insert").rows_affected();
                         }
                     }
                     Shape::Insert10k => {
                         for _ in 0..iterations {
                             let mut tx = self.db.begin().await.expect("begin");
                             for user in &self.new_users {
-                                let query = sqlx::query(self.insert)
-                                    .bind(&user.name)
-                                    .bind(&user.hair_color);
-                                sum += query
-                                    .execute(&mut *tx)
-                                    .await
-                                    .expect("insert")
-                                    .rows_affected();
+                                let query = sqlx::query(self.insert).bind(&user.name).bind(&user.hair_color);
+                                sum += query.execute(&mut *tx).await.expect("insert").rows_affected();
                             }
                             tx.commit().await.expect("commit");
                         }
@@ -182,36 +134,13 @@ where
 async fn sqlite(url: &str) -> sqlx::SqliteConnection {
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
     let options: SqliteConnectOptions = url.parse().expect("url");
-    let options = options
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true);
-    sqlx::SqliteConnection::connect_with(&options)
-        .await
-        .expect("the database is there")
+    let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full).foreign_keys(true);
+    sqlx::SqliteConnection::connect_with(&options).await.expect("the database is there")
 }
 
-peer!(
-    Sqlite,
-    sqlx::SqliteConnection,
-    Engine::Sqlite,
-    "DELETE FROM bench_new",
-    sqlite
-);
-peer!(
-    Postgres,
-    sqlx::PgConnection,
-    Engine::Postgres,
-    "TRUNCATE bench_new",
-    plain
-);
-peer!(
-    Mysql,
-    sqlx::MySqlConnection,
-    Engine::Mysql,
-    "DELETE FROM bench_new",
-    plain
-);
+peer!(Sqlite, sqlx::SqliteConnection, Engine::Sqlite, "DELETE FROM bench_new", sqlite);
+peer!(Postgres, sqlx::PgConnection, Engine::Postgres, "TRUNCATE bench_new", plain);
+peer!(Mysql, sqlx::MySqlConnection, Engine::Mysql, "DELETE FROM bench_new", plain);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();

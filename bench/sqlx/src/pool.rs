@@ -33,9 +33,7 @@ pooled!(Sqlite, sqlx::Sqlite, "?");
 pooled!(Postgres, sqlx::Postgres, "$1");
 pooled!(MySql, sqlx::MySql, "?");
 
-async fn open<D: Database>(
-    options: <D::Connection as Connection>::Options,
-) -> (Pool<D>, Arc<AtomicU64>) {
+async fn open<D: Database>(options: <D::Connection as Connection>::Options) -> (Pool<D>, Arc<AtomicU64>) {
     let opened = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&opened);
     let pool = PoolOptions::<D>::new()
@@ -55,10 +53,8 @@ pub fn serve(engine: Engine, url: &str) -> std::io::Result<()> {
     match engine {
         Engine::Sqlite => {
             let options: SqliteConnectOptions = url.parse().expect("url");
-            let options = options
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .foreign_keys(true);
+            let options =
+                options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full).foreign_keys(true);
             serve_pool(engine, || async {
                 let (pool, opened) = open(options).await;
                 Sqlite(pool, opened)
