@@ -248,6 +248,7 @@ impl MysqlConnection {
         F: Future<Output = Ending> + Send + 'static,
     {
         let Some(conn) = self.conn.take() else { return Err(closed()) };
+        self.give_up_prepared();
         self.slot.abandon(false);
         self.pump.set(make(conn, Arc::clone(&self.slot)));
         self.running = Some(Running { traits, fresh });
@@ -340,6 +341,11 @@ impl MysqlConnection {
         if let Some(Fresh { sql, lexed, traits }) = running.fresh.take() {
             self.keep(&sql, Cached { lexed, statement, plan: None, traits });
         }
+    }
+
+    /// Gives up a statement that a dropped call has prepared for itself, before the next call could take it for its own.
+    fn give_up_prepared(&mut self) {
+        self.doomed.extend(self.slot.take_prepared());
     }
 
     /// Keeps a prepared statement; what has to go for it is closed with the next call.
@@ -490,6 +496,7 @@ impl MysqlConnection {
             doomed: std::mem::take(&mut self.doomed),
             begins: false,
         };
+        self.give_up_prepared();
         self.slot.drain(false);
         self.slot.abandon(false);
         // One row comes with the columns: whoever asks for one needs no second step.

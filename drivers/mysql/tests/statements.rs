@@ -3,6 +3,10 @@
 
 mod support;
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use oarlock_core::{DbExt, ErrorKind, Value};
 use support::database;
 
@@ -21,6 +25,26 @@ async fn rows_come_back_in_order_and_in_full() {
     assert_eq!(cursor.fetch_many::<(i32,)>(3).await.unwrap(), [(1,), (2,), (3,)]);
     drop(cursor);
     assert_eq!(conn.fetch_value::<i64>("SELECT COUNT(*) FROM n", ()).await.unwrap(), 1000);
+    conn.close().await.unwrap();
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn what_a_dropped_description_has_prepared_is_nobody_elses() {
+    let Some(db) = database("undescribed").await else { return };
+    let conn = db.connect().await;
+    for number in 0..20_i64 {
+        let sql = format!("SELECT ? + {number}");
+        {
+            let mut described = pin!(conn.describe(&sql));
+            assert!(described.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        let fresh = format!("SELECT {number}");
+        for _ in 0..2 {
+            assert_eq!(conn.fetch_value::<i64>(&fresh, ()).await.unwrap(), number);
+        }
+        assert_eq!(conn.fetch_value::<i64>(&sql, (1,)).await.unwrap(), number + 1);
+    }
     conn.close().await.unwrap();
     db.drop().await;
 }
