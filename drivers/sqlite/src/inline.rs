@@ -7,8 +7,9 @@
 //! would roll back the whole transaction: it runs here only where its work is little by its program and the write lock is held. Nothing
 //! here waits for a lock, and nothing here waits for the disk but for a page that is not in memory.
 
+use std::any::Any;
 use std::cell::Cell;
-use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,6 +107,8 @@ struct Lender<'s> {
     decoders: Arc<[Decoder]>,
     /// A text was not UTF-8. That is an error of its cell alone, if anybody asks for it: an arena knows.
     odd: bool,
+    /// The program's own code panicked at a row. That goes on once the session is as it was.
+    panic: Option<Box<dyn Any + Send>>,
 }
 
 impl Sink for Lender<'_> {
@@ -134,10 +137,14 @@ impl Sink for Lender<'_> {
             };
             cells.push(cell);
         }
-        Ok(match self.sink.row(RowRef::lent(&cells, &self.columns))? {
-            ControlFlow::Continue(()) => Flow::More,
-            ControlFlow::Break(()) => Flow::Stop,
-        })
+        let (sink, row) = (&mut *self.sink, RowRef::lent(&cells, &self.columns));
+        match catch_unwind(AssertUnwindSafe(|| sink.row(row))) {
+            Ok(wanted) => Ok(if wanted?.is_continue() { Flow::More } else { Flow::Stop }),
+            Err(panic) => {
+                self.panic = Some(panic);
+                Ok(Flow::Stop)
+            }
+        }
     }
 }
 
@@ -158,8 +165,11 @@ impl Session {
         if prepared.program.route != Route::Read && !prepared.columns.is_empty() {
             return Ok(None);
         }
-        let mut lender = Lender { sink, columns: Arc::default(), decoders: Arc::default(), odd: false };
+        let mut lender = Lender { sink, columns: Arc::default(), decoders: Arc::default(), odd: false, panic: None };
         let outcome = self.run_short(query, &prepared, &mut lender)?.filter(|_| !lender.odd);
+        if let Some(panic) = lender.panic {
+            resume_unwind(panic);
+        }
         Ok(outcome.map(|outcome| Ran { columns: lender.columns, rows: None, outcome }))
     }
 

@@ -123,6 +123,37 @@ impl FromRow for Twice {
     }
 }
 
+/// A type whose code panics.
+struct Panics;
+
+impl FromRow for Panics {
+    type Plan = ();
+
+    fn plan(_: &[Column]) -> oarlock_core::Result<()> {
+        Ok(())
+    }
+
+    fn from_row((): &(), _: RowRef<'_>) -> oarlock_core::Result<Self> {
+        panic!("a row of the program's own")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_at_a_lent_row_leaves_the_connection_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = Arc::new(file(&dir, "").await);
+    let large = "x".repeat(200_000);
+    conn.execute("INSERT INTO t VALUES (1, ?)", (large.as_str(),)).await.unwrap();
+    for _ in 0..3 {
+        let own = Arc::clone(&conn);
+        let call = tokio::spawn(async move { own.fetch_all::<Panics>("SELECT id FROM t", ()).await.map(drop) });
+        assert!(call.await.unwrap_err().is_panic());
+        // What a short read may meet is limited for as long as it runs.
+        assert_eq!(conn.fetch_value::<String>("SELECT a FROM t", ()).await.unwrap(), large);
+        assert_eq!(conn.fetch_value::<i64>("SELECT id FROM t", ()).await.unwrap(), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_value_that_is_bound_makes_no_new_plan() {
     let dir = tempfile::tempdir().unwrap();
