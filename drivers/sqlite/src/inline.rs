@@ -107,7 +107,7 @@ struct Lender<'s> {
     decoders: Arc<[Decoder]>,
     /// A text was not UTF-8. That is an error of its cell alone, if anybody asks for it: an arena knows.
     odd: bool,
-    /// The program's own code panicked at a row. That goes on once the session is as it was.
+    /// The program's own code panicked at the columns or a row. That goes on once the session is as it was.
     panic: Option<Box<dyn Any + Send>>,
 }
 
@@ -115,11 +115,21 @@ impl Sink for Lender<'_> {
     fn begin(&mut self, columns: &Arc<[Column]>, decoders: &Arc<[Decoder]>, _: bool) -> Result<()> {
         self.columns = Arc::clone(columns);
         self.decoders = Arc::clone(decoders);
-        self.sink.begin(columns)
+        let sink = &mut *self.sink;
+        match catch_unwind(AssertUnwindSafe(|| sink.begin(columns))) {
+            Ok(begun) => begun,
+            Err(panic) => {
+                self.panic = Some(panic);
+                Ok(())
+            }
+        }
     }
 
     #[inline]
     fn row(&mut self, row: &Row<'_>) -> Result<Flow> {
+        if self.panic.is_some() {
+            return Ok(Flow::Stop);
+        }
         let mut cells: SmallVec<[ValueRef<'_>; 16]> = SmallVec::new();
         for (column, decoder) in self.decoders.iter().enumerate() {
             let cell = match row.get_ref(column).map_err(|error| lost_column(&error))? {

@@ -123,13 +123,14 @@ impl FromRow for Twice {
     }
 }
 
-/// A type whose code panics.
-struct Panics;
+/// A type whose code panics, at the columns or at a row.
+struct Panics<const AT_COLUMNS: bool>;
 
-impl FromRow for Panics {
+impl<const AT_COLUMNS: bool> FromRow for Panics<AT_COLUMNS> {
     type Plan = ();
 
     fn plan(_: &[Column]) -> oarlock_core::Result<()> {
+        assert!(!AT_COLUMNS, "columns of the program's own");
         Ok(())
     }
 
@@ -146,7 +147,10 @@ async fn a_panic_at_a_lent_row_leaves_the_connection_as_it_was() {
     conn.execute("INSERT INTO t VALUES (1, ?)", (large.as_str(),)).await.unwrap();
     for _ in 0..3 {
         let own = Arc::clone(&conn);
-        let call = tokio::spawn(async move { own.fetch_all::<Panics>("SELECT id FROM t", ()).await.map(drop) });
+        let call = tokio::spawn(async move { own.fetch_all::<Panics<false>>("SELECT id FROM t", ()).await.map(drop) });
+        assert!(call.await.unwrap_err().is_panic());
+        let own = Arc::clone(&conn);
+        let call = tokio::spawn(async move { own.fetch_all::<Panics<true>>("SELECT id FROM t", ()).await.map(drop) });
         assert!(call.await.unwrap_err().is_panic());
         // What a short read may meet is limited for as long as it runs.
         assert_eq!(conn.fetch_value::<String>("SELECT a FROM t", ()).await.unwrap(), large);
