@@ -216,16 +216,22 @@ impl Link {
             Some(client) => client.batch_execute(sql).await,
             None => Ok(()),
         };
-        match sent {
-            Ok(()) => {
-                self.landed();
-                Ok(())
-            }
-            Err(error) => {
-                let limit = context.limit.map(|(limit, _)| (limit, started.elapsed()));
-                Err(self.failed(error, Context { limit, ..context }).await)
-            }
-        }
+        self.answered(sent, started, context).await
+    }
+
+    /// Takes how the server answered statements that were sent as text.
+    async fn answered(
+        &mut self,
+        answer: Result<(), tokio_postgres::Error>,
+        started: Instant,
+        context: Context<'_>,
+    ) -> Result<()> {
+        let Err(error) = answer else {
+            self.landed();
+            return Ok(());
+        };
+        let limit = context.limit.map(|(limit, _)| (limit, started.elapsed()));
+        Err(self.failed(error, Context { limit, ..context }).await)
     }
 
     /// Sends several statements in one message, and counts those that ran; rows are dropped.
@@ -247,16 +253,8 @@ impl Link {
             }
             Ok(())
         };
-        match counted.await {
-            Ok(()) => {
-                self.landed();
-                Ok(())
-            }
-            Err(error) => {
-                let limit = context.limit.map(|(limit, _)| (limit, started.elapsed()));
-                Err(self.failed(error, Context { limit, ..context }).await)
-            }
-        }
+        let counted = counted.await;
+        self.answered(counted, started, context).await
     }
 
     /// Ends what a dropped future left behind.
