@@ -149,8 +149,14 @@ pub(crate) enum StoreCommand {
         /// The store's file
         file: PathBuf,
         /// Keep the transactions from this one on
-        #[arg(long, value_name = "TRANSACTION")]
+        #[arg(long, value_name = "TRANSACTION", conflicts_with_all = ["keep", "keep_last"])]
         before: Option<u64>,
+        /// Keep the history of so long a time, such as 12h, 30d
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        keep: Option<Duration>,
+        /// Keep so many of the last transactions; with --keep, what either keeps
+        #[arg(long, value_name = "NUMBER")]
+        keep_last: Option<u64>,
     },
     /// Write a backup, while the store may be in use
     Backup {
@@ -397,10 +403,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         "ms" => 1,
         "s" => 1000,
         "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => 0,
     };
     let millis = number.parse::<u64>().ok().filter(|_| unit > 0).and_then(|number| number.checked_mul(unit));
-    millis.map(Duration::from_millis).ok_or_else(|| "write a number with its unit, such as 500ms, 30s or 5m".to_owned())
+    millis
+        .map(Duration::from_millis)
+        .ok_or_else(|| "write a number with its unit, such as 500ms, 30s, 5m, 12h or 30d".to_owned())
 }
 
 #[cfg(test)]
@@ -420,6 +430,8 @@ mod tests {
             ("500ms", Some(Duration::from_millis(500))),
             ("30s", Some(Duration::from_secs(30))),
             ("5m", Some(Duration::from_mins(5))),
+            ("12h", Some(Duration::from_hours(12))),
+            ("30d", Some(Duration::from_hours(720))),
             ("0s", Some(Duration::ZERO)),
             ("30", None),
             ("s", None),

@@ -23,6 +23,7 @@ mod proof;
 mod query;
 mod record;
 mod records;
+mod retention;
 mod schema;
 mod state;
 pub mod storage;

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use oarlock_core::Result;
 
 use crate::log::{Access, LogOptions, OnDamage, SyncMode};
+use crate::retention::Retention;
 use crate::storage::{Files, Memory, Storage};
 use crate::store::Store;
 use crate::work::Limits;
@@ -23,11 +25,16 @@ use crate::work::Limits;
 pub struct Options {
     log: LogOptions,
     limits: Limits,
+    retention: Retention,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { log: LogOptions::default(), limits: Limits { memory: Self::MEMORY, history: true } }
+        Self {
+            log: LogOptions::default(),
+            limits: Limits { memory: Self::MEMORY, history: true },
+            retention: Retention::default(),
+        }
     }
 }
 
@@ -52,7 +59,23 @@ impl Options {
         self
     }
 
-    /// Leaves out what earlier versions of records are found by: transactions write a little less, and deleted records take no memory.
+    /// Keeps so much of the history: the store as it was at any time within it can be had. What is older goes when the store is packed by
+    /// [`Store::pack_retained`], and by [`Store::close`] where that is worth it; never by a commit. Unless it is set here or by
+    /// [`keep_transactions`](Self::keep_transactions), all history is kept.
+    pub fn keep_for(mut self, time: Duration) -> Self {
+        self.retention.time = Some(time);
+        self
+    }
+
+    /// Keeps so many of the last transactions, as [`keep_for`](Self::keep_for) does those of a time; 0 keeps the present state alone. Where both are
+    /// set, a transaction goes only when neither keeps it.
+    pub fn keep_transactions(mut self, number: u64) -> Self {
+        self.retention.transactions = Some(number);
+        self
+    }
+
+    /// Leaves out what earlier versions of records are found by: transactions write a little less, and deleted records take no memory. The
+    /// transactions themselves stay in the file until it is packed, as [`keep_transactions`](Self::keep_transactions) has it do.
     pub fn without_history(mut self) -> Self {
         self.limits.history = false;
         self
@@ -98,6 +121,6 @@ impl Options {
     ///
     /// As [`open`](Self::open).
     pub fn open_on(self, storage: Arc<dyn Storage>, path: impl AsRef<Path>) -> Result<Store> {
-        Store::open_with(storage, path.as_ref(), self.log, self.limits)
+        Store::open_with(storage, path.as_ref(), self.log, self.limits, self.retention)
     }
 }

@@ -35,12 +35,14 @@ impl Store {
     /// become a file of their own, which takes the place of the old one. Earlier versions are gone for good.
     ///
     /// Reading goes on meanwhile, and so does writing but for the last moment; a transaction that is open then has to be run again. It takes the time
-    /// to read the file and write the new one, and the memory of the state at that transaction and of twenty bytes for each operation since.
+    /// to read the file and write the new one, and the memory of the state at that transaction and of twenty bytes for each operation since. One thread
+    /// packs at a time; others wait for it.
     ///
     /// # Errors
     ///
     /// `ReadOnly`; what reading and writing gives, and then the old file stays.
     pub fn pack(&self, before: u64) -> Result<Packed> {
+        let _alone = self.shared().packing.lock().unwrap_or_else(PoisonError::into_inner);
         let last = self.snapshot().transaction();
         let base = before.saturating_sub(1).min(last).max(self.shared().log.base());
         let state = self.replayed(base)?;

@@ -11,6 +11,7 @@ use oarlock_core::{Error, ErrorKind, Result};
 use crate::image;
 use crate::log::{Access, Frame, Log, LogOptions, Opening, Replay};
 use crate::options::Options;
+use crate::retention::Retention;
 use crate::schema::{Stored, evolved, new_table};
 use crate::state::State;
 use crate::storage::Storage;
@@ -37,6 +38,9 @@ pub(crate) struct Shared {
     pub(crate) latest: Mutex<Arc<State>>,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
+    pub(crate) retention: Retention,
+    /// Held by whoever writes a new file: there is one name for such.
+    pub(crate) packing: Mutex<()>,
     read_only: bool,
     opening: Opening,
 }
@@ -75,7 +79,13 @@ impl Store {
         Options::default()
     }
 
-    pub(crate) fn open_with(storage: Arc<dyn Storage>, path: &Path, log: LogOptions, limits: Limits) -> Result<Self> {
+    pub(crate) fn open_with(
+        storage: Arc<dyn Storage>,
+        path: &Path,
+        log: LogOptions,
+        limits: Limits,
+        retention: Retention,
+    ) -> Result<Self> {
         let mut loader = Loader { state: State::default(), history: limits.history };
         let read_only = log.access == Access::Read;
         let (log, opening) = Log::open(storage, path, log, &mut loader)?;
@@ -88,6 +98,8 @@ impl Store {
             latest: Mutex::new(state),
             log,
             limits,
+            retention,
+            packing: Mutex::new(()),
             read_only,
             opening,
         };
@@ -223,11 +235,16 @@ impl Store {
 
     /// Makes all durable, writes what makes the next opening faster, and takes no more commits, on no handle.
     ///
+    /// Where the options say how much history is kept, and what is older takes at least a quarter of the file, it is left out first, as by
+    /// [`pack_retained`](Self::pack_retained). That writes the file anew; by this measure at most four bytes for each that goes.
+    ///
     /// # Errors
     ///
     /// `Io` where writing fails.
     pub fn close(self) -> Result<()> {
-        self.shared.close()
+        let packed = self.pack_at_close();
+        self.shared.close()?;
+        packed.map_err(|error| error.context("leaving out old history failed, with all commits safe"))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -1,5 +1,7 @@
 //! The code of docs/store.md.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use oarlock::store::{Isolation, Store, SyncMode};
 use oarlock::{BelongsTo, ErrorKind, HasMany, Model, Record, Result};
@@ -160,5 +162,18 @@ fn operations() -> Result<()> {
 
     assert!(Store::check(&path)?.problems.is_empty());
     assert_eq!(store.stats().tables[0].name, "team");
+    Ok(())
+}
+
+#[test]
+fn retention() -> Result<()> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("site.store");
+    let month = Duration::from_hours(30 * 24);
+    let store = Store::options()
+        .keep_for(month) // the store as it was at any time of it
+        .keep_transactions(1_000) // and these, however old they are
+        .open(&path)?;
+    store.pack_retained()?;
     Ok(())
 }

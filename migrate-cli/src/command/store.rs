@@ -5,7 +5,7 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use oarlock::store::{Store, Until};
+use oarlock::store::{Packed, Store, Until};
 use serde::Serialize;
 
 use super::{Context, count};
@@ -47,7 +47,8 @@ pub(super) fn run(context: &Context, command: StoreCommand) -> Result<Exit> {
     match command {
         StoreCommand::Check { file } => check(context, &file),
         StoreCommand::Log { file, last } => log(context, &file, last),
-        StoreCommand::Pack { file, before } => pack(context, &file, before),
+        StoreCommand::Pack { file, before, keep: None, keep_last: None } => pack(context, &file, before),
+        StoreCommand::Pack { file, keep, keep_last, .. } => pack_older(context, &file, keep, keep_last),
         StoreCommand::Backup { file, to, since } => backup(context, &file, &to, since),
         StoreCommand::Restore { file, full, increments, until } => restore(context, &file, &full, increments, until),
         StoreCommand::Undo { file, transaction } => undo(context, &file, transaction),
@@ -111,11 +112,40 @@ fn pack(context: &Context, file: &Path, before: Option<u64>) -> Result<Exit> {
         None => "all history will be gone for good".to_owned(),
     };
     confirm(context, &what)?;
-    let length = || file.metadata().map_or(0, |metadata| metadata.len());
-    let old = length();
+    let old = length(file);
     let packed = store.pack(before.unwrap_or(u64::MAX))?;
+    tell_packed(context, file, old, store, packed)
+}
+
+/// Packs what is not to be kept any more.
+fn pack_older(context: &Context, file: &Path, keep: Option<Duration>, keep_last: Option<u64>) -> Result<Exit> {
+    let mut options = Store::options();
+    let mut kept = Vec::new();
+    if let Some(time) = keep {
+        options = options.keep_for(time);
+        kept.push(format!("older than {time:?}"));
+    }
+    if let Some(number) = keep_last {
+        options = options.keep_transactions(number);
+        kept.push(format!("before the last {}", count(usize::try_from(number).unwrap_or(usize::MAX), "transaction")));
+    }
+    must_exist(file)?;
+    confirm(context, &format!("the history {} will be gone for good", kept.join(" and ")))?;
+    let store = options.open(file)?;
+    let old = length(file);
+    if let Some(packed) = store.pack_retained()? {
+        return tell_packed(context, file, old, store, packed);
+    }
+    let base = store.stats().base;
     store.close()?;
-    let (kept, new) = (usize::try_from(packed.transactions).unwrap_or(usize::MAX), length());
+    context.output.line("nothing is older than what is kept");
+    context.output.document(&Done { transaction: base, bytes: Some(length(file)) });
+    Ok(Exit::Done)
+}
+
+fn tell_packed(context: &Context, file: &Path, old: u64, store: Store, packed: Packed) -> Result<Exit> {
+    store.close()?;
+    let (kept, new) = (usize::try_from(packed.transactions).unwrap_or(usize::MAX), length(file));
     context.output.line(format_args!(
         "packed to transaction {} with {} after it: {old} bytes, now {new}",
         packed.base,
@@ -123,6 +153,10 @@ fn pack(context: &Context, file: &Path, before: Option<u64>) -> Result<Exit> {
     ));
     context.output.document(&Done { transaction: packed.base, bytes: Some(new) });
     Ok(Exit::Done)
+}
+
+fn length(file: &Path) -> u64 {
+    file.metadata().map_or(0, |metadata| metadata.len())
 }
 
 fn backup(context: &Context, file: &Path, to: &Path, since: Option<u64>) -> Result<Exit> {
@@ -167,10 +201,15 @@ fn undo(context: &Context, file: &Path, transaction: u64) -> Result<Exit> {
 
 /// Opens a store that is there: none is made by looking at it.
 fn open(file: &Path) -> Result<Store> {
-    if !file.exists() {
-        return Err(Failure::new(Exit::Connection, format!("there is no file {}", file.display())));
-    }
+    must_exist(file)?;
     Ok(Store::open(file)?)
+}
+
+fn must_exist(file: &Path) -> Result<()> {
+    if file.exists() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Connection, format!("there is no file {}", file.display())))
 }
 
 fn failed(what: &str, path: &Path, error: &std::io::Error) -> Failure {

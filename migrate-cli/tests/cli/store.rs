@@ -58,6 +58,20 @@ fn a_store_is_looked_at_undone_packed_backed_up_and_restored() {
 }
 
 #[test]
+fn a_store_is_packed_to_what_is_to_be_kept() {
+    let place = Place::empty(Engine::Sqlite).unwrap();
+    filled(&place);
+    let pack = |kept: &[&str]| place.ok(&[&["store", "pack", "site.store", "--yes"], kept].concat());
+    assert_eq!(pack(&["--keep", "30d"]), "nothing is older than what is kept\n");
+    assert_eq!(pack(&["--keep", "0s", "--keep-last", "3"]), "nothing is older than what is kept\n");
+    let packed = pack(&["--keep", "0s", "--keep-last", "1"]);
+    assert!(packed.starts_with("packed to transaction 2 with 1 transaction after it"), "{packed}");
+    let packed: serde_json::Value = serde_json::from_str(&pack(&["--keep", "0s", "--json"])).unwrap();
+    assert_eq!(packed["transaction"], 3);
+    assert_eq!(text(&place, "site.store"), "second");
+}
+
+#[test]
 fn what_cannot_be_done_to_a_store_is_said() {
     let place = Place::empty(Engine::Sqlite).unwrap();
     filled(&place);
@@ -66,6 +80,13 @@ fn what_cannot_be_done_to_a_store_is_said() {
         (&["store", "undo", "site.store", "1"], 1, "changed the definition of a table"),
         (&["store", "undo", "site.store", "9"], 1, "does not have transaction 9"),
         (&["store", "pack", "site.store"], 9, "all history will be gone for good"),
+        (
+            &["store", "pack", "site.store", "--keep", "12h", "--keep-last", "5"],
+            9,
+            "the history older than 43200s and before the last 5 transactions will be gone for good",
+        ),
+        (&["store", "pack", "none.store", "--keep", "1d"], 6, "there is no file none.store"),
+        (&["store", "pack", "site.store", "--keep", "1d", "--before", "2"], 2, "cannot be used with"),
         (&["store", "restore", "site.store", "site.store"], 1, "exists"),
     ] {
         let ran = place.run(arguments);

@@ -185,7 +185,7 @@ fn filling(end: u64) -> u64 {
 }
 
 /// Gives the time in microseconds since 1970, and 0 before.
-pub(super) fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -68,12 +68,12 @@ impl<'a> Frames<'a> {
         self.length
     }
 
-    /// Gives the frame at a place, or why there is none. Reading on from a frame's end costs no more than the bytes.
+    /// Gives the header of the frame at a place, or why there is none. The body is there as a whole, and is not looked at.
     ///
     /// # Errors
     ///
-    /// What reading gives, and `NotSupported` for a frame of a later version.
-    pub(crate) fn at(&mut self, place: u64) -> Result<Result<Whole<'_>, Stop>> {
+    /// As [`at`](Self::at).
+    pub(crate) fn head(&mut self, place: u64) -> Result<Result<FrameHeader, Stop>> {
         let salt = self.header.salt;
         let Some(bytes) = self.bytes(place, FRAME_HEADER as u64)?.and_then(|bytes| bytes.first_chunk()) else {
             return Ok(Err(Stop::Empty));
@@ -86,6 +86,20 @@ impl<'a> Frames<'a> {
         if place.checked_add(header.frame_length()).is_none_or(|end| end > self.length) {
             return Ok(Err(Stop::Body(header)));
         }
+        Ok(Ok(header))
+    }
+
+    /// Gives the frame at a place, or why there is none. Reading on from a frame's end costs no more than the bytes.
+    ///
+    /// # Errors
+    ///
+    /// What reading gives, and `NotSupported` for a frame of a later version.
+    pub(crate) fn at(&mut self, place: u64) -> Result<Result<Whole<'_>, Stop>> {
+        let salt = self.header.salt;
+        let header = match self.head(place)? {
+            Ok(header) => header,
+            Err(stop) => return Ok(Err(stop)),
+        };
         match self.bytes(place + FRAME_HEADER as u64, u64::from(header.body))? {
             Some(body) if body_check(body, salt) == header.body_check => Ok(Ok(Whole { header, place, body })),
             _ => Ok(Err(Stop::Body(header))),

@@ -29,11 +29,13 @@ use oarlock_core::{Error, ErrorKind, Result};
 
 pub use self::backup::{Backup, Restored, Until};
 pub use self::check::{FileCheck, Problem};
+pub(crate) use self::commit::now;
 use self::format::FileHeader;
 #[cfg(any(test, feature = "simulation"))]
 pub use self::format::make_checks_right;
 use self::position::Position;
 pub(crate) use self::rewrite::Rewriting;
+pub(crate) use self::scan::Head;
 use crate::storage::{Lock, Storage, StorageFile, read_exact_at};
 
 /// What was committed in one go: one frame of the file.
@@ -166,6 +168,11 @@ impl Log {
     /// Gives the transaction whose state the file begins with.
     pub(crate) fn base(&self) -> u64 {
         self.shared.lock().generation.header.base
+    }
+
+    /// Tells whether it takes frames, as far as is known.
+    pub(crate) fn takes_frames(&self) -> bool {
+        self.access == Access::Write && matches!(self.shared.lock().standing, Standing::Good)
     }
 
     /// Gives the number and the time of the last frame.

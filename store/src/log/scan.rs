@@ -1,6 +1,6 @@
 //! Reading the frames of an open log again, for history, packing and backups.
 
-use oarlock_core::Result;
+use oarlock_core::{Error, Result};
 
 use super::format::{FIRST_FRAME, FRAME_HEADER, FrameHeader, Kind, damaged};
 use super::frames::Frames;
@@ -74,6 +74,11 @@ impl Scan<'_> {
         self.place
     }
 
+    /// Gives where the frames end that it reads.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Gives the next frame.
     ///
     /// # Errors
@@ -84,7 +89,7 @@ impl Scan<'_> {
             let place = self.place;
             let header = match self.frames.at(place)? {
                 Ok(whole) => whole.header,
-                Err(_) => return Err(damaged(format!("the frame at byte {place} cannot be read any more"))),
+                Err(_) => return Err(unreadable(place)),
             };
             self.place += header.frame_length();
             if header.kind != Kind::BaseEnd {
@@ -93,4 +98,35 @@ impl Scan<'_> {
         }
         Ok(None)
     }
+
+    /// Gives what the header of the next frame tells. Its body is passed over: it costs a look at 40 bytes, and no check of more.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next), of the header alone.
+    pub(crate) fn head(&mut self) -> Result<Option<Head>> {
+        if self.place >= self.end {
+            return Ok(None);
+        }
+        let header = self.frames.head(self.place)?.map_err(|_| unreadable(self.place))?;
+        self.place += header.frame_length();
+        let FrameHeader { kind, transaction, time, .. } = header;
+        Ok(Some(Head { base: kind != Kind::Commit, transaction, time, length: header.frame_length() }))
+    }
+}
+
+/// What a frame's header tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// As [`Frame::base`].
+    pub(crate) base: bool,
+    pub(crate) transaction: u64,
+    pub(crate) time: i64,
+    /// How many bytes the frame takes.
+    pub(crate) length: u64,
+}
+
+#[cold]
+fn unreadable(place: u64) -> Error {
+    damaged(format!("the frame at byte {place} cannot be read any more"))
 }
