@@ -69,9 +69,9 @@ impl Shared {
         let reader = self.log.reader();
         let mut copied = base;
         let mut from = copy(&mut new, &reader, None, &mut copied, &mut places)?;
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.latest();
         // What has been appended meanwhile is waited for, so that it can be read.
-        self.log.finish(latest.transaction)?;
+        self.log.finish()?;
         from = copy(&mut new, &reader, Some(from), &mut copied, &mut places)?;
         let _ = from;
         let mut state = State::clone(&latest);
@@ -96,7 +96,7 @@ impl Shared {
         state.epoch += 1;
         let state = Arc::new(state);
         *latest = Arc::clone(&state);
-        drop(latest);
+        // While the lock is held: the state before this one has the same number, and places in the old file.
         self.publish(state);
         Ok(Packed { base, transactions: copied - base })
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use oarlock_core::record::{Definition, Record};
@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     /// What readers see: the newest state that is as durable as the options ask.
     published: ArcSwap<State>,
     /// The newest state that was appended to the log. The lock orders transactions.
-    pub(crate) latest: Mutex<Arc<State>>,
+    latest: Mutex<Arc<State>>,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
@@ -272,10 +272,10 @@ impl Shared {
         })?;
         work.payload[..PREFIX].copy_from_slice(&length.to_le_bytes());
         work.forget_savepoints();
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.latest();
         let mut state =
             if Arc::ptr_eq(&latest, &work.base) { std::mem::take(&mut work.state) } else { work.rebase(&latest)? };
-        let appended = self.log.append(note, &work.payload)?;
+        let appended = self.log.append(latest.transaction, note, &work.payload)?;
         let new = Arc::make_mut(&mut state);
         new.settle(&latest, appended.place);
         (new.transaction, new.time) = (appended.transaction, appended.time);
@@ -284,6 +284,23 @@ impl Shared {
         self.log.wait(appended)?;
         self.publish(state);
         Ok(Some(Commit { transaction: appended.transaction, time: appended.time }))
+    }
+
+    /// Takes the lock that orders transactions. Where the log has withdrawn what it could not write, it first puts back the state before that.
+    pub(crate) fn latest(&self) -> MutexGuard<'_, Arc<State>> {
+        loop {
+            let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = self.log.last().0;
+            if latest.transaction != last {
+                *latest = self.published.load_full();
+            }
+            if latest.transaction == last {
+                return latest;
+            }
+            // Whoever has committed that one is about to show it to readers.
+            drop(latest);
+            std::thread::yield_now();
+        }
     }
 
     /// Shows readers a state, unless they see a newer one.
@@ -295,7 +312,7 @@ impl Shared {
     }
 
     fn close(&self) -> Result<()> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = self.latest();
         // The lock is held until the log is closed: nothing may be appended that is not in the image.
         self.log.close(Some(&mut |out| image::write(&latest, out)))
     }

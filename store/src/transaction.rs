@@ -117,8 +117,8 @@ impl Transaction {
     /// # Errors
     ///
     /// `SerializationFailure`, which is retryable, where others were first; `ForeignKeyViolation` of a key that is checked now;
-    /// `Io` where writing fails, with `outcome_unknown` set where the file may have it: the store takes no more commits then until it is opened
-    /// anew.
+    /// `ResourcesExhausted` where the disk is full, and `Io` where writing fails otherwise: nothing of it is in the file, and the store goes on. With
+    /// `outcome_unknown` set the file may have it, and the store takes no more commits until it is opened anew.
     pub fn commit(self) -> Result<Option<Commit>> {
         let note = self.note.borrow_mut().take();
         self.shared.commit(&mut self.work.borrow_mut(), note.as_deref())

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use oarlock_core::{Error, ErrorKind, Result};
 
 use super::format::{Kind, Stamp, Unsynced, put_frame};
+use super::withdrawn::Failure;
 use super::{Access, Appended, Generation, Log, Position, Shared, Standing, State, SyncMode, failure};
 
 /// How long `SyncMode::Normal` leaves commits without a sync.
@@ -21,13 +22,13 @@ const MOST_FILLING: u64 = 2 << 20;
 const LARGEST_SPARE: usize = 1 << 20;
 
 impl Log {
-    /// Takes a frame as the next one. Whoever calls this holds the lock that orders transactions.
+    /// Takes a frame as the next one, behind the transaction that it stands on. Whoever calls this holds the lock that orders transactions.
     ///
     /// # Errors
     ///
-    /// `Io` when an earlier write or sync has failed: the store is poisoned until it is opened anew. `OutOfRange` for a frame
-    /// longer than 4 GiB or a note longer than 64 KiB.
-    pub(crate) fn append(&self, note: Option<&str>, payload: &[u8]) -> Result<Appended> {
+    /// `Io` when an earlier sync has failed: the store is poisoned until it is opened anew. `SerializationFailure` where the transaction that it stands
+    /// on was withdrawn. `OutOfRange` for a frame longer than 4 GiB or a note longer than 64 KiB.
+    pub(crate) fn append(&self, after: u64, note: Option<&str>, payload: &[u8]) -> Result<Appended> {
         if self.access == Access::Read {
             return Err(Error::new(ErrorKind::ReadOnly, "the store was opened for reading"));
         }
@@ -35,45 +36,59 @@ impl Log {
         state.check_standing()?;
         let state = &mut *state;
         let Position { transaction, time, end: place, .. } = state.position;
+        if transaction != after {
+            let message = format!("transaction {after}, on which this one stands, could not be written");
+            return Err(Error::new(ErrorKind::SerializationFailure, message));
+        }
         let transaction = transaction.checked_add(1);
         let transaction = transaction.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "there are no more numbers"))?;
         let time = now().max(time);
         let stamp = Stamp { kind: Kind::Commit, transaction, time, unsynced: Unsynced::new(place, state.durable) };
         let header = put_frame(&mut state.pending, stamp, note, payload, state.generation.header.salt)?;
         state.position.pass(&header);
-        Ok(Appended { transaction, time, place: header.payload_place(place) })
+        state.tickets += 1;
+        Ok(Appended { ticket: state.tickets, transaction, time, place: header.payload_place(place) })
     }
 
-    /// Waits until the frame is as durable as the options ask; one of those who wait syncs for all.
+    /// Waits until the frame is as durable as the options ask; one of those who wait syncs for all. It is called once for each frame.
     ///
     /// # Errors
     ///
-    /// `Io` when writing or syncing failed, with `outcome_unknown` set: opening the file tells.
+    /// What writing gives, with nothing of the frame in the file: the log goes on behind what was there before. `Io` when syncing failed, with
+    /// `outcome_unknown` set: opening the file tells, and until then the log takes no more frames.
     pub(crate) fn wait(&self, frame: Appended) -> Result<()> {
-        self.finish(frame.transaction)
+        let mut state = self.shared.settle(frame.ticket)?;
+        state.withdrawals.take(frame.ticket).map_or(Ok(()), Err)
     }
 
-    /// Waits until a transaction and all before it are as durable as the options ask.
+    /// Waits until everything that was appended is as durable as the options ask, and gives the last transaction. Nobody appends meanwhile.
     ///
     /// # Errors
     ///
     /// As [`wait`](Self::wait).
-    pub(crate) fn finish(&self, transaction: u64) -> Result<()> {
-        self.shared.finish(transaction)
+    pub(crate) fn finish(&self) -> Result<u64> {
+        let state = self.shared.lock();
+        let (transaction, tickets) = (state.position.transaction, state.tickets);
+        drop(state);
+        let state = self.shared.settle(tickets)?;
+        let last = state.position.transaction;
+        if last < transaction {
+            let message = format!("the transactions after {last} could not be written");
+            return Err(Error::new(ErrorKind::Io, message));
+        }
+        Ok(last)
     }
 }
 
 impl Shared {
-    /// Waits until a transaction and all before it are as durable as the mode asks.
-    pub(super) fn finish(&self, transaction: u64) -> Result<()> {
+    /// Waits until it is known what has become of a frame.
+    fn settle(&self, ticket: u64) -> Result<MutexGuard<'_, State>> {
         let mut state = self.lock();
-        loop {
-            if state.finished >= transaction {
-                return Ok(());
-            }
+        while state.settled < ticket {
             state.check_failure().map_err(Error::with_outcome_unknown)?;
             state = if state.leading { self.wait(state) } else { self.lead(state) };
         }
+        Ok(state)
     }
 
     /// Writes what is pending, and syncs it, for all who wait.
@@ -83,7 +98,8 @@ impl Shared {
         let batch = Arc::new(mem::replace(&mut state.pending, spare));
         state.writing = Arc::clone(&batch);
         let generation = Arc::clone(&state.generation);
-        let Position { transaction, end, .. } = state.position;
+        let (position, tickets, finished) = (state.position, state.tickets, state.finished);
+        let end = position.end;
         let filled = match self.mode {
             SyncMode::Off => end,
             _ if end <= state.filled => state.filled,
@@ -93,14 +109,21 @@ impl Shared {
         drop(state);
 
         let result = self.put(&generation, &batch, end, zeros);
+        let result = match result {
+            Err(Unwritten::Batch(error)) => match self.cut(&generation, finished.end) {
+                Ok(()) => Err(Unwritten::Batch(error)),
+                Err(failed) => Err(Unwritten::Unknown(failed.with_source(error))),
+            },
+            other => other,
+        };
 
         let mut state = self.lock();
         state.leading = false;
         state.writing = Arc::default();
         match result {
-            Ok(()) => {
-                state.finished = transaction;
-                state.acknowledged = end;
+            Ok(filled) => {
+                state.finished = position;
+                state.settled = tickets;
                 state.filled = filled.max(state.filled);
                 if self.mode == SyncMode::Full {
                     state.durable = end;
@@ -112,27 +135,52 @@ impl Shared {
                     state.spare = buffer;
                 }
             }
-            Err(error) => state.fail(&error),
+            Err(Unwritten::Batch(error)) => state.withdraw(&error),
+            Err(Unwritten::Unknown(error)) => state.fail(&error),
         }
         self.turned.notify_all();
         state
     }
 
-    /// Writes a batch that ends at `end`, and zeros after it.
-    fn put(&self, generation: &Generation, batch: &[u8], end: u64, zeros: u64) -> Result<()> {
+    /// Writes a batch that ends at `end`, and zeros after it; gives up to where the file is filled.
+    fn put(&self, generation: &Generation, batch: &[u8], end: u64, zeros: u64) -> Result<u64, Unwritten> {
         let place = end - batch.len() as u64;
-        let failed = |error| failure::io(format_args!("writing {} bytes at {place} failed", batch.len()), error);
-        generation.file.write_at(batch, place).map_err(failed)?;
-        generation.written.store(end, Ordering::Release);
+        let failed = |error| {
+            let path = self.path.display();
+            failure::io(format_args!("writing {} bytes at {place} of the store {path} failed", batch.len()), error)
+        };
+        generation.file.write_at(batch, place).map_err(|error| Unwritten::Batch(failed(error)))?;
+        let mut filled = end;
         if zeros > 0 {
             // Zeros that are written, and not a hole: a commit into them changes no metadata of the file, and its sync writes one block.
             let zeros = vec![0; usize::try_from(zeros).unwrap_or_default()];
-            generation.file.write_at(&zeros, end).map_err(failed)?;
+            match generation.file.write_at(&zeros, end).map_err(failed) {
+                Ok(()) => filled += zeros.len() as u64,
+                // The commit itself has found room.
+                Err(error) if error.kind() == ErrorKind::ResourcesExhausted => {}
+                Err(error) => return Err(Unwritten::Batch(error)),
+            }
         }
+        generation.written.store(end, Ordering::Release);
         if self.mode == SyncMode::Full {
-            generation.file.sync_data().map_err(|error| failure::io("syncing the store failed", error))?;
+            let failed = |error| Unwritten::Unknown(self.sync_failed(error));
+            generation.file.sync_data().map_err(failed)?;
         }
-        Ok(())
+        Ok(filled)
+    }
+
+    /// Cuts off what was written in part. It is synced, whatever the mode: of what is said to have failed nothing may come back after a power failure.
+    fn cut(&self, generation: &Generation, end: u64) -> Result<()> {
+        let failed = |error| {
+            let path = self.path.display();
+            failure::io(format_args!("cutting off what was written in part at {end} of the store {path} failed"), error)
+        };
+        generation.file.truncate(end).map_err(failed)?;
+        generation.file.sync_all().map_err(failed)
+    }
+
+    fn sync_failed(&self, error: std::io::Error) -> Error {
+        failure::io(format_args!("syncing the store {} failed", self.path.display()), error)
     }
 
     /// Syncs from time to time what was only written, until the log is closed, and then once more.
@@ -152,7 +200,7 @@ impl Shared {
 
     /// Syncs what was written so far.
     pub(super) fn sync_written<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        if matches!(state.standing, Standing::Failed(..)) {
+        if matches!(state.standing, Standing::Failed(_)) {
             return state;
         }
         let generation = Arc::clone(&state.generation);
@@ -163,18 +211,36 @@ impl Shared {
         match result {
             Ok(()) if Arc::ptr_eq(&generation, &state.generation) => state.durable = state.durable.max(written),
             Ok(()) => {}
-            Err(error) => state.fail(&failure::io("syncing the store failed", error)),
+            Err(error) => state.fail(&self.sync_failed(error)),
         }
         state
     }
 }
 
+/// Why a batch was not written.
+enum Unwritten {
+    /// Writing failed: what there is of the batch stands behind all that was acknowledged, and nobody has been shown it.
+    Batch(Error),
+    /// What the file holds beyond what was acknowledged is not known any more.
+    Unknown(Error),
+}
+
 impl State {
-    /// Takes no more frames: what the file holds beyond what was acknowledged is not known any more.
+    /// Takes no more frames.
     pub(super) fn fail(&mut self, error: &Error) {
-        if !matches!(self.standing, Standing::Failed(..)) {
-            self.standing = Standing::Failed(error.kind(), error.message().to_owned());
+        if !matches!(self.standing, Standing::Failed(_)) {
+            self.standing = Standing::Failed(Failure::of(error));
         }
+    }
+
+    /// Takes back what was appended and is not in the file: what could not be written, and what has come since, which stands on it.
+    fn withdraw(&mut self, error: &Error) {
+        self.withdrawals.add(self.settled, self.tickets, Failure::of(error));
+        self.settled = self.tickets;
+        self.pending.clear();
+        self.position = self.finished;
+        // The file was cut off there.
+        self.filled = self.finished.end;
     }
 }
 
@@ -206,9 +272,9 @@ mod tests {
         let path = Path::new("x.store");
         let log = Log::open(Arc::new(disk.clone()), path, LogOptions::default(), &mut Nothing).unwrap().0;
         // The first commit fills the file up.
-        log.wait(log.append(None, b"first").unwrap()).unwrap();
+        log.wait(log.append(0, None, b"first").unwrap()).unwrap();
         disk.plan(None);
-        let frames: Vec<_> = (0..10).map(|_| log.append(None, b"one of ten").unwrap()).collect();
+        let frames: Vec<_> = (1..11).map(|after| log.append(after, None, b"one of ten").unwrap()).collect();
         std::thread::scope(|scope| {
             for frame in &frames {
                 scope.spawn(|| log.wait(*frame).unwrap());
@@ -220,10 +286,10 @@ mod tests {
     #[test]
     fn what_is_too_long_is_refused_and_harms_nothing() {
         let log = Log::open(Arc::new(Disk::default()), Path::new("x"), LogOptions::default(), &mut Nothing).unwrap().0;
-        let error = log.append(Some(&"n".repeat(65_536)), b"").unwrap_err();
+        let error = log.append(0, Some(&"n".repeat(65_536)), b"").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::OutOfRange);
         assert!(error.to_string().contains("the note has 65536 bytes, and at most 65535"), "{error}");
-        let appended = log.append(Some(&"n".repeat(65_535)), b"").unwrap();
+        let appended = log.append(0, Some(&"n".repeat(65_535)), b"").unwrap();
         assert_eq!(appended.transaction, 1);
         log.wait(appended).unwrap();
     }

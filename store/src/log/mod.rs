@@ -17,6 +17,7 @@ mod rewrite;
 mod scan;
 mod snapshot;
 mod tail;
+mod withdrawn;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use oarlock_core::{Error, ErrorKind, Result};
+use oarlock_core::{Error, Result};
 
 pub use self::backup::{Backup, Restored, Until};
 pub use self::check::{FileCheck, Problem};
@@ -36,6 +37,7 @@ pub use self::format::make_checks_right;
 use self::position::Position;
 pub(crate) use self::rewrite::Rewriting;
 pub(crate) use self::scan::Head;
+use self::withdrawn::{Failure, Withdrawals};
 use crate::storage::{Lock, Storage, StorageFile, read_exact_at};
 
 /// What was committed in one go: one frame of the file.
@@ -55,9 +57,11 @@ pub(crate) struct Frame<'a> {
     pub(crate) place: u64,
 }
 
-/// A frame that was appended and may not be durable yet.
+/// A frame that was appended and may not be durable yet. It is waited for: [`Log::wait`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Appended {
+    /// Counts what was appended since the file was opened, withdrawn or not: a transaction's number may be given again.
+    ticket: u64,
     pub(crate) transaction: u64,
     pub(crate) time: i64,
     /// As [`Frame::place`].
@@ -214,7 +218,7 @@ impl Reader {
     fn acknowledged(&self) -> u64 {
         let state = self.shared.lock();
         if Arc::ptr_eq(&state.generation, &self.generation) {
-            state.acknowledged
+            state.finished.end
         } else {
             // All of it was, before another file took its place.
             self.generation.written.load(Ordering::Acquire)
@@ -257,6 +261,8 @@ struct Generation {
 
 /// What those who append, wait and read share.
 struct Shared {
+    /// For errors.
+    path: PathBuf,
     mode: SyncMode,
     state: Mutex<State>,
     /// Told when a leader has ended, a sync is wanted, or the log is closed.
@@ -286,10 +292,14 @@ struct State {
     spare: Vec<u8>,
     /// Whether somebody writes and syncs for all.
     leading: bool,
-    /// The last transaction that is as durable as the mode asks.
-    finished: u64,
-    /// Where it ends.
-    acknowledged: u64,
+    /// How many frames were appended since the file was opened.
+    tickets: u64,
+    /// Up to which of them it is known what has become of them.
+    settled: u64,
+    /// Those that could not be written, and are not there.
+    withdrawals: Withdrawals,
+    /// The end of the frames that are as durable as the mode asks.
+    finished: Position,
     /// Up to where the file is durable, as far as is known.
     durable: u64,
     /// Up to where the file has been filled with zeros for what comes.
@@ -302,8 +312,8 @@ struct State {
 enum Standing {
     Good,
     Closed,
-    /// Writing or syncing failed, and this is what was said.
-    Failed(ErrorKind, String),
+    /// Syncing failed, or cutting off what was written in part.
+    Failed(Failure),
 }
 
 impl State {
@@ -332,7 +342,8 @@ impl State {
     fn check_failure(&self) -> Result<()> {
         match &self.standing {
             Standing::Good | Standing::Closed => Ok(()),
-            Standing::Failed(kind, message) => Err(Error::new(*kind, message.clone())
+            Standing::Failed(failure) => Err(failure
+                .error()
                 .with_hint("the store takes no more commits until it is opened anew; what can be read stays readable")),
         }
     }

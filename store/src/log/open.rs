@@ -13,6 +13,7 @@ use super::frames::Frames;
 use super::position::Position;
 use super::snapshot::Snapshot;
 use super::tail::{self, Tail};
+use super::withdrawn::Withdrawals;
 use super::{
     Access, Cut, Generation, Log, LogOptions, OnDamage, Opening, Replay, Shared, Standing, State, SyncMode, beside,
     failure, is_missing,
@@ -87,6 +88,7 @@ impl Log {
         }
         let generation = Generation { file, header, written: AtomicU64::new(end) };
         let shared = Arc::new(Shared {
+            path: path.to_owned(),
             mode: options.sync,
             state: Mutex::new(replayed.into_state(generation)),
             turned: Condvar::new(),
@@ -197,8 +199,10 @@ impl Replayed {
             writing: Arc::default(),
             spare: Vec::new(),
             leading: false,
-            finished: self.position.transaction,
-            acknowledged: self.position.end,
+            tickets: 0,
+            settled: 0,
+            withdrawals: Withdrawals::default(),
+            finished: self.position,
             durable: self.durable,
             filled: self.filled,
             standing: Standing::Good,

@@ -54,13 +54,12 @@ impl Log {
         new.complete_base()?;
         new.write()?;
         new.file.sync_all().map_err(failed)?;
-        let last = self.last().0;
+        let last = self.finish()?;
         if new.position.transaction != last {
             let message =
                 format!("the new file ends with transaction {}, and the store with {last}", new.position.transaction);
             return Err(Error::new(ErrorKind::Internal, message));
         }
-        self.shared.finish(last)?;
         let mut state = self.shared.lock();
         let replaced = self.storage.replace(&beside(&self.path, "-new"), &self.path);
         if let Err(error) = replaced {
@@ -71,7 +70,7 @@ impl Log {
         let end = new.position.end;
         state.generation = Arc::new(Generation { file: new.file, header: new.header, written: AtomicU64::new(end) });
         state.position = new.position;
-        state.acknowledged = end;
+        state.finished = new.position;
         state.durable = end;
         state.filled = end;
         drop(state);

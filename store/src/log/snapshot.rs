@@ -202,9 +202,8 @@ impl Log {
         if self.access == Access::Read {
             return Ok(());
         }
-        let last = state.position.transaction;
         drop(state);
-        self.shared.finish(last)?;
+        self.finish()?;
         let mut state = self.shared.lock();
         if self.shared.mode == SyncMode::Normal {
             state = self.shared.sync_written(state);

@@ -170,5 +170,5 @@ fn a_store_in_use_can_be_read_by_others_but_opened_by_nobody_else() {
     let read = LogOptions { access: Access::Read, ..LogOptions::default() };
     let other = Map::open_in(Arc::new(disk.clone()), read).unwrap();
     assert_eq!(other.state(), map.state());
-    assert_eq!(other.log.append(None, b"x").unwrap_err().kind(), ErrorKind::ReadOnly);
+    assert_eq!(other.log.append(other.log.last().0, None, b"x").unwrap_err().kind(), ErrorKind::ReadOnly);
 }

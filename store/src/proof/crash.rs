@@ -13,7 +13,7 @@ use super::map::Map;
 use super::tables::Tables;
 use super::{Progress, Subject, examine, path};
 use crate::log::SyncMode;
-use crate::storage::simulated::{Disk, Random};
+use crate::storage::simulated::{Disk, Fault, Lie, Plan, Random};
 
 /// How many images are tried where nobody says it.
 const IMAGES: u64 = 3_000;
@@ -25,8 +25,8 @@ const STEPS: usize = 40;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mutant {
     None,
-    /// Syncs do nothing.
-    IgnoresSync,
+    /// The disk does something without telling.
+    Lies(Lie),
     /// Checksums are taken for right.
     TrustsChecks,
 }
@@ -64,8 +64,8 @@ fn workload<S: Subject>(seed: u64, mode: SyncMode, mutant: Mutant, tried: &Arc<A
     });
     let failed = |error: oarlock_core::Error| format!("the workload failed: {error}");
     let mut subject = S::open(&disk, mode).map_err(failed)?;
-    if mutant == Mutant::IgnoresSync {
-        disk.ignore_syncs();
+    if let Mutant::Lies(lie) = mutant {
+        disk.lie(lie);
     }
     for _ in 0..STEPS {
         match random.below(24) {
@@ -78,6 +78,7 @@ fn workload<S: Subject>(seed: u64, mode: SyncMode, mutant: Mutant, tried: &Arc<A
                 subject = S::open(&disk, mode).map_err(failed)?;
             }
             2 => subject.pack(&mut random).map_err(failed)?,
+            3 | 4 => refused(&disk, &mut subject, &mut random, &progress)?,
             _ => subject.step(&mut random, &progress).map_err(failed)?,
         }
         if let Some(error) = wrong.lock().unwrap().take() {
@@ -86,6 +87,23 @@ fn workload<S: Subject>(seed: u64, mode: SyncMode, mutant: Mutant, tried: &Arc<A
     }
     subject.close().map_err(failed)?;
     wrong.lock().unwrap().take().map_or(Ok(()), Err)
+}
+
+/// Commits what the disk does not write, or only a part of: it fails for certain, and no image from then on may have it.
+fn refused<S: Subject>(disk: &Disk, subject: &mut S, random: &mut Random, progress: &Progress) -> Result<(), String> {
+    let fault = if random.one_in(4) { Fault::NoSpace } else { Fault::Short };
+    disk.plan(Some(Plan { operation: 0, fault, lasting: false }));
+    let result = subject.step(random, progress);
+    disk.plan(None);
+    match result {
+        Err(error) if error.outcome_unknown() => Err(format!("a write that failed is not known to have: {error}")),
+        Err(_) => {
+            progress.withdraw();
+            Ok(())
+        }
+        // A transaction that was rolled back.
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Gives a disk on which the check of everything that can be taken for a frame is right: what a store would see that checks nothing.
@@ -121,8 +139,16 @@ fn a_crash_without_syncs_at_commit_leaves_a_state_that_was() {
 
 #[test]
 fn the_proof_notices_syncs_that_do_nothing() {
-    let error = crash::<Map>(IMAGES, SyncMode::Full, Mutant::IgnoresSync).unwrap_err();
+    let error = crash::<Map>(IMAGES, SyncMode::Full, Mutant::Lies(Lie::Syncs)).unwrap_err();
     assert!(error.contains("was acknowledged"), "{error}");
+}
+
+#[test]
+fn the_proof_notices_commits_that_failed_and_come_back() {
+    for lie in [Lie::Cuts, Lie::SyncsOfCuts] {
+        let error = crash::<Map>(IMAGES, SyncMode::Full, Mutant::Lies(lie)).unwrap_err();
+        assert!(error.contains("not what it was") || error.contains("were tried"), "{lie:?}: {error}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) struct Map {
     content: Content,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Content {
     state: State,
     transaction: u64,
@@ -62,7 +62,7 @@ impl Map {
     /// Appends a transaction.
     pub(super) fn put(&mut self, changes: State, note: Option<&str>) -> Result<Appended> {
         let payload = encode(&changes);
-        let appended = self.log.append(note, &payload)?;
+        let appended = self.log.append(self.content.transaction, note, &payload)?;
         assert_eq!(appended.transaction, self.content.transaction + 1);
         let there = self.log.reader().read(appended.place, payload.len())?;
         assert!(there == payload, "a frame can be read once it is appended");
@@ -84,13 +84,16 @@ impl Subject for Map {
     fn step(&mut self, random: &mut Random, progress: &Progress) -> Result<()> {
         // A few that wait together, now and then.
         let together = if random.one_in(3) { 1 + random.below(4) } else { 1 };
-        let mut last = None;
-        for _ in 0..together {
-            last = Some(self.append(random, progress)?);
-        }
-        if let Some(last) = last {
-            self.log.wait(last)?;
-            progress.acknowledge(last.transaction);
+        let before = self.content.clone();
+        let appended: Vec<_> = (0..together).map(|_| self.append(random, progress)).collect::<Result<_>>()?;
+        for frame in appended {
+            if let Err(error) = self.log.wait(frame) {
+                if !error.outcome_unknown() {
+                    self.content = before;
+                }
+                return Err(error);
+            }
+            progress.acknowledge(frame.transaction);
         }
         Ok(())
     }

@@ -66,6 +66,12 @@ impl Progress {
         assert_eq!(states.len() as u64, transaction + 1, "transactions are numbered without gaps");
     }
 
+    /// Forgets what was tried and has failed for certain: it must never be seen.
+    fn withdraw(&self) {
+        let kept = usize::try_from(self.acknowledged()).unwrap() + 1;
+        self.states().truncate(kept);
+    }
+
     fn acknowledge(&self, transaction: u64) {
         self.acknowledged.fetch_max(transaction, Ordering::SeqCst);
     }

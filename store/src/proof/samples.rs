@@ -63,7 +63,7 @@ fn plain() -> Vec<Said> {
 
 fn write(log: &Log, frames: &[Said]) {
     for (_, transaction, note, payload) in frames {
-        let appended = log.append(note.as_deref(), payload).unwrap();
+        let appended = log.append(transaction - 1, note.as_deref(), payload).unwrap();
         assert_eq!(appended.transaction, *transaction);
         log.wait(appended).unwrap();
     }

@@ -51,6 +51,22 @@ pub enum Fault {
     NoSpace,
     /// There is room for a part of what is written.
     Short,
+    /// There is no room for what makes a file longer, and the part of it is written that does not (ENOSPC). All else works.
+    Full,
+}
+
+/// What a disk does without telling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lie {
+    /// Nothing.
+    #[default]
+    None,
+    /// Syncs succeed and do nothing.
+    Syncs,
+    /// Cutting a file off succeeds and does nothing.
+    Cuts,
+    /// A sync after a file was cut off succeeds and does nothing.
+    SyncsOfCuts,
 }
 
 /// Which operations fail.
@@ -82,7 +98,7 @@ struct Platter {
     changes: u64,
     operations: u64,
     plan: Option<Plan>,
-    ignores_sync: bool,
+    lie: Lie,
     observer: Option<Observer>,
 }
 
@@ -163,9 +179,9 @@ impl Disk {
         self.platter().operations
     }
 
-    /// Lies from now on: syncs succeed and do nothing.
-    pub fn ignore_syncs(&self) {
-        self.platter().ignores_sync = true;
+    /// Lies from now on.
+    pub fn lie(&self, lie: Lie) {
+        self.platter().lie = lie;
     }
 
     /// Gives the disk as a new process finds it after the old one has died: all that was written is there, synced or not.
@@ -292,7 +308,7 @@ impl Platter {
     }
 
     fn check(&mut self) -> io::Result<()> {
-        self.next().map_or(Ok(()), |fault| Err(fault.error()))
+        self.next().filter(|fault| *fault != Fault::Full).map_or(Ok(()), |fault| Err(fault.error()))
     }
 
     fn change(&mut self, inode: usize, change: Change) {
@@ -311,11 +327,12 @@ impl Platter {
 
     fn sync(&mut self, inode: usize) -> io::Result<()> {
         self.tell();
-        let fault = self.next();
-        if self.ignores_sync {
+        let fault = self.next().filter(|fault| *fault != Fault::Full);
+        let inode = &mut self.inodes[inode];
+        let is_cut = matches!(inode.changes.last(), Some((_, Change::Truncate(_))));
+        if self.lie == Lie::Syncs || (self.lie == Lie::SyncsOfCuts && is_cut) {
             return Ok(());
         }
-        let inode = &mut self.inodes[inode];
         let changes = std::mem::take(&mut inode.changes);
         if let Some(fault) = fault {
             // As systems do: the pages count as clean and never reach the disk, whoever syncs again; some had reached it.
@@ -335,7 +352,7 @@ impl Fault {
     fn error(self) -> io::Error {
         match self {
             Self::Device => io::Error::other("the simulated device failed"),
-            Self::NoSpace | Self::Short => io::ErrorKind::StorageFull.into(),
+            Self::NoSpace | Self::Short | Self::Full => io::ErrorKind::StorageFull.into(),
         }
     }
 }
@@ -360,7 +377,7 @@ impl Storage for Disk {
         platter.names.insert(to.to_owned(), inode);
         platter.tell();
         platter.check()?;
-        if !platter.ignores_sync {
+        if platter.lie != Lie::Syncs {
             platter.durable_names = platter.names.clone();
         }
         Ok(())
@@ -410,10 +427,12 @@ impl StorageFile for DiskFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let mut platter = self.disk.platter();
-        let fault = platter.next();
+        let room = platter.inodes[self.inode].content.len().saturating_sub(offset).min(bytes.len());
+        let fault = platter.next().filter(|fault| *fault != Fault::Full || room < bytes.len());
         let written = match fault {
             None => bytes,
             Some(Fault::Short) => &bytes[..bytes.len() / 2],
+            Some(Fault::Full) => &bytes[..room],
             Some(_) => &[],
         };
         platter.change(self.inode, Change::Write { offset, bytes: written.to_vec() });
@@ -431,7 +450,9 @@ impl StorageFile for DiskFile {
     fn truncate(&self, length: u64) -> io::Result<()> {
         let mut platter = self.disk.platter();
         platter.check()?;
-        if let Ok(length) = usize::try_from(length) {
+        if let Ok(length) = usize::try_from(length)
+            && platter.lie != Lie::Cuts
+        {
             platter.change(self.inode, Change::Truncate(length));
         }
         Ok(())
