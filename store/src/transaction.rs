@@ -60,7 +60,8 @@ impl fmt::Debug for Snapshot {
 
 /// A transaction: it sees its own writes, and others see them once it is committed. Dropping it undoes them.
 ///
-/// It belongs to one thread at a time. A statement that fails changes nothing, and the transaction goes on.
+/// It belongs to one thread at a time. A statement that fails changes nothing, and the transaction goes on. What a program's own types do while
+/// they are turned into values and back is within a call: there the transaction refuses other calls by an `Interface` error.
 pub struct Transaction {
     work: RefCell<Work>,
     note: RefCell<Option<String>>,
@@ -87,20 +88,26 @@ impl Transaction {
     }
 
     /// Makes what stands now a place to go back to.
-    pub fn savepoint(&self) -> Savepoint {
+    ///
+    /// # Errors
+    ///
+    /// `Interface` within another call of this transaction.
+    pub fn savepoint(&self) -> Result<Savepoint> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.work.borrow_mut().savepoint(id);
-        Savepoint(id)
+        self.work(|work| {
+            work.savepoint(id);
+            Ok(Savepoint(id))
+        })
     }
 
     /// Undoes what was done since a savepoint, which stays. Those made after it are gone.
     ///
     /// # Errors
     ///
-    /// `ObjectNotFound` where the savepoint is not of this transaction, or gone.
+    /// `ObjectNotFound` where the savepoint is not of this transaction, or gone; `Interface` within another call of this transaction.
     pub fn rollback_to(&self, savepoint: Savepoint) -> Result<()> {
-        self.work.borrow_mut().rollback_to(savepoint.0)
+        self.work(|work| work.rollback_to(savepoint.0))
     }
 
     /// Forgets a savepoint, and those made after it.
@@ -109,7 +116,7 @@ impl Transaction {
     ///
     /// As [`rollback_to`](Self::rollback_to).
     pub fn release(&self, savepoint: Savepoint) -> Result<()> {
-        self.work.borrow_mut().release(savepoint.0)
+        self.work(|work| work.release(savepoint.0))
     }
 
     /// Commits, and gives what the commit is known by, `None` where nothing was changed. It is as durable then as the store's options ask.
@@ -120,8 +127,8 @@ impl Transaction {
     /// `ResourcesExhausted` where the disk is full, and `Io` where writing fails otherwise: nothing of it is in the file, and the store goes on. With
     /// `outcome_unknown` set the file may have it, and the store takes no more commits until it is opened anew.
     pub fn commit(self) -> Result<Option<Commit>> {
-        let note = self.note.borrow_mut().take();
-        self.shared.commit(&mut self.work.borrow_mut(), note.as_deref())
+        let Self { work, note, shared } = self;
+        shared.commit(&mut work.into_inner(), note.into_inner().as_deref())
     }
 
     /// Undoes everything, as dropping does.

@@ -110,7 +110,7 @@ fn transactions() -> Result<()> {
     assert_eq!(moved.score, 4);
 
     let tx = store.begin_with(Isolation::Serializable);
-    let before = tx.savepoint();
+    let before = tx.savepoint()?;
     tx.table::<Player>().delete(1)?;
     tx.rollback_to(before)?;
     let commit = tx.commit()?;

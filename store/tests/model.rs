@@ -138,7 +138,7 @@ fn follow(steps: Vec<Step>) -> Result<()> {
                 }
             }
             Step::Delete(id) => assert_eq!(tx.table::<Item>().delete(id)?, items.remove(&id).is_some()),
-            Step::Savepoint => savepoint = Some((tx.savepoint(), items.clone())),
+            Step::Savepoint => savepoint = Some((tx.savepoint()?, items.clone())),
             Step::RollBack => {
                 if let Some((savepoint, before)) = &savepoint {
                     tx.rollback_to(*savepoint)?;

@@ -199,7 +199,7 @@ fn a_transaction_sees_its_own_writes_and_others_see_them_later() -> Result<()> {
     let tx = store.begin();
     let players = tx.table::<Player>();
     players.insert(player("ada", None, 7))?;
-    let savepoint = tx.savepoint();
+    let savepoint = tx.savepoint()?;
     players.insert(player("bob", None, 3))?;
     players.modify(1, |ada| ada.score = 100)?;
     tx.rollback_to(savepoint)?;

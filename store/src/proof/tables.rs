@@ -107,7 +107,7 @@ impl Subject for Tables {
         // So that none is empty, and each makes another state.
         transaction.table::<Team>().upsert(Team { id: 0, name: format!("transaction {number}") })?;
         for _ in 0..random.below(6) {
-            let savepoint = transaction.savepoint();
+            let savepoint = transaction.savepoint()?;
             statement(&transaction, random)?;
             if random.one_in(6) {
                 transaction.rollback_to(savepoint)?;
