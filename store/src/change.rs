@@ -10,7 +10,7 @@ use crate::key::Key;
 use crate::query::decode;
 use crate::record::{KeyWriter, Writer};
 use crate::table::{Row, TableState};
-use crate::typed::{Table, decode_bytes};
+use crate::typed::Table;
 use crate::view::Change;
 use crate::work::{Work, assigned, no_record};
 
@@ -61,17 +61,17 @@ impl<R: Record, V: Change> Table<'_, R, V> {
             let (slot, key, mut record) = tx.work(|work| {
                 let (slot, table) = self.find(&work.state)?;
                 let key = key_bytes::<R>(table, &key)?;
-                let row = table.rows.get(key.as_bytes()).ok_or_else(|| no_record(&table.def))?;
-                Ok((slot, key, decode::<R>(row)?))
+                let row = table.row(key.as_bytes()).ok_or_else(|| no_record(&table.def))?;
+                Ok((slot, key, decode::<R>(row.bytes)?))
             })?;
             // The function may use the transaction itself.
             change(&mut record);
             tx.work(|work| {
                 let table = work.state.table(slot)?;
-                let row = table.rows.get(key.as_bytes()).ok_or_else(|| no_record(&table.def))?;
+                let row = table.row(key.as_bytes()).ok_or_else(|| no_record(&table.def))?;
                 let (bytes, _) = Self::encoded(table, &record, Some(row))?;
                 work.update(slot, &key, &bytes)?;
-                decode_bytes(&bytes)
+                decode(&bytes)
             })
         })
     }
@@ -87,7 +87,7 @@ impl<R: Record, V: Change> Table<'_, R, V> {
             let mut bytes = Vec::new();
             record.encode(&mut Writer::begin(&mut bytes, table.def.layout))?;
             let key = table.key_of(&table.locate(&bytes)?)?;
-            if table.rows.get(key.as_bytes()).is_some() {
+            if table.rows.contains(key.as_bytes()) {
                 self.update_one(work, &record)
             } else {
                 self.insert_one(work, &record)
@@ -142,7 +142,7 @@ impl<R: Record, V: Change> Table<'_, R, V> {
         let (slot, table) = self.find(&work.state)?;
         let (bytes, filled) = Self::encoded(table, record, None)?;
         work.insert(slot, &bytes)?;
-        if filled { decode_bytes(&bytes).map(Some) } else { Ok(None) }
+        if filled { decode(&bytes).map(Some) } else { Ok(None) }
     }
 
     fn update_one(&self, work: &mut Work, record: &R) -> Result<Option<R>> {
@@ -150,10 +150,10 @@ impl<R: Record, V: Change> Table<'_, R, V> {
         let mut given = Vec::new();
         record.encode(&mut Writer::begin(&mut given, table.def.layout))?;
         let key = table.key_of(&table.locate(&given)?)?;
-        let row = table.rows.get(key.as_bytes()).ok_or_else(|| no_record(&table.def))?;
+        let row = table.row(key.as_bytes()).ok_or_else(|| no_record(&table.def))?;
         let (bytes, filled) = Self::encoded(table, record, Some(row))?;
         work.update(slot, &key, &bytes)?;
-        if filled { decode_bytes(&bytes).map(Some) } else { Ok(None) }
+        if filled { decode(&bytes).map(Some) } else { Ok(None) }
     }
 
     fn delete_one(&self, work: &mut Work, key: &R::Key, for_good: bool) -> Result<bool> {
@@ -165,8 +165,8 @@ impl<R: Record, V: Change> Table<'_, R, V> {
     fn delete_key(work: &mut Work, slot: usize, key: &Key, for_good: bool) -> Result<bool> {
         let Some(column) = R::definition().deleted_at.filter(|_| !for_good) else { return work.delete(slot, key) };
         let table = work.state.table(slot)?;
-        let Some(row) = table.rows.get(key.as_bytes()) else { return Ok(false) };
-        let record = table.locate(&row.bytes)?;
+        let Some(row) = table.row(key.as_bytes()) else { return Ok(false) };
+        let record = table.locate(row.bytes)?;
         if !record.get(column)?.is_null() {
             return Ok(false);
         }
@@ -176,12 +176,12 @@ impl<R: Record, V: Change> Table<'_, R, V> {
     }
 
     /// Writes a record as it is to be stored, and tells whether something was filled in.
-    fn encoded(table: &TableState, record: &R, old: Option<&Row>) -> Result<(Vec<u8>, bool)> {
+    fn encoded(table: &TableState, record: &R, old: Option<Row<'_>>) -> Result<(Vec<u8>, bool)> {
         record.validate()?;
         let definition = R::definition();
         let mut bytes = Vec::with_capacity(128);
         let version = match (definition.version, old) {
-            (Some(column), Some(old)) => Some(table.locate(&old.bytes)?.get(column)?),
+            (Some(column), Some(old)) => Some(table.locate(old.bytes)?.get(column)?),
             _ => None,
         };
         let writer = Writer::begin(&mut bytes, table.def.layout);

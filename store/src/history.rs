@@ -343,7 +343,7 @@ fn refuse_stale(state: &State, effects: &[(usize, Key, Effect)]) -> Result<()> {
     for (slot, key, effect) in effects {
         let table = state.table(*slot)?;
         if last_place(table, key).and_then(crate::table::Place::get) != Some(effect.place) {
-            let bytes = table.rows.get(key.as_bytes()).map(|row| row.bytes.to_vec()).or_else(|| effect.after.clone());
+            let bytes = table.row(key.as_bytes()).map(|row| row.bytes.to_vec()).or_else(|| effect.after.clone());
             let key = match &bytes {
                 Some(bytes) => {
                     let record = table.locate(bytes)?;

@@ -3,18 +3,16 @@
 //! It can be left out, and lost, at any time: the file has all that it says. Its first byte is its version; an image of another one is not taken.
 
 use std::io::{self, Read, Write};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use oarlock_core::Result;
 
-use crate::key::Key;
 use crate::log::failure;
-use crate::map::Map;
+use crate::map::Builder;
 use crate::record::varint::{get_signed, get_unsigned, put_signed, put_unsigned, take};
 use crate::schema::Stored;
 use crate::state::State;
-use crate::table::{Place, Row};
+use crate::table::Place;
 
 const VERSION: u8 = 1;
 
@@ -36,10 +34,10 @@ pub(crate) fn write(state: &State, out: &mut dyn Write) -> io::Result<()> {
         put_unsigned(&mut bytes, table.sequence.load(Ordering::Relaxed));
         put_unsigned(&mut bytes, count(table.rows.len()));
         let mut rows = table.rows.all();
-        while let Some((_, row)) = rows.next() {
-            put_unsigned(&mut bytes, row.place.get().ok_or_else(pending)?);
-            put_unsigned(&mut bytes, count(row.bytes.len()));
-            bytes.extend_from_slice(&row.bytes);
+        while let Some(row) = rows.next() {
+            put_unsigned(&mut bytes, row.mark.get().ok_or_else(pending)?);
+            put_unsigned(&mut bytes, count(row.value.len()));
+            bytes.extend_from_slice(row.value);
             if bytes.len() >= CHUNK {
                 out.write_all(&bytes)?;
                 bytes.clear();
@@ -47,10 +45,10 @@ pub(crate) fn write(state: &State, out: &mut dyn Write) -> io::Result<()> {
         }
         put_unsigned(&mut bytes, count(table.deleted.len()));
         let mut deleted = table.deleted.all();
-        while let Some((key, place)) = deleted.next() {
-            put_unsigned(&mut bytes, place.get().ok_or_else(pending)?);
-            put_unsigned(&mut bytes, count(key.as_bytes().len()));
-            bytes.extend_from_slice(key.as_bytes());
+        while let Some(entry) = deleted.next() {
+            put_unsigned(&mut bytes, entry.mark.get().ok_or_else(pending)?);
+            put_unsigned(&mut bytes, count(entry.key.len()));
+            bytes.extend_from_slice(entry.key);
         }
     }
     out.write_all(&bytes)
@@ -72,20 +70,20 @@ pub(crate) fn read(input: &mut dyn Read, history: bool) -> Result<Option<State>>
         let next = get_unsigned(bytes)?;
         let table = state.table_mut(slot)?;
         table.number_past(next.saturating_sub(1));
-        let mut rows = Vec::new();
+        let mut rows = Builder::new();
         for _ in 0..get_unsigned(bytes)? {
             let place = Place::in_file(get_unsigned(bytes)?);
             let record = counted(bytes)?;
-            rows.push((table.key_of(&table.locate(record)?)?, Row { bytes: Arc::from(record), place }));
+            rows.push(table.key_of(&table.locate(record)?)?.as_bytes(), record, place);
         }
-        let mut deleted = Vec::new();
+        let mut deleted = Builder::new();
         for _ in 0..get_unsigned(bytes)? {
             let place = Place::in_file(get_unsigned(bytes)?);
-            deleted.push((Key::new(counted(bytes)?), place));
+            deleted.push(counted(bytes)?, &[], place);
         }
-        table.rows = Map::from_sorted(rows.into_iter());
+        table.rows = rows.finish();
         if history {
-            table.deleted = Map::from_sorted(deleted.into_iter());
+            table.deleted = deleted.finish();
         }
     }
     state.link()?;

@@ -8,7 +8,6 @@ use crate::records::Source;
 use crate::schema::TableDef;
 use crate::state::State;
 use crate::store::unknown_table;
-use crate::table::Row;
 use crate::work::Interval;
 
 /// A relation of a record, which is what the derive's constants are (`Team::PLAYERS`): steps that lead from table to table.
@@ -47,7 +46,7 @@ pub(crate) fn follow<R: Record>(
     hops: &[Hop],
     mut read: impl FnMut(&Interval),
 ) -> Result<Vec<R>> {
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<Vec<u8>> = Vec::new();
     for (place, hop) in hops.iter().enumerate() {
         let slot = state.find(&hop.table).ok_or_else(|| unknown_table(&hop.table))?;
         let table = state.tables.get(slot).and_then(Option::as_ref).ok_or_else(|| unknown_table(&hop.table))?;
@@ -59,7 +58,7 @@ pub(crate) fn follow<R: Record>(
             read(&interval);
             let mut source = Source::new(std::sync::Arc::clone(table), &interval, None);
             while let Some(row) = source.next(false, None)? {
-                found.push(row.clone());
+                found.push(row.bytes.to_vec());
             }
             Ok(())
         };
@@ -68,11 +67,11 @@ pub(crate) fn follow<R: Record>(
         } else {
             let before = state.find(&hops[place - 1].table).ok_or_else(|| unknown_table(&hops[place - 1].table))?;
             let columns = state.table(before)?.def.columns().len();
-            rows.iter().try_for_each(|row| from(&row.bytes, columns))?;
+            rows.iter().try_for_each(|row| from(row, columns))?;
         }
         rows = found;
     }
-    rows.iter().map(decode).collect()
+    rows.iter().map(|row| decode(row)).collect()
 }
 
 /// Gives the part of an index that a step leads to; `None` where a value is NULL.

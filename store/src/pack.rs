@@ -7,11 +7,11 @@ use oarlock_core::{Error, ErrorKind, Result};
 
 use crate::history::payload_of;
 use crate::log::{Frame, Rewriting};
-use crate::map::Map;
+use crate::map::Builder;
 use crate::op::{self, Op, operations};
 use crate::state::State;
 use crate::store::{Shared, Store};
-use crate::table::{Place, Row};
+use crate::table::Place;
 use crate::work::PREFIX;
 
 /// What packing did.
@@ -78,19 +78,20 @@ impl Shared {
         for table in state.tables.iter_mut().flatten() {
             let table = Arc::make_mut(table);
             let moved = |place: Place| place.get().and_then(|place| places.get(&place)).copied();
-            let mut rows = Vec::with_capacity(table.rows.len());
+            let mut rows = Builder::new();
             let mut all = table.rows.all();
-            while let Some((key, row)) = all.next() {
-                let place = moved(row.place).ok_or_else(|| lost(table.def.name()))?;
-                rows.push((key.clone(), Row { bytes: Arc::clone(&row.bytes), place: Place::in_file(place) }));
+            while let Some(row) = all.next() {
+                let place = moved(row.mark).ok_or_else(|| lost(table.def.name()))?;
+                rows.push(row.key, row.value, Place::in_file(place));
             }
-            let mut deleted = Vec::new();
+            let mut deleted = Builder::new();
             let mut all = table.deleted.all();
-            while let Some((key, place)) = all.next() {
-                deleted.extend(moved(*place).map(|place| (key.clone(), Place::in_file(place))));
+            while let Some(entry) = all.next() {
+                if let Some(place) = moved(entry.mark) {
+                    deleted.push(entry.key, &[], Place::in_file(place));
+                }
             }
-            table.rows = Map::from_sorted(rows.into_iter());
-            table.deleted = Map::from_sorted(deleted.into_iter());
+            (table.rows, table.deleted) = (rows.finish(), deleted.finish());
         }
         state.reader = Some(self.log.install(new)?);
         state.epoch += 1;
@@ -113,10 +114,10 @@ fn write_base(new: &mut Rewriting, state: &State, places: &mut Places) -> Result
         let next = table.sequence.load(std::sync::atomic::Ordering::Relaxed);
         op::put_sequence(&mut part.payload, id, next);
         let mut rows = table.rows.all();
-        while let Some((_, row)) = rows.next() {
-            let old = row.place.get().ok_or_else(|| lost(table.def.name()))?;
+        while let Some(row) = rows.next() {
+            let old = row.mark.get().ok_or_else(|| lost(table.def.name()))?;
             part.offsets.push((old, part.payload.len() as u64));
-            op::put_record(&mut part.payload, id, 0, &row.bytes);
+            op::put_record(&mut part.payload, id, 0, row.value);
             if part.payload.len() >= PART {
                 part.write(new, places)?;
             }

@@ -7,7 +7,7 @@ use oarlock_core::{Error, Record, Result};
 
 use crate::expr::{self, Expr};
 use crate::plan::plan;
-use crate::table::{Row, TableState};
+use crate::table::TableState;
 use crate::typed::Table;
 use crate::view::{Change, View};
 
@@ -190,7 +190,7 @@ impl<'v, R: Record, V: View> Query<'v, R, V> {
         let table = self.table.clone();
         let mut keys = Vec::new();
         self.each(|state, row| {
-            keys.push(state.key_of(&state.locate(&row.bytes)?)?);
+            keys.push(state.key_of(&state.locate(row)?)?);
             Ok(())
         })?;
         table.delete_records(&keys)?;
@@ -198,7 +198,7 @@ impl<'v, R: Record, V: View> Query<'v, R, V> {
     }
 
     /// Calls a function with each record, in order.
-    fn each(self, mut act: impl FnMut(&TableState, &Row) -> Result<()>) -> Result<()> {
+    fn each(self, mut act: impl FnMut(&TableState, &[u8]) -> Result<()>) -> Result<()> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -214,7 +214,7 @@ impl<'v, R: Record, V: View> Query<'v, R, V> {
             while passed < offset.saturating_add(limit) {
                 let Some(row) = source.next(backwards, condition.as_ref())? else { break };
                 if passed >= offset {
-                    act(&table, row)?;
+                    act(&table, row.bytes)?;
                 }
                 passed += 1;
             }
@@ -222,22 +222,22 @@ impl<'v, R: Record, V: View> Query<'v, R, V> {
         }
         let mut sorted = Vec::new();
         while let Some(row) = source.next(false, condition.as_ref())? {
-            let record = table.locate(&row.bytes)?;
+            let record = table.locate(row.bytes)?;
             let keys =
                 self.order.iter().map(|term| expr::evaluate(&term.expr, &|column| record.get(column))?.into_value());
-            sorted.push((keys.collect::<Result<Vec<Value>>>()?, row.clone()));
+            sorted.push((keys.collect::<Result<Vec<Value>>>()?, row.bytes.to_vec()));
         }
         sort(&mut sorted, &self.order)?;
         sorted.iter().skip(offset).take(limit).try_for_each(|(_, row)| act(&table, row))
     }
 }
 
-pub(crate) fn decode<R: Record>(row: &Row) -> Result<R> {
-    R::decode(&mut crate::record::Reader::new(&row.bytes)?)
+pub(crate) fn decode<R: Record>(bytes: &[u8]) -> Result<R> {
+    R::decode(&mut crate::record::Reader::new(bytes)?)
 }
 
 /// Sorts, and tells the first thing that could not be compared.
-fn sort(rows: &mut [(Vec<Value>, Row)], order: &[Term]) -> Result<()> {
+fn sort(rows: &mut [(Vec<Value>, Vec<u8>)], order: &[Term]) -> Result<()> {
     let mut error = None;
     rows.sort_by(|(left, _), (right, _)| {
         for ((left, right), term) in left.iter().zip(right).zip(order) {

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use oarlock_core::{Record, Result};
 
 use crate::expr::{self, Expr};
-use crate::key::Key;
 use crate::map::Range;
-use crate::table::{Row, TableState, missing_row};
+use crate::table::{Place, Row, TableState, missing_row};
 use crate::work::Interval;
 
 /// A part of a table, of which records are taken from either end. It holds the table as it was.
@@ -22,8 +21,8 @@ pub(crate) struct Source {
 
 #[derive(Debug)]
 enum Entries {
-    Rows(Range<Row>),
-    Index(Range<Key>),
+    Rows(Range<Place>),
+    Index(Range<()>),
 }
 
 impl Source {
@@ -55,7 +54,7 @@ impl Source {
 
     /// Gives the next record for which a condition is true, from the front or from the back.
     #[inline]
-    pub(crate) fn next(&mut self, back: bool, condition: Option<&Expr>) -> Result<Option<&Row>> {
+    pub(crate) fn next(&mut self, back: bool, condition: Option<&Expr>) -> Result<Option<Row<'_>>> {
         let found = if condition.is_none() && self.deleted_at.is_none() {
             self.step(back).is_some()
         } else {
@@ -65,9 +64,9 @@ impl Source {
             return Ok(None);
         }
         match &mut self.entries {
-            Entries::Rows(range) => Ok(range.last_entry(back).map(|(_, row)| row)),
+            Entries::Rows(range) => Ok(range.last_entry(back).map(Row::from)),
             Entries::Index(range) => match range.last_entry(back) {
-                Some((_, key)) => self.table.rows.get(key.as_bytes()).ok_or_else(missing_row).map(Some),
+                Some(entry) => self.table.row(entry.value).ok_or_else(missing_row).map(Some),
                 None => Ok(None),
             },
         }
@@ -84,10 +83,8 @@ impl Source {
     fn find(&mut self, back: bool, condition: Option<&Expr>) -> Result<bool> {
         while let Some(place) = self.step(back) {
             let row = match &mut self.entries {
-                Entries::Rows(range) => range.entry(place, back).map(|(_, row)| row),
-                Entries::Index(range) => {
-                    range.entry(place, back).and_then(|(_, key)| self.table.rows.get(key.as_bytes()))
-                }
+                Entries::Rows(range) => range.entry(place, back).map(Row::from),
+                Entries::Index(range) => range.entry(place, back).and_then(|entry| self.table.row(entry.value)),
             };
             if wanted(&self.table, row.ok_or_else(missing_row)?, condition, self.deleted_at)? {
                 return Ok(true);
@@ -98,11 +95,11 @@ impl Source {
 }
 
 /// Tells whether a record is not marked as deleted and fits a condition.
-fn wanted(table: &TableState, row: &Row, condition: Option<&Expr>, deleted_at: Option<usize>) -> Result<bool> {
+fn wanted(table: &TableState, row: Row<'_>, condition: Option<&Expr>, deleted_at: Option<usize>) -> Result<bool> {
     if condition.is_none() && deleted_at.is_none() {
         return Ok(true);
     }
-    let record = table.locate(&row.bytes)?;
+    let record = table.locate(row.bytes)?;
     if let Some(column) = deleted_at
         && !record.get(column)?.is_null()
     {
@@ -129,7 +126,7 @@ impl<R: Record> Iterator for Records<'_, R> {
 
     #[inline]
     fn next(&mut self) -> Option<Result<R>> {
-        self.source.next(false, None).transpose().map(|row| crate::query::decode(row?))
+        self.source.next(false, None).transpose().map(|row| crate::query::decode(row?.bytes))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -144,6 +141,6 @@ impl<R: Record> Iterator for Records<'_, R> {
 
 impl<R: Record> DoubleEndedIterator for Records<'_, R> {
     fn next_back(&mut self) -> Option<Result<R>> {
-        self.source.next(true, None).transpose().map(|row| crate::query::decode(row?))
+        self.source.next(true, None).transpose().map(|row| crate::query::decode(row?.bytes))
     }
 }

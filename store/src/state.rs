@@ -81,15 +81,16 @@ impl State {
         }
         let mut rows = table.rows.all();
         let mut modern = TableState { rows: crate::map::Map::new(), ..table.clone() };
-        while let Some((_, row)) = rows.next() {
-            let bytes = table.def.modern(&row.bytes)?.map_or_else(|| Arc::clone(&row.bytes), Arc::from);
-            let values = table.locate(&bytes)?;
+        while let Some(row) = rows.next() {
+            let converted = table.def.modern(row.value)?;
+            let bytes = converted.as_deref().unwrap_or(row.value);
+            let values = table.locate(bytes)?;
             let key = table.key_of(&values)?;
-            if modern.rows.get(key.as_bytes()).is_some() {
+            if modern.rows.contains(key.as_bytes()) {
                 let primary = &table.def.key;
                 return Err(crate::table::duplicate(&table.def, &primary.name, &primary.columns, &values));
             }
-            modern.rows.insert(key, Row { bytes, place: row.place });
+            modern.rows.insert(key.as_bytes(), bytes, row.mark);
         }
         *table = modern;
         Ok(())
@@ -182,7 +183,7 @@ impl State {
                     if let Some(auto) = table.def.auto {
                         number(table, &values, auto)?;
                     }
-                    table.put_row(key, Row { bytes: Arc::from(bytes), place: Place::in_file(place + link.offset) });
+                    table.put_row(&key, Row { bytes, place: Place::in_file(place + link.offset) });
                 }
                 Op::Delete { table, link, key } => {
                     let deleted = history.then(|| Place::in_file(place + link.offset));

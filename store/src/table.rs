@@ -9,15 +9,22 @@ use oarlock_core::{Error, ErrorKind, Result};
 use smallvec::SmallVec;
 
 use crate::key::Key;
-use crate::map::{Map, Range};
+use crate::map::{self, Map, Range, Unsorted};
 use crate::record::Located;
 use crate::schema::TableDef;
 
 /// A record, and where the operation stands that made it so.
-#[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) bytes: Arc<[u8]>,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'t> {
+    pub(crate) bytes: &'t [u8],
     pub(crate) place: Place,
+}
+
+impl<'t> From<map::Entry<'t, Place>> for Row<'t> {
+    #[inline]
+    fn from(entry: map::Entry<'t, Place>) -> Self {
+        Self { bytes: entry.value, place: entry.mark }
+    }
 }
 
 /// Where an operation stands: in the file, or in the payload of a transaction that is not committed yet.
@@ -52,10 +59,11 @@ impl Place {
 #[derive(Debug, Clone)]
 pub(crate) struct TableState {
     pub(crate) def: Arc<TableDef>,
-    pub(crate) rows: Map<Row>,
+    /// The records' bytes by their primary keys.
+    pub(crate) rows: Map<Place>,
     /// Keys of indexes with the primary keys that they lead to; where several records may have one, the primary key is part of it.
-    pub(crate) indexes: Vec<Map<Key>>,
-    /// Where the records went that are no more.
+    pub(crate) indexes: Vec<Map<()>>,
+    /// Where the records went that are no more; it has no values.
     pub(crate) deleted: Map<Place>,
     /// The next number. It is one for all copies: a number that was drawn is never drawn again.
     pub(crate) sequence: Arc<AtomicU64>,
@@ -63,9 +71,9 @@ pub(crate) struct TableState {
     pub(crate) memory: usize,
 }
 
-/// What a record takes beside its bytes, and what an entry of an index does.
-const ROW: usize = size_of::<Key>() + size_of::<Row>() + 40;
-const ENTRY: usize = 2 * size_of::<Key>() + 16;
+/// What a record takes beside its bytes and its key's, and what an entry of an index does.
+const ROW: usize = 48;
+const ENTRY: usize = 32;
 
 /// The keys of all indexes that a record has.
 pub(crate) type Entries = SmallVec<[Entry; 4]>;
@@ -113,107 +121,113 @@ impl TableState {
         Ok(entries)
     }
 
-    /// Puts a record in whose entries are free, or takes the place of `old`, which has the same key.
-    pub(crate) fn put(&mut self, key: Key, row: Row, entries: Entries, old: Option<&Row>) -> Result<()> {
-        match old {
-            None => {
-                for (index, entry) in self.indexes.iter_mut().zip(entries) {
-                    self.memory += ENTRY + entry.key.heap_size();
-                    index.insert(entry.key, key.clone());
+    /// Gives the record of a key.
+    #[inline]
+    pub(crate) fn row(&self, key: &[u8]) -> Option<Row<'_>> {
+        self.rows.get(key).map(Row::from)
+    }
+
+    /// Gives the record that a key of an index leads to.
+    pub(crate) fn row_by(&self, index: usize, key: &[u8]) -> Option<Row<'_>> {
+        self.row(self.indexes[index].get(key)?.value)
+    }
+
+    /// Puts a record in whose entries are free, in the place of one that had others.
+    pub(crate) fn put(&mut self, key: &Key, row: Row<'_>, entries: Entries, before: Entries) {
+        let mut before = before.into_iter();
+        for (index, entry) in self.indexes.iter_mut().zip(entries) {
+            if let Some(before) = before.next() {
+                if before.key == entry.key {
+                    continue;
                 }
+                self.memory = self.memory.saturating_sub(entry_size(&before, key));
+                index.remove(before.key.as_bytes());
             }
-            Some(old) if !entries.is_empty() => {
-                let before = self.entries(&key, &self.locate(&old.bytes)?)?;
-                for ((index, before), entry) in self.indexes.iter_mut().zip(before).zip(entries) {
-                    if before.key != entry.key {
-                        self.memory = self.memory.saturating_sub(before.key.heap_size()) + entry.key.heap_size();
-                        index.remove(before.key.as_bytes());
-                        index.insert(entry.key, key.clone());
-                    }
-                }
-            }
-            Some(_) => {}
+            self.memory += entry_size(&entry, key);
+            index.insert(entry.key.as_bytes(), key.as_bytes(), ());
         }
         self.put_row(key, row);
-        Ok(())
     }
 
     /// Finds the record that has a key of an index which another must not have.
     pub(crate) fn taken(&self, entries: &Entries, own: Option<&Key>) -> Option<usize> {
         self.indexes.iter().zip(entries).position(|(index, entry)| {
-            entry.exclusive && index.get(entry.key.as_bytes()).is_some_and(|other| Some(other) != own)
+            entry.exclusive
+                && index.get(entry.key.as_bytes()).is_some_and(|other| Some(other.value) != own.map(Key::as_bytes))
         })
     }
 
     /// Puts a record in and leaves the indexes alone.
-    pub(crate) fn put_row(&mut self, key: Key, row: Row) {
-        if self.deleted.len() > 0 {
-            self.deleted.remove(key.as_bytes());
+    pub(crate) fn put_row(&mut self, key: &Key, row: Row<'_>) {
+        let key = key.as_bytes();
+        if !self.deleted.is_empty() {
+            self.deleted.remove(key);
         }
-        self.memory += ROW + key.heap_size() + row.bytes.len();
-        if let Some(old) = self.rows.insert(key.clone(), row) {
-            self.memory = self.memory.saturating_sub(ROW + key.heap_size() + old.bytes.len());
+        self.memory += ROW + key.len() + row.bytes.len();
+        if let Some(old) = self.rows.insert(key, row.bytes, row.place) {
+            self.memory = self.memory.saturating_sub(ROW + key.len() + old);
         }
     }
 
     /// Takes a record out, and keeps in mind where it went, if that is given.
-    pub(crate) fn delete(&mut self, key: &Key, deleted: Option<Place>) -> Result<Option<Row>> {
-        let Some(old) = self.delete_row(key, deleted) else { return Ok(None) };
-        if !self.indexes.is_empty() {
-            let entries = self.entries(key, &self.locate(&old.bytes)?)?;
-            for (index, entry) in self.indexes.iter_mut().zip(entries) {
-                self.memory = self.memory.saturating_sub(ENTRY + entry.key.heap_size());
-                index.remove(entry.key.as_bytes());
-            }
+    pub(crate) fn delete(&mut self, key: &Key, deleted: Option<Place>) -> Result<Option<Vec<u8>>> {
+        let Some(row) = self.row(key.as_bytes()) else { return Ok(None) };
+        let bytes = row.bytes.to_vec();
+        let entries = self.entries(key, &self.locate(&bytes)?)?;
+        for (index, entry) in self.indexes.iter_mut().zip(entries) {
+            self.memory = self.memory.saturating_sub(entry_size(&entry, key));
+            index.remove(entry.key.as_bytes());
         }
-        Ok(Some(old))
+        self.delete_row(key, deleted);
+        Ok(Some(bytes))
     }
 
     /// Takes a record out and leaves the indexes alone.
-    pub(crate) fn delete_row(&mut self, key: &Key, deleted: Option<Place>) -> Option<Row> {
-        let old = self.rows.remove(key.as_bytes())?;
-        self.memory = self.memory.saturating_sub(ROW + key.heap_size() + old.bytes.len());
+    pub(crate) fn delete_row(&mut self, key: &Key, deleted: Option<Place>) {
+        let key = key.as_bytes();
+        let Some(row) = self.row(key) else { return };
+        self.memory = self.memory.saturating_sub(ROW + key.len() + row.bytes.len());
+        self.rows.remove(key);
         if let Some(place) = deleted {
-            self.deleted.insert(key.clone(), place);
+            self.deleted.insert(key, &[], place);
         }
-        Some(old)
     }
 
-    /// Makes the indexes anew. They are sorted and then laid out, which is several times as fast as filling them.
+    /// Makes the indexes anew.
     ///
     /// # Errors
     ///
     /// `UniqueViolation` where two records have a key that only one may have.
     pub(crate) fn reindex(&mut self) -> Result<()> {
-        let mut lists: Vec<Vec<(Key, Key)>> = vec![Vec::with_capacity(self.rows.len()); self.def.indexes.len()];
+        let count = self.rows.len();
+        let mut lists: Vec<Unsorted> = self.def.indexes.iter().map(|_| Unsorted::with_capacity(count)).collect();
         let mut memory = 0;
         let mut rows = self.rows.all();
-        while let Some((key, row)) = rows.next() {
-            memory += ROW + key.heap_size() + row.bytes.len();
+        while let Some(row) = rows.next() {
+            memory += ROW + row.key.len() + row.value.len();
             if lists.is_empty() {
                 continue;
             }
-            for (list, entry) in lists.iter_mut().zip(self.entries(key, &self.locate(&row.bytes)?)?) {
-                memory += ENTRY + entry.key.heap_size();
-                list.push((entry.key, key.clone()));
+            let key = Key::new(row.key);
+            for (list, entry) in lists.iter_mut().zip(self.entries(&key, &self.locate(row.value)?)?) {
+                memory += entry_size(&entry, &key);
+                list.push(entry.key.as_bytes(), row.key);
             }
         }
         self.indexes.clear();
-        for (mut list, index) in lists.into_iter().zip(&self.def.indexes) {
-            list.sort_unstable();
-            if let Some(pair) = list.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-                let record = self.rows.get(pair[0].1.as_bytes()).ok_or_else(missing_row)?;
-                let values = self.locate(&record.bytes)?;
-                return Err(duplicate(&self.def, &index.key.name, &index.key.columns, &values));
-            }
-            self.indexes.push(Map::from_sorted(list.into_iter()));
+        for (list, index) in lists.into_iter().zip(&self.def.indexes) {
+            let map = list.into_map().or_else(|key| {
+                let record = self.row(&key).ok_or_else(missing_row)?;
+                Err(duplicate(&self.def, &index.key.name, &index.key.columns, &self.locate(record.bytes)?))
+            })?;
+            self.indexes.push(map);
         }
         self.memory = memory;
         Ok(())
     }
 
     /// Gives the entries of an index whose keys begin with these bytes.
-    pub(crate) fn with_prefix(&self, index: usize, prefix: &[u8]) -> Range<Key> {
+    pub(crate) fn with_prefix(&self, index: usize, prefix: &[u8]) -> Range<()> {
         // Behind each whole value stands the mark of the next one, which is never 255.
         let end = [prefix, &[255]].concat();
         self.indexes[index].range(Bound::Included(prefix), Bound::Excluded(&end))
@@ -231,9 +245,13 @@ impl TableState {
 
     /// Says where the operations of a payload stand, now that it is in the file.
     pub(crate) fn settle(&mut self, payload: u64) {
-        self.rows.for_each_own(&mut |row| row.place.settle(payload));
+        self.rows.for_each_own(&mut |place| place.settle(payload));
         self.deleted.for_each_own(&mut |place| place.settle(payload));
     }
+}
+
+fn entry_size(entry: &Entry, key: &Key) -> usize {
+    ENTRY + entry.key.as_bytes().len() + key.as_bytes().len()
 }
 
 /// Makes the error of a key that two records would have. Its values are in the detail, which is never logged.

@@ -100,7 +100,7 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
             if V::KEEPS_READS {
                 looked_for = Some((slot, Key::new(bytes.bytes())));
             }
-            self.read(table.rows.get(bytes.bytes()), table)
+            self.read(table.row(bytes.bytes()), table)
         })?;
         if let Some((slot, key)) = looked_for {
             self.view.has_read(slot, &key);
@@ -147,8 +147,8 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
             }
             let bytes = key.of_values([value])?;
             let row = match target {
-                Target::Primary => table.rows.get(&bytes),
-                Target::Index(index) => table.indexes[index].get(&bytes).and_then(|key| table.rows.get(key.as_bytes())),
+                Target::Primary => table.row(&bytes),
+                Target::Index(index) => table.row_by(index, &bytes),
             };
             let result = self.read(row, table);
             read = Some((slot, index, bytes));
@@ -245,7 +245,7 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
     pub fn history(&self, key: impl Into<R::Key>) -> Result<Vec<Version<R>>> {
         let mut versions = Vec::new();
         self.versions(&key.into(), |found| {
-            let record = found.record.map(|bytes| decode_bytes(&bytes)).transpose()?;
+            let record = found.record.map(|bytes| decode(&bytes)).transpose()?;
             versions.push(Version { transaction: found.transaction, time: found.time, note: found.note, record });
             Ok(false)
         })?;
@@ -266,7 +266,7 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
             }
             Ok(reached)
         })?;
-        record.map(|bytes| decode_bytes(&bytes)).transpose()
+        record.map(|bytes| decode(&bytes)).transpose()
     }
 
     fn versions(&self, key: &R::Key, enough: impl FnMut(Found) -> Result<bool>) -> Result<()> {
@@ -325,19 +325,15 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
         if self.with_deleted { None } else { R::definition().deleted_at }
     }
 
-    fn read(&self, row: Option<&Row>, table: &TableState) -> Result<Option<R>> {
+    fn read(&self, row: Option<Row<'_>>, table: &TableState) -> Result<Option<R>> {
         let Some(row) = row else { return Ok(None) };
         if let Some(column) = self.deleted_at()
-            && !table.locate(&row.bytes)?.get(column)?.is_null()
+            && !table.locate(row.bytes)?.get(column)?.is_null()
         {
             return Ok(None);
         }
-        decode(row).map(Some)
+        decode(row.bytes).map(Some)
     }
-}
-
-pub(crate) fn decode_bytes<R: Record>(bytes: &[u8]) -> Result<R> {
-    R::decode(&mut crate::record::Reader::new(bytes)?)
 }
 
 #[cold]

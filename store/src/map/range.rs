@@ -2,31 +2,31 @@
 
 use std::sync::Arc;
 
-use super::node::{Leaf, Node};
-use crate::key::Key;
+use super::Entry;
+use super::node::Node;
 
 /// The entries of a part of a map. It holds the tree, so it borrows nothing.
 ///
 /// Entries are lent: most callers copy little of them.
 #[derive(Debug)]
-pub(crate) struct Range<V> {
-    root: Arc<Node<V>>,
+pub(crate) struct Range<M> {
+    root: Arc<Node<M>>,
     /// How many entries stand before what is left, and before the end of that.
     start: usize,
     end: usize,
-    front: Option<At<V>>,
-    back: Option<At<V>>,
+    front: Option<At<M>>,
+    back: Option<At<M>>,
 }
 
 /// A leaf, and how many entries stand before it.
 #[derive(Debug)]
-struct At<V> {
+struct At<M> {
     before: usize,
-    node: Arc<Node<V>>,
+    node: Arc<Node<M>>,
 }
 
-impl<V> Range<V> {
-    pub(super) const fn new(root: Arc<Node<V>>, start: usize, end: usize) -> Self {
+impl<M: Copy> Range<M> {
+    pub(super) const fn new(root: Arc<Node<M>>, start: usize, end: usize) -> Self {
         Self { root, start, end, front: None, back: None }
     }
 
@@ -37,7 +37,7 @@ impl<V> Range<V> {
 
     /// Gives the first of those that are left.
     #[inline]
-    pub(crate) fn next(&mut self) -> Option<(&Key, &V)> {
+    pub(crate) fn next(&mut self) -> Option<Entry<'_, M>> {
         let place = self.step(false)?;
         self.entry(place, false)
     }
@@ -59,12 +59,12 @@ impl<V> Range<V> {
 
     /// Gives the entry of the place that was taken last from one end.
     #[inline]
-    pub(crate) fn entry(&mut self, place: usize, back: bool) -> Option<(&Key, &V)> {
+    pub(crate) fn entry(&mut self, place: usize, back: bool) -> Option<Entry<'_, M>> {
         entry(&self.root, if back { &mut self.back } else { &mut self.front }, place)
     }
 
     /// Gives the entry that was taken last from one end.
-    pub(crate) fn last_entry(&mut self, back: bool) -> Option<(&Key, &V)> {
+    pub(crate) fn last_entry(&mut self, back: bool) -> Option<Entry<'_, M>> {
         let place = if back { self.end } else { self.start.checked_sub(1)? };
         self.entry(place, back)
     }
@@ -72,24 +72,19 @@ impl<V> Range<V> {
 
 /// Gives the entry of a place. The leaf of the last one is kept, for the next is mostly in it.
 #[inline]
-fn entry<'r, V>(root: &'r Arc<Node<V>>, at: &'r mut Option<At<V>>, place: usize) -> Option<(&'r Key, &'r V)> {
-    let holds = |at: &At<V>| (at.before..at.before + at.node.count()).contains(&place);
+fn entry<'r, M: Copy>(root: &'r Arc<Node<M>>, at: &'r mut Option<At<M>>, place: usize) -> Option<Entry<'r, M>> {
+    let holds = |at: &At<M>| (at.before..at.before + at.node.count()).contains(&place);
     if !at.as_ref().is_some_and(holds) {
         *at = Some(find(root, place));
     }
     let At { before, node } = at.as_ref()?;
-    let leaf = leaf(node)?;
-    Some((leaf.keys.get(place - before)?, leaf.values.get(place - before)?))
-}
-
-fn leaf<V>(node: &Node<V>) -> Option<&Leaf<V>> {
-    match node {
-        Node::Leaf(leaf) => Some(leaf),
+    match &**node {
+        Node::Leaf(leaf) => Some(leaf.entry(place - before)),
         Node::Branch(_) => None,
     }
 }
 
-fn find<V>(root: &Arc<Node<V>>, place: usize) -> At<V> {
+fn find<M>(root: &Arc<Node<M>>, place: usize) -> At<M> {
     let (mut node, mut before) = (root, 0);
     while let Node::Branch(branch) = &**node {
         let mut child = 0;

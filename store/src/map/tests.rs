@@ -5,60 +5,105 @@ use std::ops::Bound;
 
 use proptest::prelude::*;
 
-use super::Map;
-use crate::key::Key;
+use super::{Builder, Map, Unsorted};
 
 #[derive(Debug, Clone)]
 enum Step {
-    Insert(u16),
-    Append,
+    Insert(u16, usize),
+    Append(usize),
     Remove(u16),
     /// Keeps a copy, which must never change.
     Copy,
 }
 
+/// How long values are: mostly short, some that stand apart, some of which few fit into a page.
+fn lengths() -> impl Strategy<Value = usize> {
+    prop_oneof![20 => 0_usize..40, 2 => 900_usize..1200, 1 => Just(5000_usize)]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => (0_u16..3000).prop_map(Step::Insert),
-        2 => Just(Step::Append),
+        4 => (0_u16..3000, lengths()).prop_map(|(key, length)| Step::Insert(key, length)),
+        2 => lengths().prop_map(Step::Append),
         4 => (0_u16..3000).prop_map(Step::Remove),
         1 => Just(Step::Copy),
     ];
     proptest::collection::vec(step, 0..1500)
 }
 
-fn bytes(key: u16) -> [u8; 2] {
-    key.to_be_bytes()
+/// What numbers are made keys of: such as are short, such as begin alike for longer than is compared at once, such as are the beginning of others.
+#[derive(Debug, Clone, Copy)]
+enum Keys {
+    Short,
+    Long,
+    Nested,
 }
 
-fn content(map: &Map<u32>) -> Vec<(Vec<u8>, u32)> {
+impl Keys {
+    fn of(self, number: u16) -> Vec<u8> {
+        match self {
+            Self::Short => number.to_be_bytes().to_vec(),
+            Self::Long => [&[7; 30][..], &number.to_be_bytes(), &[9; 5]].concat(),
+            // In the order of the numbers: a's, then b's, and noughts behind.
+            Self::Nested => [vec![b'a'; usize::from(number / 50)], vec![0; usize::from(number % 50)]].concat(),
+        }
+    }
+}
+
+fn keys() -> impl Strategy<Value = Keys> {
+    prop_oneof![Just(Keys::Short), Just(Keys::Long), Just(Keys::Nested)]
+}
+
+fn value(count: u32, length: usize) -> Vec<u8> {
+    let mut value = count.to_le_bytes().to_vec();
+    value.resize(4 + length, 1);
+    value
+}
+
+type Model = BTreeMap<Vec<u8>, (Vec<u8>, u32)>;
+
+fn content(map: &Map<u32>) -> Vec<(Vec<u8>, (Vec<u8>, u32))> {
     let (mut range, mut found) = (map.all(), Vec::new());
-    while let Some((key, value)) = range.next() {
-        found.push((key.as_bytes().to_vec(), *value));
+    while let Some(entry) = range.next() {
+        found.push((entry.key.to_vec(), (entry.value.to_vec(), entry.mark)));
     }
     found
 }
 
-fn expected(model: &BTreeMap<[u8; 2], u32>) -> Vec<(Vec<u8>, u32)> {
-    model.iter().map(|(key, value)| (key.to_vec(), *value)).collect()
+fn expected(model: &Model) -> Vec<(Vec<u8>, (Vec<u8>, u32))> {
+    model.clone().into_iter().collect()
+}
+
+fn get(map: &Map<u32>, key: &[u8]) -> Option<(Vec<u8>, u32)> {
+    map.get(key).map(|entry| (entry.value.to_vec(), entry.mark))
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_map_does_as_the_standard_librarys(steps in steps(), low in 0_u16..3000, high in 0_u16..3000) {
-        let (mut map, mut model, mut copies) = (Map::new(), BTreeMap::new(), Vec::new());
+    fn a_map_does_as_the_standard_librarys(
+        keys in keys(), steps in steps(), low in 0_u16..3000, high in 0_u16..3000,
+    ) {
+        let (mut map, mut model, mut copies) = (Map::new(), Model::new(), Vec::new());
         for (count, step) in (0_u32..).zip(steps) {
             match step {
-                Step::Insert(key) => {
-                    prop_assert_eq!(map.insert(Key::new(&bytes(key)), count), model.insert(bytes(key), count));
+                Step::Insert(key, length) => {
+                    let (key, value) = (keys.of(key), value(count, length));
+                    let old = map.insert(&key, &value, count);
+                    prop_assert_eq!(old, model.insert(key, (value, count)).map(|(old, _)| old.len()));
                 }
-                Step::Append => {
-                    let key = model.last_key_value().map_or(0, |(last, _)| u16::from_be_bytes(*last).saturating_add(1));
-                    prop_assert_eq!(map.insert(Key::new(&bytes(key)), count), model.insert(bytes(key), count));
+                Step::Append(length) => {
+                    let mut key = model.last_key_value().map_or_else(Vec::new, |(last, _)| last.clone());
+                    key.push(1);
+                    let value = value(count, length);
+                    prop_assert_eq!(map.insert(&key, &value, count), None);
+                    model.insert(key, (value, count));
                 }
-                Step::Remove(key) => prop_assert_eq!(map.remove(&bytes(key)), model.remove(&bytes(key))),
+                Step::Remove(key) => {
+                    let key = keys.of(key);
+                    prop_assert_eq!(map.remove(&key), model.remove(&key).is_some());
+                }
                 Step::Copy => copies.push((map.clone(), model.clone())),
             }
             prop_assert_eq!(map.len(), model.len());
@@ -67,28 +112,30 @@ proptest! {
         for (map, model) in copies {
             prop_assert_eq!(content(&map), expected(&model));
             for key in [low, high] {
-                prop_assert_eq!(map.get(&bytes(key)), model.get(&bytes(key)));
+                prop_assert_eq!(get(&map, &keys.of(key)), model.get(&keys.of(key)).cloned());
             }
-            let (low, high) = (bytes(low.min(high)), bytes(low.max(high)));
+            for key in model.keys().step_by(7) {
+                prop_assert_eq!(get(&map, key), model.get(key).cloned());
+            }
+            let (low, high) = (keys.of(low), keys.of(high));
+            let (low, high) = if low < high { (low, high) } else { (high, low) };
             for bounds in [
-                (Bound::Included(low), Bound::Excluded(high)),
-                (Bound::Excluded(low), Bound::Included(high)),
-                (Bound::Unbounded, Bound::Included(low)),
+                (Bound::Included(&low[..]), Bound::Excluded(&high[..])),
+                (Bound::Excluded(&low[..]), Bound::Included(&high[..])),
+                (Bound::Unbounded, Bound::Included(&low[..])),
             ] {
-                if bounds.0 == Bound::Excluded(low) && low == high {
+                if bounds.0 == Bound::Excluded(&low[..]) && low == high {
                     continue;
                 }
-                let wanted: Vec<u32> = model.range(bounds).map(|(_, value)| *value).collect();
-                let as_slice = |bound: Bound<[u8; 2]>| bound;
-                let (from, to) = (as_slice(bounds.0), as_slice(bounds.1));
-                let mut range = map.range(from.as_ref().map(|key| &key[..]), to.as_ref().map(|key| &key[..]));
+                let wanted: Vec<u32> = model.range::<[u8], _>(bounds).map(|(_, (_, mark))| *mark).collect();
+                let mut range = map.range(bounds.0, bounds.1);
                 prop_assert_eq!(range.len(), wanted.len());
                 // From both ends in turn, until they meet.
                 let (mut front, mut back) = (Vec::new(), Vec::new());
-                while let Some((_, value)) = range.next() {
-                    front.push(*value);
-                    if let Some((_, value)) = range.step(true).and_then(|place| range.entry(place, true)) {
-                        back.push(*value);
+                while let Some(entry) = range.next() {
+                    front.push(entry.mark);
+                    if let Some(entry) = range.step(true).and_then(|place| range.entry(place, true)) {
+                        back.push(entry.mark);
                     }
                 }
                 back.reverse();
@@ -99,24 +146,68 @@ proptest! {
     }
 
     #[test]
-    fn a_map_of_sorted_entries_is_the_one_that_is_filled(count in 0_u16..5000, extra in 0_u16..5000) {
-        let entries = (0..count).map(|key| (Key::new(&bytes(key)), u32::from(key)));
-        let mut map = Map::from_sorted(entries);
-        let mut model: BTreeMap<_, _> = (0..count).map(|key| (bytes(key), u32::from(key))).collect();
+    fn a_map_that_is_built_is_the_one_that_is_filled(
+        keys in keys(), count in 0_u16..5000, length in lengths(), extra in 0_u16..5000,
+    ) {
+        let mut map = Builder::new();
+        let mut model = Model::new();
+        for number in 0..count {
+            map.push(&keys.of(number), &value(1, length), u32::from(number));
+            model.insert(keys.of(number), (value(1, length), u32::from(number)));
+        }
+        let mut map = map.finish();
         prop_assert_eq!(content(&map), expected(&model));
-        map.insert(Key::new(&bytes(extra)), 7);
-        model.insert(bytes(extra), 7);
+        map.insert(&keys.of(extra), b"other", 7);
+        model.insert(keys.of(extra), (b"other".to_vec(), 7));
         prop_assert_eq!(content(&map), expected(&model));
+    }
+
+    #[test]
+    fn entries_in_any_order_become_a_map_unless_two_have_one_key(
+        keys in keys(), numbers in proptest::collection::vec(0_u16..3000, 0..300),
+    ) {
+        let (mut unsorted, mut model, mut twice) = (Unsorted::with_capacity(0), Model::new(), false);
+        for number in numbers {
+            unsorted.push(&keys.of(number), &number.to_be_bytes());
+            twice |= model.insert(keys.of(number), (number.to_be_bytes().to_vec(), 0)).is_some();
+        }
+        match unsorted.into_map() {
+            Ok(map) => {
+                prop_assert!(!twice);
+                let (mut range, mut found) = (map.all(), Vec::new());
+                while let Some(entry) = range.next() {
+                    found.push((entry.key.to_vec(), (entry.value.to_vec(), 0)));
+                }
+                prop_assert_eq!(found, expected(&model));
+            }
+            Err(value) => prop_assert!(twice && value.len() == 2),
+        }
     }
 }
 
 #[test]
 fn only_what_was_put_in_since_a_copy_is_visited_with_its_neighbours() {
-    let mut map = Map::from_sorted((0..4000_u16).map(|key| (Key::new(&bytes(key)), 0)));
+    let mut map = Builder::new();
+    (0..4000_u16).for_each(|key| map.push(&key.to_be_bytes(), b"a value", 0));
+    let mut map = map.finish();
     let copy = map.clone();
-    map.insert(Key::new(&bytes(77)), 1);
+    map.insert(&77_u16.to_be_bytes(), b"a value", 1);
     let mut seen = Vec::new();
-    map.for_each_own(&mut |value| seen.push(std::mem::replace(value, 2)));
+    map.for_each_own(&mut |mark| seen.push(std::mem::replace(mark, 2)));
     assert!(seen.contains(&1) && seen.len() <= 33, "{seen:?}");
-    assert_eq!((map.get(&bytes(77)), copy.get(&bytes(77))), (Some(&2), Some(&0)));
+    let marks = [&map, &copy].map(|map| map.get(&77_u16.to_be_bytes()).unwrap().mark);
+    assert_eq!(marks, [2, 0]);
+}
+
+/// What is not used of a page is given back: else a record that grows and shrinks, again and again, would fill the memory.
+#[test]
+fn a_value_that_is_replaced_again_and_again_takes_no_more_room() {
+    let mut map = Map::new();
+    for number in 0..20_u16 {
+        map.insert(&number.to_be_bytes(), b"a value", 0);
+    }
+    for count in 0..10_000_usize {
+        map.insert(&7_u16.to_be_bytes(), &vec![1; count % 900], 0);
+    }
+    assert!(map.root.bytes() < 8_000, "{}", map.root.bytes());
 }

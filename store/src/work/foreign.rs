@@ -7,7 +7,7 @@ use oarlock_core::{Error, ErrorKind, Result};
 use smallvec::SmallVec;
 
 use super::Work;
-use super::write::check;
+use super::write::{check, no_record};
 use crate::convert::default_value;
 use crate::key::Key;
 use crate::record::{Located, Writer};
@@ -40,7 +40,7 @@ impl Work {
         &self,
         slot: usize,
         record: &Located<'_>,
-        old: Option<&Row>,
+        old: Option<Row<'_>>,
     ) -> Result<SmallVec<[usize; 2]>> {
         let table = self.state.table(slot)?;
         let mut deferred = SmallVec::new();
@@ -48,7 +48,7 @@ impl Work {
             return Ok(deferred);
         }
         let old = match old {
-            Some(old) => Some(table.locate(&old.bytes)?),
+            Some(old) => Some(table.locate(old.bytes)?),
             None => None,
         };
         for (place, foreign) in table.def.foreign.iter().enumerate() {
@@ -77,9 +77,9 @@ impl Work {
     pub(crate) fn check_deferred(&self) -> Result<()> {
         for (slot, foreign, key) in &self.deferred {
             let table = self.state.table(*slot)?;
-            let Some(row) = table.rows.get(key.as_bytes()) else { continue };
+            let Some(row) = table.row(key.as_bytes()) else { continue };
             let Some(foreign) = table.def.foreign.get(*foreign) else { continue };
-            if !self.is_there(foreign, &table.locate(&row.bytes)?)? {
+            if !self.is_there(foreign, &table.locate(row.bytes)?)? {
                 return Err(no_parent(&table.def, foreign, &self.state));
             }
         }
@@ -87,17 +87,17 @@ impl Work {
     }
 
     /// Tells whether records refer to one.
-    pub(super) fn has_children(&self, slot: usize, row: &Row) -> Result<bool> {
-        has_children(&self.state, slot, &self.state.table(slot)?.locate(&row.bytes)?)
+    pub(super) fn has_children(&self, slot: usize, row: Row<'_>) -> Result<bool> {
+        has_children(&self.state, slot, &self.state.table(slot)?.locate(row.bytes)?)
     }
 
     /// Tells whether records refer to one by values that it is about to lose.
-    pub(super) fn leads_here(&self, slot: usize, old: &Row, new: &Located<'_>) -> Result<bool> {
+    pub(super) fn leads_here(&self, slot: usize, old: Row<'_>, new: &Located<'_>) -> Result<bool> {
         let Some(referenced_by) = self.state.catalog.referenced_by.get(slot) else { return Ok(false) };
         if referenced_by.is_empty() {
             return Ok(false);
         }
-        let old = self.state.table(slot)?.locate(&old.bytes)?;
+        let old = self.state.table(slot)?.locate(old.bytes)?;
         for (child, foreign) in referenced_by {
             let foreign = &self.state.table(*child)?.def.foreign[*foreign];
             if !same(foreign.referenced.iter().map(|column| (*column, *column)), &old, new)?
@@ -116,11 +116,12 @@ impl Work {
     }
 
     /// Changes a record to which others refer by what is changed.
-    pub(super) fn update_referenced(&mut self, slot: usize, key: &Key, old: &Row, bytes: &[u8]) -> Result<Key> {
+    pub(super) fn update_referenced(&mut self, slot: usize, key: &Key, bytes: &[u8]) -> Result<Key> {
         let mut tasks = Vec::new();
         let mut late = Vec::new();
         let table = self.state.table(slot)?;
-        let (before, after) = (table.locate(&old.bytes)?, table.locate(bytes)?);
+        let old = table.row(key.as_bytes()).ok_or_else(|| no_record(&table.def))?;
+        let (before, after) = (table.locate(old.bytes)?, table.locate(bytes)?);
         let new_key = table.key_of(&after)?;
         for (child, place) in &self.state.catalog.referenced_by[slot] {
             let def = &self.state.table(*child)?.def;
@@ -137,8 +138,8 @@ impl Work {
             self.follow(*child, *place, prefix, foreign.on_update, Some(new), &mut tasks, &mut late)?;
         }
         if new_key == *key {
-            let record = self.state.table(slot)?.locate(bytes)?;
-            self.put(slot, key, bytes, &record, Some(old))?;
+            let prepared = self.prepare(slot, key, &after, Some(old))?;
+            self.put(slot, key, bytes, prepared)?;
         } else {
             self.move_to(slot, key, &new_key, bytes)?;
         }
@@ -168,8 +169,8 @@ impl Work {
         let values = match (action, new) {
             (Action::Cascade, Some(new)) => new,
             (Action::Cascade, None) => {
-                while let Some((_, child)) = children.next() {
-                    tasks.push(Task::Delete(slot, child.clone()));
+                while let Some(child) = children.next() {
+                    tasks.push(Task::Delete(slot, Key::new(child.value)));
                 }
                 return Ok(());
             }
@@ -188,8 +189,8 @@ impl Work {
                 return Ok(());
             }
         };
-        while let Some((_, child)) = children.next() {
-            tasks.push(Task::Assign { slot, foreign, key: child.clone(), values: values.clone() });
+        while let Some(child) = children.next() {
+            tasks.push(Task::Assign { slot, foreign, key: Key::new(child.value), values: values.clone() });
         }
         Ok(())
     }
@@ -200,8 +201,8 @@ impl Work {
         while let Some(task) = tasks.pop() {
             match task {
                 Task::Delete(slot, key) => {
-                    let Some(row) = self.take_out(slot, &key)? else { continue };
-                    let record = self.state.table(slot)?.locate(&row.bytes)?;
+                    let Some(bytes) = self.take_out(slot, &key)? else { continue };
+                    let record = self.state.table(slot)?.locate(&bytes)?;
                     let referenced_by = self.state.catalog.referenced_by.get(slot).cloned().unwrap_or_default();
                     for (child, place) in referenced_by {
                         let foreign = &self.state.table(child)?.def.foreign[place];
@@ -213,9 +214,9 @@ impl Work {
                 }
                 Task::Assign { slot, foreign, key, values } => {
                     let table = self.state.table(slot)?;
-                    let Some(row) = table.rows.get(key.as_bytes()).cloned() else { continue };
+                    let Some(row) = table.row(key.as_bytes()) else { continue };
                     let columns = &table.def.foreign[foreign].columns;
-                    let bytes = assigned(&table.def, &table.locate(&row.bytes)?, columns, &values)?;
+                    let bytes = assigned(&table.def, &table.locate(row.bytes)?, columns, &values)?;
                     check(&table.def, &table.locate(&bytes)?)?;
                     self.update(slot, &key, &bytes)?;
                 }
@@ -238,8 +239,8 @@ impl Work {
 pub(crate) fn verify(state: &State, slot: usize) -> Result<()> {
     let table = state.table(slot)?;
     let mut rows = table.rows.all();
-    while let Some((_, row)) = rows.next() {
-        let record = table.locate(&row.bytes)?;
+    while let Some(row) = rows.next() {
+        let record = table.locate(row.value)?;
         let checked = check(&table.def, &record).and_then(|()| {
             let missing = |foreign: &&Foreign| !matches!(is_there(state, foreign, &record), Ok(true));
             match table.def.foreign.iter().find(missing) {
@@ -278,8 +279,8 @@ pub(super) fn is_there(state: &State, foreign: &Foreign, record: &Located<'_>) -
     }
     let bytes = key.of_values(values)?;
     Ok(match foreign.target {
-        Target::Primary => there.rows.get(&bytes).is_some(),
-        Target::Index(index) => there.indexes[index].get(&bytes).is_some(),
+        Target::Primary => there.rows.contains(&bytes),
+        Target::Index(index) => there.indexes[index].contains(&bytes),
     })
 }
 
@@ -311,10 +312,10 @@ pub(super) fn check_children(state: &State, slot: usize, record: &Located<'_>) -
 
 fn check_each(state: &State, table: &TableState, foreign: &Foreign, prefix: &[u8]) -> Result<()> {
     let mut children = table.with_prefix(foreign.index, prefix);
-    while let Some((_, child)) = children.next() {
-        let row = table.rows.get(child.as_bytes()).ok_or_else(crate::table::missing_row)?;
+    while let Some(child) = children.next() {
+        let row = table.row(child.value).ok_or_else(crate::table::missing_row)?;
         // Another record may have the values now.
-        if !is_there(state, foreign, &table.locate(&row.bytes)?)? {
+        if !is_there(state, foreign, &table.locate(row.bytes)?)? {
             return Err(still_referred(state, &table.def, foreign));
         }
     }

@@ -151,8 +151,8 @@ impl Work {
         self.atomically(|work| {
             let mut taken = Vec::new();
             for (slot, key, _) in &records {
-                if let Some(row) = work.take_out(*slot, key)? {
-                    taken.push((*slot, row));
+                if let Some(bytes) = work.take_out(*slot, key)? {
+                    taken.push((*slot, bytes));
                 }
             }
             for (slot, key, record) in &records {
@@ -163,8 +163,8 @@ impl Work {
                 work.put_linked_later(*slot, key, bytes, &values)?;
             }
             work.check_deferred()?;
-            for (slot, row) in taken {
-                foreign::check_children(&work.state, slot, &work.state.table(slot)?.locate(&row.bytes)?)?;
+            for (slot, bytes) in taken {
+                foreign::check_children(&work.state, slot, &work.state.table(slot)?.locate(&bytes)?)?;
             }
             Ok(())
         })

@@ -1,7 +1,6 @@
 //! What a serializable transaction has read, to be looked at again when it commits.
 
 use std::ops::Bound;
-use std::sync::Arc;
 
 use crate::key::Key;
 use crate::state::State;
@@ -33,23 +32,19 @@ impl Reads {
         self.intervals.push(interval);
     }
 
-    /// Tells whether all that was read is in another state what it was.
+    /// Tells whether all that was read is in another state of the epoch what it was.
     pub(crate) fn hold(&self, before: &State, now: &State) -> bool {
         let rows = self.rows.iter().all(|(slot, key)| match (before.table(*slot), now.table(*slot)) {
-            (Ok(before), Ok(now)) => is_same(before.rows.get(key.as_bytes()), now.rows.get(key.as_bytes())),
+            (Ok(before), Ok(now)) => is_same(before.row(key.as_bytes()), now.row(key.as_bytes())),
             _ => false,
         });
         rows && self.intervals.iter().all(|interval| interval.holds(before, now))
     }
 }
 
-/// Tells whether a record is the same version; a version's bytes are shared by all states that have it.
-pub(super) fn is_same(before: Option<&Row>, now: Option<&Row>) -> bool {
-    match (before, now) {
-        (None, None) => true,
-        (Some(before), Some(now)) => Arc::ptr_eq(&before.bytes, &now.bytes),
-        _ => false,
-    }
+/// Tells whether a record is the same version in two states of one epoch: each version has a place of its own.
+pub(super) fn is_same(before: Option<Row<'_>>, now: Option<Row<'_>>) -> bool {
+    before.map(|row| row.place) == now.map(|row| row.place)
 }
 
 impl Interval {
@@ -66,9 +61,8 @@ impl Interval {
             if own.len() != other.len() {
                 return false;
             }
-            while let (Some((entry, key)), Some((other_entry, other_key))) = (own.next(), other.next()) {
-                let rows = (before.rows.get(key.as_bytes()), now.rows.get(key.as_bytes()));
-                if entry != other_entry || key != other_key || !is_same(rows.0, rows.1) {
+            while let (Some(own), Some(other)) = (own.next(), other.next()) {
+                if own != other || !is_same(before.row(own.value), now.row(own.value)) {
                     return false;
                 }
             }
@@ -81,8 +75,8 @@ impl Interval {
         if before.len() != now.len() {
             return false;
         }
-        while let (Some((key, row)), Some((other_key, other))) = (before.next(), now.next()) {
-            if key != other_key || !is_same(Some(row), Some(other)) {
+        while let (Some(before), Some(now)) = (before.next(), now.next()) {
+            if before.key != now.key || before.mark != now.mark {
                 return false;
             }
         }

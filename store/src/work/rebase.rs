@@ -9,7 +9,7 @@ use super::{PREFIX, Work, foreign};
 use crate::key::Key;
 use crate::op::{Link, Op, operations};
 use crate::state::{State, slot};
-use crate::table::{Place, Row};
+use crate::table::{Entries, Place, Row};
 
 impl Work {
     /// Makes the state that this transaction's operations lead to from the newest one.
@@ -18,6 +18,13 @@ impl Work {
     ///
     /// `SerializationFailure` where others have changed what it has changed, or what it stands on.
     pub(crate) fn rebase(&self, latest: &Arc<State>) -> Result<Arc<State>> {
+        if self.is_empty() && self.reads.is_none() {
+            return Ok(Arc::clone(latest));
+        }
+        // Whether a record is the same is told by its place.
+        if self.base.epoch != latest.epoch {
+            return Err(conflict("the file was packed meanwhile"));
+        }
         if let Some(reads) = &self.reads
             && !reads.hold(&self.base, latest)
         {
@@ -25,9 +32,6 @@ impl Work {
         }
         if self.is_empty() {
             return Ok(Arc::clone(latest));
-        }
-        if self.base.epoch != latest.epoch {
-            return Err(conflict("the file was packed meanwhile"));
         }
         if !Arc::ptr_eq(&self.base.catalog, &latest.catalog) || !Arc::ptr_eq(&self.state.catalog, &self.base.catalog) {
             return Err(conflict("the definition of a table was changed meanwhile"));
@@ -52,13 +56,15 @@ impl Work {
                 let values = table.locate(record)?;
                 let key = table.key_of(&values)?;
                 self.check_unchanged(latest, slot, &key)?;
-                let old = table.rows.get(key.as_bytes()).cloned();
                 let entries = table.entries(&key, &values)?;
-                if table.taken(&entries, old.as_ref().map(|_| &key)).is_some() {
+                let before = match table.row(key.as_bytes()) {
+                    Some(old) => table.entries(&key, &table.locate(old.bytes)?)?,
+                    None => Entries::new(),
+                };
+                if table.taken(&entries, Some(&key)).is_some() {
                     return Err(conflict("another transaction has given a record the same unique key"));
                 }
-                let row = Row { bytes: Arc::from(record), place: pending(link) };
-                merged.table_mut(slot)?.put(key.clone(), row, entries, old.as_ref())?;
+                merged.table_mut(slot)?.put(&key, Row { bytes: record, place: pending(link) }, entries, before);
                 Ok((slot, key))
             }
             Op::Delete { table, link, key } => {
@@ -75,8 +81,8 @@ impl Work {
     }
 
     fn check_unchanged(&self, latest: &State, slot: usize, key: &Key) -> Result<()> {
-        let before = self.base.table(slot)?.rows.get(key.as_bytes());
-        let now = latest.table(slot)?.rows.get(key.as_bytes());
+        let before = self.base.table(slot)?.row(key.as_bytes());
+        let now = latest.table(slot)?.row(key.as_bytes());
         if is_same(before, now) {
             return Ok(());
         }
@@ -87,20 +93,20 @@ impl Work {
     /// Sees to it that what a changed record refers to is still there, and that nobody has come to refer to one that is gone.
     fn check_links(&self, merged: &State, slot: usize, key: &Key) -> Result<()> {
         let table = merged.table(slot)?;
-        let row = table.rows.get(key.as_bytes());
+        let row = table.row(key.as_bytes());
         if let Some(row) = row {
-            let record = table.locate(&row.bytes)?;
+            let record = table.locate(row.bytes)?;
             for foreign in &table.def.foreign {
                 if !foreign::is_there(merged, foreign, &record)? {
                     return Err(conflict("what a record refers to was deleted by another transaction"));
                 }
             }
         }
-        let Some(old) = self.base.table(slot)?.rows.get(key.as_bytes()) else { return Ok(()) };
-        if row.is_some_and(|row| Arc::ptr_eq(&row.bytes, &old.bytes)) {
+        let Some(old) = self.base.table(slot)?.row(key.as_bytes()) else { return Ok(()) };
+        if row.is_some_and(|row| row.place == old.place) {
             return Ok(());
         }
-        foreign::check_children(merged, slot, &table.locate(&old.bytes)?)
+        foreign::check_children(merged, slot, &table.locate(old.bytes)?)
             .map_err(|_| conflict("another transaction has come to refer to a record that is gone"))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use oarlock_core::value::ValueRef;
 use oarlock_core::{Error, ErrorKind, Result};
+use smallvec::SmallVec;
 
 use super::Work;
 use crate::expr;
@@ -14,6 +15,17 @@ use crate::schema::{Limit, TableDef};
 use crate::state::{State, number};
 use crate::table::{Entries, Place, Row, TableState, duplicate};
 
+/// What is to be done to put a record in that keeps what its table asks of it.
+pub(super) struct Prepared {
+    /// The keys of the indexes that it has, and those that the record before it had; none where all are the same.
+    entries: Entries,
+    before: Entries,
+    /// The foreign keys that are looked at in the end.
+    deferred: SmallVec<[usize; 2]>,
+    /// Where the version before it stands in the file.
+    previous: u64,
+}
+
 impl Work {
     /// Puts a new record in and gives its key.
     pub(crate) fn insert(&mut self, slot: usize, bytes: &[u8]) -> Result<Key> {
@@ -21,32 +33,33 @@ impl Work {
         let record = table.locate(bytes)?;
         check(&table.def, &record)?;
         let key = table.key_of(&record)?;
-        if table.rows.get(key.as_bytes()).is_some() {
-            let primary = &table.def.key;
-            return Err(duplicate(&table.def, &primary.name, &primary.columns, &record));
+        if table.rows.contains(key.as_bytes()) {
+            return Err(duplicate_primary(&table.def, &record));
         }
         if let Some(auto) = table.def.auto {
             number(table, &record, auto)?;
         }
-        self.put(slot, &key, bytes, &record, None)?;
+        let prepared = self.prepare(slot, &key, &record, None)?;
+        self.put(slot, &key, bytes, prepared)?;
         Ok(key)
     }
 
     /// Puts a record in the place of one, and gives its key, which may be another.
     pub(crate) fn update(&mut self, slot: usize, key: &Key, bytes: &[u8]) -> Result<Key> {
         let table = self.state.table(slot)?;
-        let Some(old) = table.rows.get(key.as_bytes()).cloned() else { return Err(no_record(&table.def)) };
+        let Some(old) = table.row(key.as_bytes()) else { return Err(no_record(&table.def)) };
         if *old.bytes == *bytes {
             return Ok(key.clone());
         }
         let record = table.locate(bytes)?;
         check(&table.def, &record)?;
         let new_key = table.key_of(&record)?;
-        if self.leads_here(slot, &old, &record)? {
-            return self.atomically(|work| work.update_referenced(slot, key, &old, bytes));
+        if self.leads_here(slot, old, &record)? {
+            return self.atomically(|work| work.update_referenced(slot, key, bytes));
         }
         if new_key == *key {
-            self.put(slot, key, bytes, &record, Some(&old))?;
+            let prepared = self.prepare(slot, key, &record, Some(old))?;
+            self.put(slot, key, bytes, prepared)?;
         } else {
             self.atomically(|work| work.move_to(slot, key, &new_key, bytes))?;
         }
@@ -58,51 +71,54 @@ impl Work {
         self.take_out(slot, key)?;
         let table = self.state.table(slot)?;
         let record = table.locate(bytes)?;
-        if table.rows.get(new_key.as_bytes()).is_some() {
-            let primary = &table.def.key;
-            return Err(duplicate(&table.def, &primary.name, &primary.columns, &record));
+        if table.rows.contains(new_key.as_bytes()) {
+            return Err(duplicate_primary(&table.def, &record));
         }
-        self.put(slot, new_key, bytes, &record, None)
+        let prepared = self.prepare(slot, new_key, &record, None)?;
+        self.put(slot, new_key, bytes, prepared)
     }
 
     /// Takes a record out, with what its foreign keys say of those that refer to it. False where there is none.
     pub(crate) fn delete(&mut self, slot: usize, key: &Key) -> Result<bool> {
-        let Some(row) = self.state.table(slot)?.rows.get(key.as_bytes()).cloned() else { return Ok(false) };
-        if self.has_children(slot, &row)? {
+        let Some(row) = self.state.table(slot)?.row(key.as_bytes()) else { return Ok(false) };
+        if self.has_children(slot, row)? {
             return self.atomically(|work| work.delete_referenced(slot, key)).map(|()| true);
         }
         self.take_out(slot, key)?;
         Ok(true)
     }
 
-    /// Puts a record in that keeps what its table asks of it alone.
-    pub(super) fn put(
-        &mut self,
+    /// Sees to it that a record may be put in, in the place of another where there is one.
+    pub(super) fn prepare(
+        &self,
         slot: usize,
         key: &Key,
-        bytes: &[u8],
         record: &Located<'_>,
-        old: Option<&Row>,
-    ) -> Result<()> {
+        old: Option<Row<'_>>,
+    ) -> Result<Prepared> {
         let table = self.state.table(slot)?;
+        let mut prepared = Prepared {
+            entries: Entries::new(),
+            before: Entries::new(),
+            deferred: SmallVec::new(),
+            previous: self.previous(slot, key, old),
+        };
         if let Some(old) = old {
             // Every foreign key has an index, so what no index has is no other record's matter.
-            let before = table.locate(&old.bytes)?;
+            let before = table.locate(old.bytes)?;
             let mut indexed = table.def.indexes.iter().flat_map(|index| &index.key.columns);
             if indexed.all(|column| record.is_same(&before, *column)) {
-                self.put_in(slot, key, bytes, Entries::new(), Some(old))?;
-                return self.weigh();
+                return Ok(prepared);
             }
+            prepared.before = table.entries(key, &before)?;
         }
-        let entries = table.entries(key, record)?;
-        if let Some(taken) = table.taken(&entries, old.map(|_| key)) {
+        prepared.entries = table.entries(key, record)?;
+        if let Some(taken) = table.taken(&prepared.entries, old.map(|_| key)) {
             let index = &table.def.indexes[taken].key;
             return Err(duplicate(&table.def, &index.name, &index.columns, record));
         }
-        let deferred = self.check_parents(slot, record, old)?;
-        self.put_in(slot, key, bytes, entries, old)?;
-        self.deferred.extend(deferred.into_iter().map(|foreign| (slot, foreign, key.clone())));
-        self.weigh()
+        prepared.deferred = self.check_parents(slot, record, old)?;
+        Ok(prepared)
     }
 
     /// Puts a new record in whose foreign keys are looked at in the end.
@@ -119,54 +135,53 @@ impl Work {
             let index = &table.def.indexes[taken].key;
             return Err(duplicate(&table.def, &index.name, &index.columns, record));
         }
-        let foreign = table.def.foreign.len();
-        self.put_in(slot, key, bytes, entries, None)?;
-        self.deferred.extend((0..foreign).map(|foreign| (slot, foreign, key.clone())));
+        let deferred = (0..table.def.foreign.len()).collect();
+        let previous = self.previous(slot, key, None);
+        self.put(slot, key, bytes, Prepared { entries, before: Entries::new(), deferred, previous })
+    }
+
+    /// Puts a record in.
+    pub(super) fn put(&mut self, slot: usize, key: &Key, bytes: &[u8], prepared: Prepared) -> Result<()> {
+        self.weigh()?;
+        let Prepared { entries, before, deferred, previous } = prepared;
+        let id = self.state.table(slot)?.def.stored.id;
+        let place = self.next_place();
+        op::put_record(&mut self.payload, id, previous, bytes);
+        let table = Arc::make_mut(&mut self.state).table_mut(slot)?;
+        table.put(key, Row { bytes, place }, entries, before);
+        self.deferred.extend(deferred.into_iter().map(|foreign| (slot, foreign, key.clone())));
         Ok(())
     }
 
-    fn put_in(&mut self, slot: usize, key: &Key, bytes: &[u8], entries: Entries, old: Option<&Row>) -> Result<()> {
-        let table = self.state.table(slot)?;
-        // A key of which nothing was ever heard has no version before.
-        let previous = match old {
-            None if table.deleted.len() == 0 => 0,
-            Some(Row { place, .. }) if self.limits.history => place.get().unwrap_or_else(|| self.previous(slot, key)),
-            _ => self.previous(slot, key),
-        };
-        let id = table.def.stored.id;
-        let offset = self.payload.len();
-        op::put_record(&mut self.payload, id, previous, bytes);
-        let place = Place::pending(u64::try_from(offset).unwrap_or(u64::MAX));
-        let row = Row { bytes: Arc::from(bytes), place };
-        Arc::make_mut(&mut self.state).table_mut(slot)?.put(key.clone(), row, entries, old)
-    }
-
     /// Takes a record out and leaves those that refer to it alone.
-    pub(super) fn take_out(&mut self, slot: usize, key: &Key) -> Result<Option<Row>> {
-        let previous = self.previous(slot, key);
+    pub(super) fn take_out(&mut self, slot: usize, key: &Key) -> Result<Option<Vec<u8>>> {
         let table = self.state.table(slot)?;
-        if table.rows.get(key.as_bytes()).is_none() {
-            return Ok(None);
-        }
-        let offset = self.payload.len();
-        op::put_delete(&mut self.payload, table.def.stored.id, previous, key.as_bytes());
-        let place = Place::pending(u64::try_from(offset).unwrap_or(u64::MAX));
+        let Some(old) = table.row(key.as_bytes()) else { return Ok(None) };
+        let (id, previous) = (table.def.stored.id, self.previous(slot, key, Some(old)));
+        let place = self.next_place();
+        op::put_delete(&mut self.payload, id, previous, key.as_bytes());
         let deleted = self.limits.history.then_some(place);
         Arc::make_mut(&mut self.state).table_mut(slot)?.delete(key, deleted)
     }
 
-    /// Gives where the version stands that the file has of a record; 0 where it has none.
-    fn previous(&self, slot: usize, key: &Key) -> u64 {
+    /// Gives the place of the operation that is put down next.
+    fn next_place(&self) -> Place {
+        Place::pending(u64::try_from(self.payload.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Gives where the version stands that the file has of a record which is `now` what it is; 0 where it has none.
+    fn previous(&self, slot: usize, key: &Key, now: Option<Row<'_>>) -> u64 {
         if !self.limits.history {
             return 0;
         }
-        let place = |state: &State| {
-            let table = state.table(slot).ok()?;
-            last_place(table, key)
+        let last = |state: &State| last_place(state.table(slot).ok()?, key);
+        let place = match now {
+            Some(row) => Some(row.place),
+            None => last(&self.state),
         };
         // What this transaction has written itself is no version.
-        match place(&self.state) {
-            Some(place) => place.get().or_else(|| place_in_file(&self.base, slot, key)).unwrap_or(0),
+        match place {
+            Some(place) => place.get().or_else(|| last(&self.base)?.get()).unwrap_or(0),
             None => 0,
         }
     }
@@ -174,12 +189,13 @@ impl Work {
 
 /// Gives where the last operation on a record stands, whether it is there or not.
 pub(crate) fn last_place(table: &TableState, key: &Key) -> Option<Place> {
-    let row = table.rows.get(key.as_bytes()).map(|row| row.place);
-    row.or_else(|| table.deleted.get(key.as_bytes()).copied())
+    let row = table.row(key.as_bytes()).map(|row| row.place);
+    row.or_else(|| Some(table.deleted.get(key.as_bytes())?.mark))
 }
 
-fn place_in_file(state: &State, slot: usize, key: &Key) -> Option<u64> {
-    last_place(state.table(slot).ok()?, key)?.get()
+#[cold]
+fn duplicate_primary(def: &TableDef, record: &Located<'_>) -> Error {
+    duplicate(def, &def.key.name, &def.key.columns, record)
 }
 
 /// Holds a record against what its table asks of each by itself.
