@@ -281,13 +281,15 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
     /// Finds the table and sees to it, once for each definition, that the struct is of it.
     #[inline]
     pub(crate) fn find<'s>(&self, state: &'s State) -> Result<(usize, &'s Arc<TableState>)> {
+        /// To look at so many tables takes less time than to look for a name.
+        const FEW: usize = 4;
+        let definition = R::definition();
         let hint = self.slot.load(Relaxed);
-        if let Some(Some(table)) = state.tables.get(hint)
-            && table.def.is_verified(R::definition())
-        {
-            return Ok((hint, table));
-        }
-        self.look_up(state)
+        let known = |slot: usize| {
+            let table = state.tables.get(slot)?.as_ref()?;
+            table.def.is_verified(definition).then_some((slot, table))
+        };
+        known(hint).or_else(|| (0..FEW).find_map(known)).map_or_else(|| self.look_up(state), Ok)
     }
 
     fn look_up<'s>(&self, state: &'s State) -> Result<(usize, &'s Arc<TableState>)> {

@@ -13,6 +13,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use node::{Leaf, Node, Split, divider};
+use page::Probe;
 pub(crate) use range::Range;
 pub(crate) use sort::Unsorted;
 
@@ -53,8 +54,9 @@ impl<M: Copy> Map<M> {
 
     #[inline]
     pub(crate) fn get(&self, key: &[u8]) -> Option<Entry<'_, M>> {
-        let leaf = self.root.leaf_of(key);
-        leaf.page.search(key).ok().map(|place| leaf.entry(place))
+        let key = Probe::new(key);
+        let leaf = self.root.leaf_of(&key);
+        leaf.page.search(&key).ok().map(|place| leaf.entry(place))
     }
 
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
@@ -63,7 +65,7 @@ impl<M: Copy> Map<M> {
 
     /// Puts an entry in, and gives the length of the value that was there.
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8], mark: M) -> Option<usize> {
-        let (old, split) = Node::insert(&mut self.root, key, value, mark);
+        let (old, split) = Node::insert(&mut self.root, &Probe::new(key), value, mark);
         if let Some(split) = split {
             Node::grow(&mut self.root, split);
         }
@@ -74,7 +76,7 @@ impl<M: Copy> Map<M> {
     pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
         let found = self.contains(key);
         if found {
-            Node::remove(&mut self.root, key);
+            Node::remove(&mut self.root, &Probe::new(key));
             Node::shrink(&mut self.root);
         }
         found
@@ -84,13 +86,13 @@ impl<M: Copy> Map<M> {
     pub(crate) fn range(&self, low: Bound<&[u8]>, high: Bound<&[u8]>) -> Range<M> {
         let start = match low {
             Bound::Unbounded => 0,
-            Bound::Included(key) => self.root.rank(key, false),
-            Bound::Excluded(key) => self.root.rank(key, true),
+            Bound::Included(key) => self.root.rank(&Probe::new(key), false),
+            Bound::Excluded(key) => self.root.rank(&Probe::new(key), true),
         };
         let end = match high {
             Bound::Unbounded => self.len(),
-            Bound::Included(key) => self.root.rank(key, true),
-            Bound::Excluded(key) => self.root.rank(key, false),
+            Bound::Included(key) => self.root.rank(&Probe::new(key), true),
+            Bound::Excluded(key) => self.root.rank(&Probe::new(key), false),
         };
         Range::new(Arc::clone(&self.root), start, end.max(start))
     }

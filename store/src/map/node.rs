@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::Entry;
-use super::page::{MOST, Page, common};
+use super::page::{MOST, Page, Probe, common};
 use crate::key::Key;
 
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl<M> Node<M> {
 
     /// Finds the leaf that a key would stand in.
     #[inline]
-    pub(super) fn leaf_of(&self, key: &[u8]) -> &Leaf<M> {
+    pub(super) fn leaf_of(&self, key: &Probe<'_>) -> &Leaf<M> {
         let mut node = self;
         loop {
             match node {
@@ -65,7 +65,7 @@ impl<M> Node<M> {
     }
 
     /// Counts the entries before a key, the key's own among them where `inclusive` says so.
-    pub(super) fn rank(&self, key: &[u8], inclusive: bool) -> usize {
+    pub(super) fn rank(&self, key: &Probe<'_>, inclusive: bool) -> usize {
         let (mut node, mut before) = (self, 0);
         loop {
             match node {
@@ -88,7 +88,7 @@ impl<M> Node<M> {
 
 impl<M> Branch<M> {
     #[inline]
-    fn child_of(&self, key: &[u8]) -> usize {
+    fn child_of(&self, key: &Probe<'_>) -> usize {
         match self.keys.search(key) {
             Ok(place) => place + 1,
             Err(place) => place,
@@ -100,7 +100,7 @@ impl<M: Copy> Node<M> {
     /// Puts an entry in, and gives the length of the value that was there.
     pub(super) fn insert(
         this: &mut Arc<Self>,
-        key: &[u8],
+        key: &Probe<'_>,
         value: &[u8],
         mark: M,
     ) -> (Option<usize>, Option<Split<M>>) {
@@ -117,7 +117,8 @@ impl<M: Copy> Node<M> {
 
     /// Puts a branch above nodes that each have a key which divides it from the one before; the first key is of no use.
     pub(super) fn above(nodes: impl IntoIterator<Item = Split<M>>) -> Self {
-        let mut branch = Branch { keys: Page::new(), children: Vec::with_capacity(MOST), counts: Vec::with_capacity(MOST) };
+        let mut branch =
+            Branch { keys: Page::new(), children: Vec::with_capacity(MOST), counts: Vec::with_capacity(MOST) };
         for (key, node) in nodes {
             if !branch.children.is_empty() {
                 branch.keys.insert(branch.keys.len(), key.as_bytes(), &[]);
@@ -135,7 +136,7 @@ impl<M: Copy> Node<M> {
     }
 
     /// Takes out a key that is there.
-    pub(super) fn remove(this: &mut Arc<Self>, key: &[u8]) {
+    pub(super) fn remove(this: &mut Arc<Self>, key: &Probe<'_>) {
         match Arc::make_mut(this) {
             Self::Leaf(leaf) => {
                 if let Ok(place) = leaf.page.search(key) {
@@ -207,8 +208,9 @@ impl<M: Copy> Leaf<M> {
         self.marks.push(mark);
     }
 
-    fn insert(&mut self, key: &[u8], value: &[u8], mark: M) -> (Option<usize>, Option<Split<M>>) {
-        let place = match self.page.search(key) {
+    fn insert(&mut self, probe: &Probe<'_>, value: &[u8], mark: M) -> (Option<usize>, Option<Split<M>>) {
+        let key = probe.bytes;
+        let place = match self.page.search(probe) {
             Ok(place) => {
                 self.marks[place] = mark;
                 return (Some(self.page.replace(place, value)), None);

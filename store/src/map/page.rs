@@ -11,6 +11,9 @@ use smallvec::SmallVec;
 /// How many entries a page has at the most.
 pub(super) const MOST: usize = 32;
 
+/// How many heads stand in a line of memory.
+const LINE: usize = 8;
+
 /// How many bytes a page of several entries has at the most, about.
 const MOST_BYTES: usize = 16 << 10;
 
@@ -26,8 +29,7 @@ const SPARE: usize = 256;
 /// Keys in their order, each with a value.
 #[derive(Debug)]
 pub(super) struct Page {
-    /// What all keys begin with.
-    shared: Prefix,
+    shared: Shared,
     /// Of each key, the eight bytes behind what all begin with as a number, noughts behind a shorter key: where two differ, so do the
     /// keys, in the same way.
     heads: SmallVec<[u64; MOST]>,
@@ -36,6 +38,72 @@ pub(super) struct Page {
     /// How many of the bytes no slot leads to.
     dead: usize,
     apart: Vec<Arc<[u8]>>,
+}
+
+/// A key that is looked for, its first bytes put beside noughts once for all pages on the way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Probe<'p> {
+    pub(super) bytes: &'p [u8],
+    /// The first bytes as a number.
+    start: u128,
+    front: [u8; FRONT],
+}
+
+/// How many bytes a key's head may end at.
+const FRONT: usize = Shared::MOST + size_of::<u64>();
+
+impl<'p> Probe<'p> {
+    #[inline]
+    pub(super) fn new(bytes: &'p [u8]) -> Self {
+        let front = bytes.first_chunk().copied().unwrap_or_else(|| {
+            let mut front = [0; FRONT];
+            front[..bytes.len()].copy_from_slice(bytes);
+            front
+        });
+        let start = front.first_chunk().map_or(0, |start| u128::from_be_bytes(*start));
+        Self { bytes, start, front }
+    }
+
+    /// Gives the eight bytes behind so many.
+    #[inline]
+    fn head(&self, behind: usize) -> u64 {
+        self.front.get(behind..).and_then(<[u8]>::first_chunk).map_or(0, |head| u64::from_be_bytes(*head))
+    }
+}
+
+/// The beginning that keys have in common, as far as it counts.
+#[derive(Debug, Clone, Copy)]
+struct Shared {
+    length: usize,
+    /// The bytes as the highest of a number, and ones for each of them.
+    bytes: u128,
+    mask: u128,
+}
+
+impl Shared {
+    const MOST: usize = size_of::<u128>();
+
+    const NONE: Self = Self { length: 0, bytes: 0, mask: 0 };
+
+    /// What begins with some of the first bytes of a key.
+    fn of(key: &Probe<'_>, length: usize) -> Self {
+        let length = length.min(Self::MOST).min(key.bytes.len());
+        let bits = u32::try_from(8 * (Self::MOST - length)).unwrap_or(u128::BITS);
+        let mask = u128::MAX.checked_shl(bits).unwrap_or(0);
+        Self { length, bytes: key.start & mask, mask }
+    }
+
+    #[inline]
+    fn compare(&self, key: &Probe<'_>) -> Ordering {
+        (key.start & self.mask).cmp(&self.bytes)
+    }
+
+    /// Counts the bytes that a key has in common with it.
+    fn common(&self, key: &Probe<'_>) -> usize {
+        let differ = (key.start & self.mask) ^ self.bytes;
+        let same = usize::try_from(differ.leading_zeros() / 8).unwrap_or(0);
+        same.min(self.length).min(key.bytes.len())
+    }
 }
 
 /// Where an entry stands: its key, and its value behind that.
@@ -51,46 +119,9 @@ impl Slot {
     const APART: u32 = 1 << 31;
 }
 
-/// The beginning that keys have in common, as far as there is room for it.
-#[derive(Debug, Clone, Copy)]
-struct Prefix {
-    length: u8,
-    bytes: [u8; Self::MOST],
-}
-
-impl Prefix {
-    const MOST: usize = 23;
-
-    const fn empty() -> Self {
-        Self { length: 0, bytes: [0; Self::MOST] }
-    }
-
-    fn new(bytes: &[u8]) -> Self {
-        let length = bytes.len().min(Self::MOST);
-        let mut prefix = Self { length: u8::try_from(length).unwrap_or(0), bytes: [0; Self::MOST] };
-        prefix.bytes[..length].copy_from_slice(&bytes[..length]);
-        prefix
-    }
-
-    #[inline]
-    fn get(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
-    }
-}
-
 /// Counts the bytes that both begin with.
 pub(super) fn common(one: &[u8], other: &[u8]) -> usize {
     one.iter().zip(other).take_while(|(one, other)| one == other).count()
-}
-
-#[inline]
-fn head(bytes: &[u8]) -> u64 {
-    let head = bytes.first_chunk().copied().unwrap_or_else(|| {
-        let mut head = [0; 8];
-        head[..bytes.len()].copy_from_slice(bytes);
-        head
-    });
-    u64::from_be_bytes(head)
 }
 
 #[inline]
@@ -107,7 +138,7 @@ fn narrow(number: usize) -> u32 {
 impl Page {
     pub(super) fn new() -> Self {
         Self {
-            shared: Prefix::empty(),
+            shared: Shared::NONE,
             heads: SmallVec::new(),
             slots: SmallVec::new(),
             bytes: Vec::new(),
@@ -165,26 +196,28 @@ impl Page {
 
     /// Finds a key, or the place where it would stand.
     #[inline]
-    pub(super) fn search(&self, key: &[u8]) -> Result<usize, usize> {
-        let shared = self.shared.get();
-        let Some((first, rest)) = key.split_at_checked(shared.len()) else {
-            // A beginning of what all begin with stands before them all.
-            return Err(if key > &shared[..key.len()] { self.len() } else { 0 });
-        };
-        match first.cmp(shared) {
+    pub(super) fn search(&self, key: &Probe<'_>) -> Result<usize, usize> {
+        match self.shared.compare(key) {
             Ordering::Less => return Err(0),
             Ordering::Greater => return Err(self.len()),
             Ordering::Equal => {}
         }
-        let head = head(rest);
-        if self.heads.last().is_none_or(|last| *last < head) {
-            return Err(self.len());
-        }
-        // No branches: their guesses would be wrong half of the time.
-        let low: usize = self.heads.iter().map(|own| usize::from(*own < head)).sum();
-        if self.heads.get(low) != Some(&head) {
+        let head = key.head(self.shared.length);
+        let heads = self.heads.as_slice();
+        // One head of each line of memory at first, so that they are waited for together; and no branches, whose guesses would be wrong half
+        // of the time.
+        let lines: usize = heads.chunks_exact(LINE).map(|line| usize::from(line[LINE - 1] < head)).sum();
+        let rest = &heads[lines * LINE..];
+        let rest = rest.get(..LINE).unwrap_or(rest);
+        let low = lines * LINE + rest.iter().map(|own| usize::from(*own < head)).sum::<usize>();
+        if heads.get(low) != Some(&head) {
             return Err(low);
         }
+        self.search_same(low, head, key.bytes)
+    }
+
+    /// Finds a key among those of one head.
+    fn search_same(&self, low: usize, head: u64, key: &[u8]) -> Result<usize, usize> {
         let same = self.heads[low..].iter().take_while(|own| **own == head).count();
         let found = self.slots[low..low + same].binary_search_by(|slot| self.entry(*slot).0.cmp(key));
         found.map(|place| low + place).map_err(|place| low + place)
@@ -192,9 +225,10 @@ impl Page {
 
     /// Puts an entry at the place where it has to stand.
     pub(super) fn insert(&mut self, place: usize, key: &[u8], value: &[u8]) {
-        self.admit(key);
+        let probe = Probe::new(key);
+        self.admit(&probe);
         let slot = self.store(key, value);
-        self.heads.insert(place, head(&key[self.shared.get().len()..]));
+        self.heads.insert(place, probe.head(self.shared.length));
         self.slots.insert(place, slot);
     }
 
@@ -255,11 +289,11 @@ impl Page {
         let mut part = Self::new();
         if from < to {
             let (first, last) = (self.key(from), self.key(to - 1));
-            part.shared = Prefix::new(&first[..common(first, last)]);
+            part.shared = Shared::of(&Probe::new(first), common(first, last));
         }
         for slot in &self.slots[from..to] {
             let (key, value) = self.entry(*slot);
-            part.heads.push(head(&key[part.shared.get().len()..]));
+            part.heads.push(Probe::new(key).head(part.shared.length));
             let slot = if slot.start & Slot::APART == 0 {
                 part.store(key, value)
             } else {
@@ -272,16 +306,16 @@ impl Page {
     }
 
     /// Sees to it that a key begins as all do.
-    fn admit(&mut self, key: &[u8]) {
+    fn admit(&mut self, key: &Probe<'_>) {
         if self.heads.is_empty() {
-            self.shared = Prefix::new(key);
+            self.shared = Shared::of(key, Shared::MOST);
             return;
         }
-        let common = common(self.shared.get(), key);
-        if common < self.shared.get().len() {
-            self.shared = Prefix::new(&self.shared.get()[..common]);
+        let common = self.shared.common(key);
+        if common < self.shared.length {
+            self.shared = Shared::of(key, common);
             for place in 0..self.len() {
-                self.heads[place] = head(&self.key(place)[common..]);
+                self.heads[place] = Probe::new(self.key(place)).head(common);
             }
         }
     }

@@ -61,8 +61,9 @@ fn value(count: u32, length: usize) -> Vec<u8> {
 }
 
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, u32)>;
+type Content = Vec<(Vec<u8>, (Vec<u8>, u32))>;
 
-fn content(map: &Map<u32>) -> Vec<(Vec<u8>, (Vec<u8>, u32))> {
+fn content(map: &Map<u32>) -> Content {
     let (mut range, mut found) = (map.all(), Vec::new());
     while let Some(entry) = range.next() {
         found.push((entry.key.to_vec(), (entry.value.to_vec(), entry.mark)));
@@ -70,7 +71,7 @@ fn content(map: &Map<u32>) -> Vec<(Vec<u8>, (Vec<u8>, u32))> {
     found
 }
 
-fn expected(model: &Model) -> Vec<(Vec<u8>, (Vec<u8>, u32))> {
+fn expected(model: &Model) -> Content {
     model.clone().into_iter().collect()
 }
 

@@ -23,6 +23,28 @@ pub(crate) fn put_signed(out: &mut Vec<u8>, number: i64) {
 
 #[inline]
 pub(crate) fn get_unsigned(bytes: &mut &[u8]) -> Result<u64> {
+    if let Some((first, rest)) = bytes.split_first()
+        && *first < 0x80
+    {
+        *bytes = rest;
+        return Ok((*first).into());
+    }
+    // All bytes at once, where eight are there and the number ends among them.
+    if let Some(word) = bytes.first_chunk().map(|word| u64::from_le_bytes(*word))
+        && let ends @ 1.. = !word & 0x8080_8080_8080_8080
+    {
+        let bits = ends.trailing_zeros() + 1;
+        *bytes = &bytes[usize::try_from(bits / 8).unwrap_or(8)..];
+        let word = word & (u64::MAX >> (u64::BITS - bits)) & 0x7f7f_7f7f_7f7f_7f7f;
+        let word = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1);
+        let word = (word & 0x0000_3fff_0000_3fff) | ((word & 0x3fff_0000_3fff_0000) >> 2);
+        return Ok((word & 0x0fff_ffff) | ((word & 0x0fff_ffff_0000_0000) >> 4));
+    }
+    get_long(bytes)
+}
+
+/// Takes a number that is long or stands at the end.
+fn get_long(bytes: &mut &[u8]) -> Result<u64> {
     let mut number = 0;
     for (place, byte) in bytes.iter().enumerate().take(10) {
         // Of the tenth byte there is room for one bit.
@@ -69,6 +91,16 @@ mod tests {
             let mut bytes = Vec::new();
             put_unsigned(&mut bytes, number);
             assert_eq!(get_unsigned(&mut bytes.as_slice()).unwrap(), number);
+        }
+        // Of every length, at the end and before others.
+        for number in (0..64).flat_map(|bits| [1_u64 << bits, u64::MAX >> bits, 0x1234_5678_9abc_def0 >> bits]) {
+            for behind in [0, 1, 9] {
+                let mut bytes = Vec::new();
+                put_unsigned(&mut bytes, number);
+                bytes.resize(bytes.len() + behind, 0xff);
+                let mut rest = bytes.as_slice();
+                assert_eq!((get_unsigned(&mut rest).unwrap(), rest.len()), (number, behind));
+            }
         }
         for number in [0, -1, 1, 63, -64, 64, i64::MIN, i64::MAX] {
             let mut bytes = Vec::new();
