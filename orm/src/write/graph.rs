@@ -80,6 +80,14 @@ pub(super) fn insert_graph<M: Model>(cursor: &mut Cursor, mut rows: Vec<Create<M
     })
 }
 
+/// Gives what makes the rows of another parent, if it is of this type and of the same relation.
+fn of_kind<P: 'static, T: CreateRelated<P>>(
+    other: &mut dyn CreateRelated<P>,
+    same: impl FnOnce(&T) -> bool,
+) -> Option<&mut T> {
+    (other as &mut dyn Any).downcast_mut::<T>().filter(|other| same(other))
+}
+
 /// The rows that belong to some parents.
 struct Children<C> {
     /// The place of each parent, and how many of the rows are its own.
@@ -144,9 +152,8 @@ impl<P: Model, S: Slot + Send + Sync + 'static> CreateRelated<P> for ByKey<P, S>
     }
 
     fn join(&mut self, other: &mut dyn CreateRelated<P>) -> bool {
-        let other = (other as &mut dyn Any).downcast_mut::<Self>();
-        let other = other.filter(|other| other.relation.is(self.relation));
-        other.map(|other| self.children.join(&mut other.children)).is_some()
+        let same = of_kind(other, |other: &Self| other.relation.is(self.relation));
+        same.map(|other| self.children.join(&mut other.children)).is_some()
     }
 
     fn before<'c>(&'c mut self, cursor: &'c mut Cursor, parents: &'c mut [Create<P>]) -> BoxFuture<'c, ()> {
@@ -217,9 +224,8 @@ impl<P: Model, C: Model, J: Joining> CreateRelated<P> for ByMany<P, C, J> {
     }
 
     fn join(&mut self, other: &mut dyn CreateRelated<P>) -> bool {
-        let other = (other as &mut dyn Any).downcast_mut::<Self>();
-        let other = other.filter(|other| other.relation.is(self.relation));
-        other.map(|other| self.children.join(&mut other.children)).is_some()
+        let same = of_kind(other, |other: &Self| other.relation.is(self.relation));
+        same.map(|other| self.children.join(&mut other.children)).is_some()
     }
 
     fn before<'c>(&'c mut self, _: &'c mut Cursor, _: &'c mut [Create<P>]) -> BoxFuture<'c, ()> {
