@@ -170,13 +170,14 @@ pub async fn r52_a_dropped_call_is_stopped_on_the_server(bench: Bench) -> Verdic
         Some(sql) => watcher.fetch_value::<i64>(sql, ()).await.map(|count| count > 0),
         None => Ok(false),
     };
-    for way in ["execute", "a cursor's execute", "a fetch", "a batch", "a script"] {
+    for way in ["execute", "a cursor's execute", "a fetch", "a batch", "a script", "a pipeline"] {
         let mut cursor = None;
         let work = async {
             match way {
                 "execute" => conn.execute(ENDLESS, ()).await.map(drop),
                 "a batch" => conn.execute_many(ENDLESS, [(), ()]).await.map(drop),
                 "a script" => conn.script(ENDLESS).await,
+                "a pipeline" => conn.pipeline().add("SELECT 1", ()).add(ENDLESS, ()).run().await.map(drop),
                 "a fetch" => {
                     let mut cursor = conn.query(ENDLESS, ()).await?;
                     cursor.fetch_one::<(i64,)>().await.map(drop)

@@ -63,19 +63,17 @@ const UNHEARD: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_millis(5);
 
 impl Request {
-    /// Makes the request, and again while the statement goes on: PostgreSQL forgets one that comes before the statement, or
-    /// between its planning and its execution, where it reads the next message and counts as idle. Of several statements that
-    /// were sent together, only the first is looked after.
+    /// Makes the request, and again while the call goes on: PostgreSQL forgets one that comes before a statement, or between its
+    /// planning and its execution, where it reads the next message and counts as idle. The connection's next call waits for
+    /// the end of this, so that what still runs belongs to the call that was meant.
     async fn insist(&self) -> Result<()> {
-        let replies = self.wire.replies();
-        let runs = || self.wire.replies() == replies && self.wire.is_busy();
         loop {
             dial::reach(self).await?;
             let sent = Instant::now();
-            while runs() && sent.elapsed() < UNHEARD {
+            while self.wire.is_busy() && sent.elapsed() < UNHEARD {
                 tokio::time::sleep(LOOK).await;
             }
-            if !runs() {
+            if !self.wire.is_busy() {
                 return Ok(());
             }
         }

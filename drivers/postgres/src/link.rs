@@ -104,9 +104,9 @@ impl Link {
         }
         self.spared = flow && self.tx_state() == TxState::Open;
         if !self.spared {
-            let (wire, replies) = (Arc::clone(&self.wire), self.wire.replies());
+            let wire = Arc::clone(&self.wire);
             let canceller: Arc<dyn Cancel> = Arc::clone(&self.canceller) as _;
-            self.watch = Some(Watch::over(canceller, move || wire.replies() == replies));
+            self.watch = Some(Watch::over(canceller, move || wire.is_busy()));
         }
     }
 
@@ -114,7 +114,8 @@ impl Link {
         if self.is_dead() { TxState::Auto } else { self.wire.tx_state() }
     }
 
-    /// Marks that a request leaves; [`landed`](Self::landed) or [`failed`](Self::failed) take the mark away.
+    /// Marks that a request leaves; [`landed`](Self::landed) or [`failed`](Self::failed) take the mark away. Where several leave before
+    /// the first reply is awaited, the [wire](Wire::leave_another) is told of each behind the first.
     pub(crate) fn leave(&mut self, undo: Undo) {
         self.flight = Some(undo);
         self.wire.leave();

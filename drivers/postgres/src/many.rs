@@ -301,7 +301,7 @@ async fn many_at_a_time(
     let mut executions: VecDeque<Execution<'_>> = VecDeque::with_capacity(AHEAD);
     let mut total = 0;
     let mut result = Ok(());
-    for rows in unnest::chunks(many) {
+    for (chunk, rows) in unnest::chunks(many).enumerate() {
         if executions.len() == AHEAD
             && let Some(first) = executions.pop_front()
         {
@@ -323,6 +323,9 @@ async fn many_at_a_time(
                 result = Err(error);
                 break;
             }
+        }
+        if chunk > 0 {
+            connection.link.wire.leave_another();
         }
     }
     while let Some(execution) = executions.pop_front().filter(|_| result.is_ok()) {
@@ -379,6 +382,9 @@ async fn one_by_one(
                     sent = Err((row, error));
                     break;
                 }
+            }
+            if row > first {
+                connection.link.wire.leave_another();
             }
         }
         let mut result = Ok(());

@@ -154,9 +154,13 @@ async fn run(
         if statements.len() == index || matches!(statements[index].as_ref().get_ref(), MaybeDone::Done(Err(_))) {
             break;
         }
+        connection.link.wire.leave_another();
     }
     let is_whole = unsent.is_none() && statements.len() == queries.len();
     let mut close = is_whole.then(|| send(client.batch_execute(&around.close)));
+    if close.is_some() {
+        connection.link.wire.leave_another();
+    }
     let mut replies = Vec::with_capacity(statements.len());
     let mut failed = sent(&mut open).await.err().map(|error| (error, None));
     for (index, statement) in statements.iter_mut().enumerate() {

@@ -21,8 +21,9 @@ pub(crate) struct Wire {
     status: AtomicU8,
     /// How many replies have come to their end.
     replies: AtomicU64,
-    /// How many replies had come when the request left that nobody has taken the reply of; [`NONE`] where there is none.
-    left_at: AtomicU64,
+    /// How many replies will have come when all is answered that has left and that nobody has taken the reply of; nought where
+    /// there is no such request.
+    due: AtomicU64,
     tag: AtomicU8,
     copying: AtomicBool,
     escapes: AtomicBool,
@@ -57,9 +58,6 @@ pub(crate) enum Tag {
     /// `ROLLBACK`, which is also the answer to the COMMIT of a failed transaction.
     Rollback = 2,
 }
-
-/// No request is under way.
-const NONE: u64 = u64::MAX;
 
 /// Notices that are kept for a statement; a loop of RAISE NOTICE must not fill the memory.
 const MOST_NOTICES: usize = 1000;
@@ -98,18 +96,23 @@ impl Wire {
 
     /// Notes that a request leaves.
     pub(crate) fn leave(&self) {
-        self.left_at.store(self.replies(), Ordering::Release);
+        self.due.store(self.replies() + 1, Ordering::Release);
     }
 
-    /// Notes that the reply was taken.
+    /// Notes that another one has left behind it, before its reply was taken.
+    pub(crate) fn leave_another(&self) {
+        self.due.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Notes that the replies were taken.
     pub(crate) fn landed(&self) {
-        self.left_at.store(NONE, Ordering::Release);
+        self.due.store(0, Ordering::Release);
     }
 
     /// Tells whether the server has something to do, as far as it has been heard. The reply of a request that was dropped may
     /// have come with nobody there to take it.
     pub(crate) fn is_busy(&self) -> bool {
-        self.left_at.load(Ordering::Acquire) == self.replies() || self.rows.are_awaited()
+        self.replies() < self.due.load(Ordering::Acquire) || self.rows.are_awaited()
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {

@@ -1,7 +1,10 @@
 //! Locks that are not had, servers that take no writes, room that runs out, and what a database must not be made to do.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use oarlock::{DbExt, ErrorKind, Pool, PoolOptions, Result};
@@ -13,6 +16,7 @@ on_engines! {
     room_that_runs_out_is_told_and_what_fits_still_goes on Sqlite Postgres MySql;
     no_extension_is_loaded_by_sql on Sqlite;
     a_request_to_stop_that_is_forgotten_is_made_again on Postgres;
+    a_dropped_pipeline_is_stopped_where_only_its_beginning_was_answered on Postgres;
 }
 
 /// Makes a wait for a lock end soon.
@@ -186,12 +190,13 @@ async fn no_extension_is_loaded_by_sql(database: Database) -> Verdict {
     Ok(())
 }
 
+/// The length of PostgreSQL's request to stop, and its code.
+const STOP: [u8; 8] = [0, 0, 0, 16, 4, 210, 22, 46];
+
 /// PostgreSQL forgets a request that comes while it waits for a message; here the first of each statement gets a wrong key, which
 /// it passes over as well.
 async fn a_request_to_stop_that_is_forgotten_is_made_again(database: Database) -> Verdict {
     const LIMIT: Duration = Duration::from_millis(100);
-    /// The length of a request to stop, and its code.
-    const REQUEST: [u8; 8] = [0, 0, 0, 16, 4, 210, 22, 46];
     let proxy = Proxy::to(&database.url).await;
     let conn = oarlock::connect(proxy.url()).await?;
     let requests = Arc::new(AtomicUsize::new(0));
@@ -199,7 +204,7 @@ async fn a_request_to_stop_that_is_forgotten_is_made_again(database: Database) -
         let requests = Arc::clone(&requests);
         move |direction, bytes| {
             if direction == Direction::ToServer
-                && bytes.starts_with(&REQUEST)
+                && bytes.starts_with(&STOP)
                 && requests.fetch_add(1, Ordering::SeqCst) == 0
                 && let Some(last) = bytes.last_mut()
             {
@@ -207,13 +212,17 @@ async fn a_request_to_stop_that_is_forgotten_is_made_again(database: Database) -
             }
         }
     });
-    for shape in ["a query", "a script", "a block"] {
+    for shape in ["a query", "a script", "a block", "a pipeline", "a batch"] {
         requests.store(0, Ordering::SeqCst);
         let started = Instant::now();
         let limited = conn.with_timeout(LIMIT);
         let result = match shape {
             "a query" => limited.fetch_value::<bool>("SELECT pg_sleep(30) IS NULL", ()).await.map(drop),
             "a script" => limited.script("SELECT 1; SELECT pg_sleep(30)").await,
+            "a pipeline" => {
+                limited.pipeline().add("SELECT 1", ()).add("SELECT pg_sleep(30) IS NULL", ()).run().await.map(drop)
+            }
+            "a batch" => limited.execute_many("SELECT pg_sleep(?)", [(0.0,), (0.0,), (30.0,)]).await.map(drop),
             _ => limited.execute("DO $$ BEGIN PERFORM pg_sleep(30); END $$", ()).await.map(drop),
         };
         refused(result, ErrorKind::StatementTimeout);
@@ -221,5 +230,32 @@ async fn a_request_to_stop_that_is_forgotten_is_made_again(database: Database) -
         assert!(started.elapsed() < Duration::from_secs(3), "{shape}: {:?}", started.elapsed());
         assert_eq!(conn.fetch_value::<i64>("SELECT 1", ()).await?, 1, "{shape}");
     }
+    Ok(())
+}
+
+/// All of it leaves at once, and nobody calls the connection again: that it is still busy is told by the replies that are missing.
+async fn a_dropped_pipeline_is_stopped_where_only_its_beginning_was_answered(database: Database) -> Verdict {
+    let proxy = Proxy::to(&database.url).await;
+    let conn = oarlock::connect(proxy.url()).await?;
+    let requests = Arc::new(AtomicUsize::new(0));
+    proxy.tamper({
+        let requests = Arc::clone(&requests);
+        move |direction, bytes| {
+            if direction == Direction::ToServer && bytes.starts_with(&STOP) {
+                requests.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    let sleep = "SELECT pg_sleep(?) IS NULL";
+    // The statement is known from here on, so that the first poll sends the whole pipeline.
+    conn.pipeline().add(sleep, (0.0,)).run().await?;
+    let mut pipeline = conn.pipeline();
+    pipeline.add(sleep, (0.0,)).add(sleep, (30.0,));
+    {
+        let mut run = pin!(pipeline.run());
+        assert!(poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx).is_pending())).await);
+    }
+    assert!(until(async || Ok(requests.load(Ordering::SeqCst) > 0)).await?, "nobody asks the server to stop");
+    assert_eq!(conn.fetch_value::<i64>("SELECT 1", ()).await?, 1);
     Ok(())
 }
