@@ -80,7 +80,7 @@ pub fn associated(users: Vec<User>, posts: Vec<Post>, comments: Vec<Comment>) ->
         let comments = comments_of.remove(&post.id).unwrap_or_default();
         posts_of.entry(post.user_id).or_default().push((post, comments));
     }
-    let whole: Vec<(User, Vec<(Post, Vec<Comment>)>)> = users
+    let whole: Vec<_> = users
         .into_iter()
         .map(|user| {
             let posts = posts_of.remove(&user.id).unwrap_or_default();

@@ -55,13 +55,16 @@ struct Bench {
     root: PathBuf,
 }
 
+/// Measures some shapes.
+type Measure = fn(&mut Bench) -> Result<(), Failure>;
+
 /// Measures all shapes, and writes what came of it.
 pub fn all(out: &Path) -> Result<(), Failure> {
     let root = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let mut bench = Bench { places: Vec::new(), report: Report::default(), next: AtomicI64::new(RECORDS), root };
     bench.load()?;
     bench.compare_scans()?;
-    let shapes: [(&[&str], fn(&mut Bench) -> Result<(), Failure>); 7] = [
+    let shapes: [(&[&str], Measure); 7] = [
         (&["get", "get_unique", "scan"], Bench::reads),
         (&["commit"], Bench::commits),
         (&["commit_8_writers"], Bench::commits_of_eight),
