@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::connection::{BoxFuture, Connection};
+use crate::connection::{BoxFuture, Connection, Endpoint};
 use crate::trace::connecting;
 use crate::url::Url;
 use crate::{Error, ErrorKind, Result};
@@ -37,7 +37,7 @@ pub trait DriverFactory: Send + Sync {
 ///
 /// As [`Connector::connect`].
 pub async fn open(connector: &dyn Connector) -> Result<Box<dyn Connection>> {
-    connecting(connector.connect()).await
+    connecting(connector).await
 }
 
 /// Opens connections to one database.
@@ -48,6 +48,12 @@ pub trait Connector: Send + Sync {
     ///
     /// `ConnectionRefused`, `Authentication`, `TooManyConnections`, `ObjectNotFound` (no such database) and the like.
     fn connect(&self) -> BoxFuture<'_, Box<dyn Connection>>;
+
+    /// Tells where connections are to lead, as far as that is known before one is open: it is told of those that could not be opened.
+    /// The server belongs to it only where there is no other that might be asked. By default nothing is known.
+    fn endpoint(&self) -> Option<Endpoint> {
+        None
+    }
 }
 
 /// How long one server may take to let a connection in, its login included, where neither the URL nor the environment says

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oarlock_core::Connection;
-use oarlock_core::connection::BoxFuture;
+use oarlock_core::connection::{BoxFuture, Endpoint};
 use oarlock_core::factory::Connector;
 
 use super::recorded::Recorded;
@@ -156,6 +156,10 @@ struct RecordedConnector {
 impl Connector for RecordedConnector {
     fn connect(&self) -> BoxFuture<'_, Box<dyn Connection>> {
         Box::pin(async move { self.connector.connect().await.map(|connection| self.log.connection(connection)) })
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        self.connector.endpoint()
     }
 }
 

@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
 use tracing::{Instrument, Level, Span};
 
-use crate::connection::{BoxFuture, Connection, DriverInfo, Query};
+use crate::connection::{BoxFuture, Connection, DriverInfo, Endpoint, Query};
+use crate::factory::Connector;
 use crate::lex::Lexing;
 use crate::limits::Limits;
 use crate::result::Outcome;
@@ -305,7 +306,7 @@ pub(crate) async fn noted<'c, T>(
 }
 
 /// Opens a connection, and tells of it.
-pub(crate) async fn connecting(open: impl Future<Output = Result<Box<dyn Connection>>>) -> Result<Box<dyn Connection>> {
+pub(crate) async fn connecting(connector: &dyn Connector) -> Result<Box<dyn Connection>> {
     let span = tracing::span!(
         target: CALLS,
         Level::DEBUG,
@@ -321,18 +322,39 @@ pub(crate) async fn connecting(open: impl Future<Output = Result<Box<dyn Connect
         "db.response.status_code" = tracing::field::Empty,
         "error.type" = tracing::field::Empty,
     );
-    let opened = open.instrument(span.clone()).await;
+    let mut unopened = Unopened { span: &span, connector: Some(connector) };
+    let opened = connector.connect().instrument(span.clone()).await;
     match &opened {
         Ok(connection) => {
-            let endpoint = &connection.info().endpoint;
-            span.record("db.system.name", endpoint.system);
-            span.record("db.namespace", endpoint.namespace.as_deref());
-            span.record("server.address", endpoint.address.as_deref());
-            span.record("server.port", endpoint.port);
+            unopened.connector = None;
+            record_endpoint(&span, &connection.info().endpoint);
         }
         Err(error) => record_error(&span, error),
     }
     opened
+}
+
+/// Records where a connection was to lead that could not be opened, or was given up: a server that does not answer is known by that.
+struct Unopened<'c> {
+    span: &'c Span,
+    /// `None` once it is open.
+    connector: Option<&'c dyn Connector>,
+}
+
+impl Drop for Unopened<'_> {
+    fn drop(&mut self) {
+        let connector = self.connector.filter(|_| !self.span.is_disabled());
+        if let Some(endpoint) = connector.and_then(Connector::endpoint) {
+            record_endpoint(self.span, &endpoint);
+        }
+    }
+}
+
+fn record_endpoint(span: &Span, endpoint: &Endpoint) {
+    span.record("db.system.name", endpoint.system);
+    span.record("db.namespace", endpoint.namespace.as_deref());
+    span.record("server.address", endpoint.address.as_deref());
+    span.record("server.port", endpoint.port);
 }
 
 /// Records what may be told of an error: its message and detail may repeat values.

@@ -47,6 +47,14 @@ impl Connector for MysqlConnector {
     fn connect(&self) -> BoxFuture<'_, Box<dyn Connection>> {
         Box::pin(async move { Ok(Box::new(MysqlConnection::connect(&self.options).await?) as Box<dyn Connection>) })
     }
+
+    /// Whether it is MySQL or MariaDB is only known of a server that answers.
+    fn endpoint(&self) -> Option<Endpoint> {
+        Some(match &*Place::all(&self.options) {
+            [only] => only.endpoint("mysql", &self.options),
+            _ => Endpoint::new("mysql").namespace(self.options.database.as_deref()),
+        })
+    }
 }
 
 impl MysqlConnection {
@@ -61,12 +69,8 @@ impl MysqlConnection {
     ///
     /// Dropping the future closes what was opened.
     pub async fn connect(options: &Arc<MysqlOptions>) -> Result<Self> {
-        let places: Vec<Place<'_>> = match &options.socket {
-            Some(path) => vec![Place::Socket(path)],
-            None => options.hosts.iter().map(|(host, port)| Place::Host(host, *port)).collect(),
-        };
         let mut refused = None;
-        for (index, place) in places.into_iter().enumerate() {
+        for (index, place) in Place::all(options).into_iter().enumerate() {
             match connect_within(options.connect_timeout, guarded_to_end(place.connect(options))).await {
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Tls) => {
                     refused = Some(error.context(place));
@@ -100,7 +104,15 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-impl Place<'_> {
+impl<'o> Place<'o> {
+    /// Gives the places to try, in order.
+    fn all(options: &'o MysqlOptions) -> Vec<Self> {
+        match &options.socket {
+            Some(path) => vec![Self::Socket(path)],
+            None => options.hosts.iter().map(|(host, port)| Self::Host(host, *port)).collect(),
+        }
+    }
+
     /// Tells where a connection leads.
     fn endpoint(self, system: &'static str, options: &MysqlOptions) -> Endpoint {
         let endpoint = Endpoint::new(system).namespace(options.database.as_deref());

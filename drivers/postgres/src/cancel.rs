@@ -37,10 +37,7 @@ impl Canceller {
     /// Tells where the session leads.
     pub(crate) fn place(&self) -> connection::Endpoint {
         let Request { options, endpoint, .. } = &*self.request;
-        let database = options.database.as_ref().or(options.user.as_ref());
-        connection::Endpoint::new("postgresql")
-            .at(endpoint.host.as_str(), Some(endpoint.port))
-            .namespace(database.map(String::as_str))
+        options.place().at(endpoint.host.as_str(), Some(endpoint.port))
     }
 
     /// Gives the requests that are on their way.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oarlock_core::connection::{BoxFuture, Connection};
+use oarlock_core::connection::{BoxFuture, Connection, Endpoint};
 use oarlock_core::factory::{Connector, DriverFactory, Purpose};
 use oarlock_core::{Result, Url};
 
@@ -34,6 +34,14 @@ impl Connector for PostgresConnector {
         Box::pin(async move {
             let connection = PostgresConnection::connect(&self.options).await?;
             Ok(Box::new(connection) as Box<dyn Connection>)
+        })
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        let place = self.options.place();
+        Some(match &*self.options.endpoints {
+            [only] => place.at(only.host.as_str(), Some(only.port)),
+            _ => place,
         })
     }
 }

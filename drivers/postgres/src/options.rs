@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use oarlock_core::cache::StatementCache;
 use oarlock_core::factory::CONNECT_TIMEOUT;
-use oarlock_core::{Error, ErrorKind, Result, Url};
+use oarlock_core::{Error, ErrorKind, Result, Url, connection};
 use oarlock_tls::TlsOptions;
 
 use crate::encryption::{self, ChannelBinding, SslNegotiation};
@@ -233,6 +233,12 @@ impl PostgresOptions {
             column_origin: url.switch_option("column_origin")?.unwrap_or(true),
             reset: read_reset(url.option("reset"))?,
         })
+    }
+
+    /// Tells where connections lead, but for the server.
+    pub(crate) fn place(&self) -> connection::Endpoint {
+        let database = self.database.as_deref().or(self.user.as_deref());
+        connection::Endpoint::new("postgresql").namespace(database)
     }
 
     /// Gives the settings that the session begins with. As they come with the connection's first message, they are also

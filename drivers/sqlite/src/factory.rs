@@ -134,15 +134,24 @@ impl SqliteConnector {
             server: format!("SQLite {}", rusqlite::version()),
             dialect: Dialect::SQLITE,
             capabilities,
-            endpoint: Arc::new(Endpoint::new("sqlite").namespace(Some(&target.name()))),
+            endpoint: Arc::new(endpoint(target)),
         };
         Ok(SqliteConnection::new(session, info, writers))
     }
 }
 
+/// Tells where connections lead.
+fn endpoint(target: &Target) -> Endpoint {
+    Endpoint::new("sqlite").namespace(Some(&target.name()))
+}
+
 impl Connector for SqliteConnector {
     fn connect(&self) -> BoxFuture<'_, Box<dyn Connection>> {
         Box::pin(async move { Ok(Box::new(self.open().await?) as Box<dyn Connection>) })
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        Some(endpoint(&self.target))
     }
 }
 

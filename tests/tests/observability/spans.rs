@@ -1,12 +1,15 @@
 //! Spans of calls: one for each, with the conventions' names and fields, open for as long as the call is.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use oarlock::mysql::MysqlExt;
 use oarlock::postgres::PostgresExt;
 use oarlock::{Db, DbExt, Error, ErrorKind, Result, TxOptions};
 use oarlock_tests::{Database, Engine, Verdict, on_every_engine, refused, until};
 use tracing::Instrument as _;
 
-use crate::capture::{Capture, namespace};
+use crate::capture::{Capture, Note, namespace};
 use crate::{ENDLESS, LIMIT, create_item};
 
 on_every_engine!(
@@ -62,9 +65,7 @@ async fn a_query_is_told_with_where_and_what(database: Database) -> Verdict {
     // A statement that gives no rows tells of none.
     assert_eq!(heard.last(&database, "CREATE TABLE item").find("db.response.returned_rows"), None);
     let notes = heard.notes();
-    let connected = |note: &&crate::capture::Note| {
-        note.name == "connect" && note.find("db.namespace") == Some(&namespace(&database))
-    };
+    let connected = |note: &&Note| note.name == "connect" && note.find("db.namespace") == Some(&namespace(&database));
     let connect = notes.iter().find(connected).expect("connecting is told");
     assert_eq!((connect.get("otel.name"), connect.get("db.operation.name")), ("CONNECT", "CONNECT"));
     assert_eq!(connect.find("server.address"), call.find("server.address"));
@@ -255,5 +256,43 @@ async fn bulk_loads_are_told(database: Database) -> Verdict {
     };
     assert_eq!(heard.titles(&database).split_off(begun), told);
     assert!(heard.calls(&database).iter().all(|call| call.closed && call.find("error.type").is_none()));
+    Ok(())
+}
+
+/// A server that does not answer is known by where it was asked for, whether its client heard so or gave up.
+#[tokio::test]
+async fn a_connection_that_is_not_had_is_told_with_where() -> Result<()> {
+    let heard = Capture::everything();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = silent.local_addr().expect("it is bound").port().to_string();
+    for (url, system, address, at) in [
+        ("postgres://ada@127.0.0.1:1/{name}", "postgresql", Some("127.0.0.1"), Some("1")),
+        ("postgres://ada@127.0.0.1:1,localhost:1/{name}", "postgresql", None, None),
+        ("postgres://ada@127.0.0.1:{port}/{name}?sslmode=disable", "postgresql", Some("127.0.0.1"), Some(&*port)),
+        ("mysql://ada@localhost:1/{name}", "mysql", Some("localhost"), Some("1")),
+        ("mysql://ada@localhost:{port}/{name}?ssl-mode=disabled", "mysql", Some("localhost"), Some(&*port)),
+        ("sqlite:/nowhere/{name}?mode=rw", "sqlite", None, None),
+    ] {
+        let name = format!("not_had_{}", heard.notes().len());
+        let url = url.replace("{port}", &port).replace("{name}", &name);
+        let is_silent = url.contains(&port);
+        let mut connecting = Box::pin(oarlock::connect(&url));
+        if is_silent {
+            // It is given up as soon as it waits.
+            assert!(poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx).is_pending())).await, "{url}");
+        } else {
+            assert!(connecting.as_mut().await.is_err(), "{url}");
+        }
+        drop(connecting);
+        let notes = heard.notes();
+        let told = |note: &&Note| {
+            note.name == "connect" && note.find("db.namespace").is_some_and(|found| found.ends_with(&name))
+        };
+        let told = notes.iter().find(told).unwrap_or_else(|| panic!("{url} is not told"));
+        assert_eq!(told.get("db.system.name"), system, "{url}");
+        assert_eq!((told.find("server.address"), told.find("server.port")), (address, at), "{url}");
+        assert_eq!(told.find("error.type").is_some(), !is_silent, "{url}");
+        assert!(told.closed, "{url}");
+    }
     Ok(())
 }
