@@ -302,6 +302,8 @@ impl Store {
             state.replay_frame(&frame, history)?;
             Ok(true)
         })?;
+        // Of an empty state at the beginning of the file no frame tells.
+        state.transaction = transaction;
         Ok(state)
     }
 

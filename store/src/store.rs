@@ -92,6 +92,10 @@ impl Store {
         let mut state = loader.state;
         state.reindex().map_err(|error| error.context(format_args!("the store {}", path.display())))?;
         state.reader = Some(log.reader());
+        // A file may begin with an empty state, of which no frame tells.
+        if state.transaction != log.last().0 {
+            (state.transaction, state.time) = log.last();
+        }
         let state = Arc::new(state);
         let shared = Shared {
             published: ArcSwap::from(Arc::clone(&state)),

@@ -296,3 +296,23 @@ fn backups_are_restored_to_any_transaction_and_checked() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_store_that_was_packed_while_it_was_empty_goes_on() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("empty.store");
+    let store = Store::open(&path)?;
+    store.define([Page::definition()])?;
+    store.drop_table("page")?;
+    store.compact()?;
+    drop(store);
+    let store = Store::open(&path)?;
+    assert_eq!((store.stats().base, store.snapshot().transaction()), (2, 2));
+    store.define([Page::definition()])?;
+    store.table::<Page>().insert(page("home"))?;
+    assert_eq!(store.as_of(2)?.transaction(), 2);
+    assert_eq!(store.snapshot().transaction(), 4);
+    store.close()?;
+    assert_eq!(Store::open(&path)?.table::<Page>().count()?, 1);
+    Ok(())
+}

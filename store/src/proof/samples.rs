@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use oarlock_core::Result;
 
+use crate::Store;
 use crate::log::backup::restore;
 use crate::log::check::check;
-use crate::log::{Access, Frame, Log, LogOptions, Opening, Replay, Until};
+use crate::log::{Access, Frame, Log, LogOptions, Opening, Replay, Until, make_checks_right};
 use crate::storage::simulated::Disk;
 use crate::storage::{Files, Storage};
 
@@ -177,6 +178,33 @@ fn a_store_is_made_of_a_full_backup_and_an_increment() {
     let restored = restore(&disk, path, &mut &full[..], &mut increments, Until::Newest).unwrap();
     assert_eq!(restored.transaction, 4);
     assert_eq!(open(Arc::new(disk), path, Access::Write).2.frames, plain());
+}
+
+/// What fuzzing has found, by `fuzz/fuzz_targets/history.rs`, which does the same.
+#[test]
+fn hostile_files_give_an_error_or_an_answer() {
+    let hostile = std::fs::read_dir(samples()).unwrap().map(|entry| entry.unwrap().path());
+    let mut tried = 0;
+    for file in hostile.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("hostile-")) {
+        tried += 1;
+        let mut content = std::fs::read(&file).unwrap();
+        make_checks_right(&mut content);
+        let path = Path::new("hostile.store");
+        let Ok(store) = Store::options().open_on(Arc::new(Disk::with_file(path, content)), path) else { continue };
+        let last = store.stats().transaction;
+        for transaction in (1..=last).rev().take(8) {
+            let _ = store.as_of(transaction);
+            let _ = store.changes(transaction);
+            let _ = store.undo(transaction);
+        }
+        let _ = store.transactions(..);
+        let _ = store.transaction_at(0);
+        let _ = store.pack(last / 2);
+        let tables = store.tables();
+        drop(store.define_tables(tables));
+        let _ = store.close();
+    }
+    assert!(tried > 0);
 }
 
 /// The page on the format shows the beginning of `plain.store`, byte by byte.
