@@ -108,24 +108,23 @@ impl MysqlConnection {
         conn: Conn,
         info: DriverInfo,
         server: Server,
-        options: Arc<MysqlOptions>,
+        canceller: Canceller,
         refusal: Refusal,
         zone: Zone,
         limit: PacketLimit,
     ) -> Self {
         let no_columns: Arc<[Column]> = Arc::new([]);
-        let canceller = Arc::new(Canceller::new(Arc::clone(&options), conn.id()));
         Self {
-            cache: StatementCache::new(options.statement_cache),
+            cache: StatementCache::new(canceller.options().statement_cache),
             info,
             server,
-            options,
+            options: canceller.options(),
             conn: Some(conn),
             pump: Pump::new(pump::idle()),
             running: None,
             phase: Phase::Idle,
             slot: Arc::default(),
-            canceller,
+            canceller: Arc::new(canceller),
             watch: None,
             refusal,
             doomed: Vec::new(),
@@ -147,9 +146,7 @@ impl MysqlConnection {
 
     /// Says where the server is reached once more, to have a statement stopped.
     pub(crate) fn stop_at(&mut self, options: Arc<MysqlOptions>) {
-        if let Some(conn) = &self.conn {
-            self.canceller = Arc::new(Canceller::new(options, conn.id()));
-        }
+        self.canceller = Arc::new(self.canceller.at(options));
     }
 
     pub(crate) fn health_now(&self) -> Health {

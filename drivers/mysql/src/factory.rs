@@ -10,6 +10,7 @@ use oarlock_core::factory::{Connector, DriverFactory, Purpose, connect_within};
 use oarlock_core::{Error, ErrorKind, Result, Url};
 use oarlock_tls::SslMode;
 
+use crate::cancel::Canceller;
 use crate::connection::MysqlConnection;
 use crate::error::{Stage, convert};
 use crate::guard::guarded_to_end;
@@ -191,8 +192,9 @@ fn is_login_refused(error: &Error) -> bool {
 /// Sets the session up.
 async fn begin(mut conn: Conn, options: &Arc<MysqlOptions>, refusal: Refusal) -> Result<MysqlConnection> {
     let facts = facts(&mut conn).await.map_err(|error| convert(error, Stage::Connecting))?;
-    let (version, sql_mode, time_zone, max_packet) = facts;
+    let (version, sql_mode, time_zone, max_packet, number, place) = facts;
     let server = Server::parse(&version);
+    let canceller = Canceller::new(Arc::clone(options), conn.id(), (number == conn.id()).then_some(place));
     let info = DriverInfo {
         name: "mysql",
         server: version,
@@ -201,19 +203,11 @@ async fn begin(mut conn: Conn, options: &Arc<MysqlOptions>, refusal: Refusal) ->
         // Whoever knows where the server is adds it.
         endpoint: Arc::new(Endpoint::new(server.system())),
     };
-    Ok(MysqlConnection::new(
-        conn,
-        info,
-        server,
-        Arc::clone(options),
-        refusal,
-        zone(&time_zone),
-        PacketLimit(max_packet),
-    ))
+    Ok(MysqlConnection::new(conn, info, server, canceller, refusal, zone(&time_zone), PacketLimit(max_packet)))
 }
 
 /// Sets the session up, and asks what there is to know.
-async fn facts(conn: &mut Conn) -> mysql_async::Result<(String, String, String, usize)> {
+async fn facts(conn: &mut Conn) -> mysql_async::Result<(String, String, String, usize, u32, String)> {
     let mut result = conn.query_iter(format!("{SETUP}; {FACTS}")).await?;
     result.collect::<mysql_async::Row>().await?;
     let facts = result.collect::<mysql_async::Row>().await?.pop();

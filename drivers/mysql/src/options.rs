@@ -163,7 +163,6 @@ impl MysqlOptions {
         })
     }
 
-    /// Gives the options that are the same for every host, in `mysql_async`'s form.
     /// Gives the options with one of their hosts alone.
     pub(crate) fn only(self: &Arc<Self>, host: usize) -> Arc<Self> {
         match self.hosts.get(host) {
@@ -172,6 +171,7 @@ impl MysqlOptions {
         }
     }
 
+    /// Gives the options that are the same for every host, in `mysql_async`'s form.
     pub(crate) fn builder(&self) -> OptsBuilder {
         OptsBuilder::default()
             .user(self.user.clone())

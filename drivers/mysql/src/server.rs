@@ -14,8 +14,9 @@ pub(crate) const MAX_PARAMETERS: usize = 65_535;
 pub(crate) const SETUP: &str = "SET NAMES utf8mb4, time_zone = '+00:00', autocommit = 1, \
     sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
 
-/// What is asked after the setup, in one trip.
-pub(crate) const FACTS: &str = "SELECT VERSION(), @@sql_mode, @@time_zone, @@max_allowed_packet";
+/// What is asked after the setup, in one trip: at the end, the session's number and the server, told from others of its name.
+pub(crate) const FACTS: &str = "SELECT VERSION(), @@sql_mode, @@time_zone, @@max_allowed_packet, \
+    CONNECTION_ID(), CONCAT_WS(' ', @@hostname, @@port, @@server_id)";
 
 /// A server's product and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

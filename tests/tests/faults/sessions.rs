@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use oarlock::{DbExt, Error, ErrorKind, PoolOptions, Result};
 use oarlock_test_support::{Proxy, Server, ServerOptions};
 use oarlock_tests::{Database, Engine, Verdict, create_item, ids, insert, on_engines, refused, until};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 on_engines! {
     a_transaction_that_idles_too_long_is_lost_as_a_whole on Postgres MySql;
@@ -166,5 +166,50 @@ async fn a_connection_that_cannot_be_made_is_given_up() -> Result<()> {
         assert!(!patient.is_finished(), "{scheme}: it is given up all the same");
         patient.abort();
     }
+    Ok(())
+}
+
+/// A name or a balancer may lead to several servers, each of which numbers its sessions itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_to_stop_spares_another_servers_session_of_the_same_number() -> Result<()> {
+    const ID: &str = "SELECT connection_id()";
+    // With encryption looked for, each would take two numbers.
+    let connect =
+        async |port: u16| oarlock::connect(&format!("mysql://root@127.0.0.1:{port}/test?ssl-mode=disabled")).await;
+    let Some(first) = Server::mysql().start().await else { return Ok(()) };
+    let Some(second) = Server::mysql().start().await else { return Ok(()) };
+    let admin = connect(second.port()).await?;
+    let taken: i64 = admin.fetch_value(ID, ()).await?;
+    while connect(first.port()).await?.fetch_value::<i64>(ID, ()).await? <= taken {}
+    // The first session is the one server's, whatever comes after it the other's.
+    let balancer = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+    let port = balancer.local_addr().expect("it is bound").port();
+    let mut ports = std::iter::once(first.port()).chain(std::iter::repeat(second.port()));
+    tokio::spawn(async move {
+        while let (Ok((mut client, _)), Some(port)) = (balancer.accept().await, ports.next()) {
+            let mut server = TcpStream::connect(("127.0.0.1", port)).await.expect("the server is there");
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    let conn = connect(port).await?;
+    let id: i64 = conn.fetch_value(ID, ()).await?;
+    let stranger = loop {
+        let other = connect(second.port()).await?;
+        let number: i64 = other.fetch_value(ID, ()).await?;
+        assert!(number <= id, "the number is past");
+        if number == id {
+            break other;
+        }
+    };
+    let sleeps = async || {
+        let sleeping = "SELECT count(*) FROM information_schema.processlist WHERE id = ? AND info LIKE 'SELECT sleep%'";
+        Ok(admin.fetch_value::<i64>(sleeping, (id,)).await? == 1)
+    };
+    let sleep = tokio::spawn(async move { stranger.fetch_value::<i64>("SELECT sleep(60)", ()).await });
+    assert!(until(sleeps).await?, "the stranger sleeps");
+    let asked = conn.canceller()?.cancel().await;
+    assert!(sleeps().await?, "the stranger was woken: {asked:?}");
+    refused(asked, ErrorKind::ConnectionRefused);
+    sleep.abort();
     Ok(())
 }
