@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use oarlock_core::{Conn, Db, DbExt, ErrorKind, Health, Result, TxState};
+use oarlock_core::{Conn, Db, DbExt, ErrorKind, Health, Result, TxState, cancel};
 
 use crate::bench::{Bench, until};
 use crate::failure::{Verdict, refused, refused_as};
@@ -59,6 +59,25 @@ pub async fn r51_a_request_stops_the_statement(bench: Bench) -> Verdict {
         assert!(begun.elapsed() < BOUND, "stopped after {:?}", begun.elapsed());
         assert_eq!(count(&conn).await?, 2000);
     }
+    Ok(())
+}
+
+/// A server that waits for its rows to be read has taken the request, though it can say so only when they are; and the connection
+/// goes on.
+pub async fn r51_a_request_is_taken_while_rows_wait_for_their_reader(bench: Bench) -> Verdict {
+    if !bench.capabilities().cancel {
+        return Ok(());
+    }
+    let conn = rowed(&bench).await?;
+    let canceller = conn.canceller()?;
+    let mut cursor = conn.query("SELECT a.id FROM item a, item b", ()).await?;
+    assert!(cursor.fetch_one::<(i64,)>().await?.is_some());
+    let begun = Instant::now();
+    canceller.cancel().await?;
+    assert!(begun.elapsed() < cancel::STOP_LIMIT / 2, "taken after {:?}", begun.elapsed());
+    drop(cursor);
+    assert_eq!(count(&conn).await?, 2000);
+    assert_eq!(health(&conn).await?, Health::Ready);
     Ok(())
 }
 

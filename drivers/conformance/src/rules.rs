@@ -100,6 +100,7 @@ macro_rules! __rules {
             errors::r50_permission,
             cancel::r51_cancelling_is_as_declared,
             cancel::r51_a_request_stops_the_statement,
+            cancel::r51_a_request_is_taken_while_rows_wait_for_their_reader,
             cancel::r51_a_request_never_hits_a_later_statement,
             cancel::r51_a_canceller_ends_with_its_connection,
             cancel::r52_a_limit_of_time_stops_the_statement,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use oarlock_core::cancel::{Cancel, CancelGate};
+use oarlock_core::cancel::{Cancel, CancelGate, STOP_LIMIT};
 use oarlock_core::{BoxFuture, Error, ErrorKind, Result, connection};
 use tokio::io::AsyncReadExt;
 use tokio_postgres::CancelToken;
@@ -59,21 +59,32 @@ const UNHEARD: Duration = Duration::from_millis(50);
 /// How often to look whether it still runs.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// For so long the request is repeated, which is within the time that it may take.
+const ENOUGH: Duration = STOP_LIMIT.saturating_sub(Duration::from_secs(1));
+
 impl Request {
-    /// Makes the request, and again while the call goes on: PostgreSQL forgets one that comes before a statement, or between its
-    /// planning and its execution, where it reads the next message and counts as idle. The connection's next call waits for
-    /// the end of this, so that what still runs belongs to the call that was meant.
+    /// Makes the request, and again while it may have been forgotten: PostgreSQL forgets one that comes before a statement, or
+    /// between its planning and its execution, where it reads the next message and counts as idle. The connection's next call
+    /// waits for the end of this, so that what still runs belongs to the call that was meant.
     async fn insist(&self) -> Result<()> {
+        let begun = Instant::now();
         loop {
             dial::reach(self).await?;
             let sent = Instant::now();
-            while self.wire.is_busy() && sent.elapsed() < UNHEARD {
+            while self.may_be_forgotten() && sent.elapsed() < UNHEARD {
                 tokio::time::sleep(LOOK).await;
             }
-            if !self.wire.is_busy() {
+            // A server that is deaf for so long has taken the request all the same: it is not lost.
+            if !self.may_be_forgotten() || begun.elapsed() >= ENOUGH {
                 return Ok(());
             }
         }
+    }
+
+    /// Tells whether the session is at work on a call of which no rows wait here: once there are rows, it is in the midst of its statement,
+    /// and where nobody reads them, it cannot say that it has heard.
+    fn may_be_forgotten(&self) -> bool {
+        self.wire.is_busy() && !self.wire.rows.has_some()
     }
 
     /// Sends the request on a line to the server, which closes it when the session has been told.
