@@ -56,7 +56,7 @@ pub(crate) fn follow<R: Record>(
                 return Ok(());
             };
             read(&interval);
-            let mut source = Source::new(std::sync::Arc::clone(table), &interval, None);
+            let mut source = Source::new(std::sync::Arc::clone(table), vec![interval], false, None);
             while let Some(row) = source.next(false, None)? {
                 found.push(row.bytes.to_vec());
             }

@@ -80,7 +80,8 @@ pub enum Nulls {
 /// A query of a table's records.
 ///
 /// The primary key or an index is used where the condition says something of its first columns, and where it has the order that is asked for;
-/// else all records are looked at.
+/// else all records are looked at. That something may be `=`, `<` and the like, `IN`, `LIKE` with a pattern that begins with letters, `IS NULL`, and `AND`
+/// and `OR` of such: [`explain`](Self::explain) tells.
 #[must_use = "a query does nothing until it is run"]
 #[derive(Debug)]
 pub struct Query<'v, R, V> {
@@ -178,6 +179,22 @@ impl<'v, R: Record, V: View> Query<'v, R, V> {
         Ok(self.limit(1).count()? > 0)
     }
 
+    /// Tells how the records would be looked for: `all of item`, or `item by item_name_idx, 3 parts`, and `, then sorted` where the order is
+    /// not that of the index. A part is what lies between two keys; nothing outside of them is looked at. The words may change from one version to the next.
+    ///
+    /// # Errors
+    ///
+    /// As [`all`](Self::all).
+    pub fn explain(&self) -> Result<String> {
+        if let Some(error) = &self.error {
+            return Err(Error::new(error.kind(), error.message().to_owned()));
+        }
+        self.table.look(|slot, def| {
+            let plan = plan(slot, def, self.condition.as_ref(), &self.order);
+            Ok(plan.told(def))
+        })
+    }
+
     /// Deletes the records, all or none, and tells how many.
     ///
     /// # Errors
@@ -204,7 +221,7 @@ impl<'v, R: Record, V: View> Query<'v, R, V> {
         }
         let (mut source, backwards, ordered) = self.table.open(|slot, def| {
             let plan = plan(slot, def, self.condition.as_ref(), &self.order);
-            Ok((plan.interval, plan.backwards, plan.ordered))
+            Ok((plan.intervals, plan.backwards, plan.ordered))
         })?;
         let condition = self.condition;
         let (offset, limit) = (self.offset, self.limit.unwrap_or(usize::MAX));

@@ -1,6 +1,8 @@
 //! Records one after the other.
 
+use std::collections::VecDeque;
 use std::marker::PhantomData;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use oarlock_core::{Record, Result};
@@ -10,11 +12,13 @@ use crate::map::Range;
 use crate::table::{Place, Row, TableState, missing_row};
 use crate::work::Interval;
 
-/// A part of a table, of which records are taken from either end. It holds the table as it was.
+/// Parts of a table, of which records are taken: of one from either end, of several from one. It holds the table as it was.
 #[derive(Debug)]
 pub(crate) struct Source {
     table: Arc<TableState>,
     entries: Entries,
+    /// The parts that come after this one.
+    rest: VecDeque<Interval>,
     /// The column that says when a record was deleted; those that were are passed over.
     deleted_at: Option<usize>,
 }
@@ -25,22 +29,34 @@ enum Entries {
     Index(Range<()>),
 }
 
-impl Source {
-    pub(crate) fn new(table: Arc<TableState>, interval: &Interval, deleted_at: Option<usize>) -> Self {
+impl Entries {
+    fn of(table: &TableState, interval: &Interval) -> Self {
         let low = interval.low.as_ref().map(Vec::as_slice);
         let high = interval.high.as_ref().map(Vec::as_slice);
-        let entries = match interval.index {
-            None => Entries::Rows(table.rows.range(low, high)),
-            Some(index) => Entries::Index(table.indexes[index].range(low, high)),
-        };
-        Self { table, entries, deleted_at }
+        match interval.index {
+            None => Self::Rows(table.rows.range(low, high)),
+            Some(index) => Self::Index(table.indexes[index].range(low, high)),
+        }
+    }
+}
+
+impl Source {
+    /// Opens parts that are in the order of their index; those at the back come first if it is said.
+    pub(crate) fn new(table: Arc<TableState>, intervals: Vec<Interval>, back: bool, deleted_at: Option<usize>) -> Self {
+        let mut rest = VecDeque::from(intervals);
+        let first = if back { rest.pop_back() } else { rest.pop_front() };
+        let entries = first.map_or_else(
+            || Entries::Rows(table.rows.range(Bound::Included(&[]), Bound::Excluded(&[]))),
+            |interval| Entries::of(&table, &interval),
+        );
+        Self { table, entries, rest, deleted_at }
     }
 
     pub(crate) fn table(&self) -> Arc<TableState> {
         Arc::clone(&self.table)
     }
 
-    /// Gives how many records are left, those that are marked as deleted counted.
+    /// Gives how many records are left of one part, those that are marked as deleted counted.
     pub(crate) fn len(&self) -> usize {
         match &self.entries {
             Entries::Rows(range) => range.len(),
@@ -55,13 +71,10 @@ impl Source {
     /// Gives the next record for which a condition is true, from the front or from the back.
     #[inline]
     pub(crate) fn next(&mut self, back: bool, condition: Option<&Expr>) -> Result<Option<Row<'_>>> {
-        let found = if condition.is_none() && self.deleted_at.is_none() {
-            self.step(back).is_some()
-        } else {
-            self.find(back, condition)?
-        };
-        if !found {
-            return Ok(None);
+        while !self.go_on(back, condition)? {
+            let next = if back { self.rest.pop_back() } else { self.rest.pop_front() };
+            let Some(interval) = next else { return Ok(None) };
+            self.entries = Entries::of(&self.table, &interval);
         }
         match &mut self.entries {
             Entries::Rows(range) => Ok(range.last_entry(back).map(Row::from)),
@@ -69,6 +82,16 @@ impl Source {
                 Some(entry) => self.table.row(entry.value).ok_or_else(missing_row).map(Some),
                 None => Ok(None),
             },
+        }
+    }
+
+    /// Goes on to the next record of the part that is wanted.
+    #[inline]
+    fn go_on(&mut self, back: bool, condition: Option<&Expr>) -> Result<bool> {
+        if condition.is_none() && self.deleted_at.is_none() {
+            Ok(self.step(back).is_some())
+        } else {
+            self.find(back, condition)
         }
     }
 

@@ -170,7 +170,7 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
         if self.deleted_at().is_some() {
             return self.query().count();
         }
-        self.open(|slot, _| Ok((Interval::all(slot), false, true))).map(|(source, ..)| source.len())
+        self.open(|slot, _| Ok((vec![Interval::all(slot)], false, true))).map(|(source, ..)| source.len())
     }
 
     /// Gives all records in the order of the primary key, from either end.
@@ -179,7 +179,7 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
     ///
     /// As [`get`](Self::get).
     pub fn records(&self) -> Result<Records<'v, R>> {
-        self.open(|slot, _| Ok((Interval::all(slot), false, true))).map(|(source, ..)| Records::new(source))
+        self.open(|slot, _| Ok((vec![Interval::all(slot)], false, true))).map(|(source, ..)| Records::new(source))
     }
 
     /// Gives the records whose values in a column lie within bounds, in the order of the column, from either end. NULL is no value. The column has to be the first of
@@ -203,7 +203,7 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
         let (source, ..) = self.open(|slot, def| {
             let (index, key) = def.leading(field.column()).ok_or_else(|| no_index(def, field.column()))?;
             let (low, high) = key.between(low.as_ref().map(Value::as_ref), high.as_ref().map(Value::as_ref))?;
-            Ok((Interval { slot, index, low, high }, false, true))
+            Ok((vec![Interval { slot, index, low, high }], false, true))
         })?;
         Ok(Records::new(source))
     }
@@ -304,20 +304,29 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
         Ok((slot, table))
     }
 
-    /// Opens a part of the table, and notes that it is read.
+    /// Looks at the table's definition.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(usize, &TableDef) -> Result<T>) -> Result<T> {
+        self.view.look(|state| {
+            let (slot, table) = self.find(state)?;
+            look(slot, &table.def)
+        })
+    }
+
+    /// Opens parts of the table, from the back if it is said, and notes that they are read.
     pub(crate) fn open(
         &self,
-        part: impl FnOnce(usize, &TableDef) -> Result<(Interval, bool, bool)>,
+        parts: impl FnOnce(usize, &TableDef) -> Result<(Vec<Interval>, bool, bool)>,
     ) -> Result<(Source, bool, bool)> {
-        let mut read = None;
+        let mut read = Vec::new();
         let source = self.view.look(|state| {
             let (slot, table) = self.find(state)?;
-            let (interval, backwards, ordered) = part(slot, &table.def)?;
-            let source = Source::new(Arc::clone(table), &interval, self.deleted_at());
-            read = Some(interval);
-            Ok((source, backwards, ordered))
+            let (intervals, backwards, ordered) = parts(slot, &table.def)?;
+            if V::KEEPS_READS {
+                read.clone_from(&intervals);
+            }
+            Ok((Source::new(Arc::clone(table), intervals, backwards, self.deleted_at()), backwards, ordered))
         })?;
-        if let Some(interval) = read {
+        for interval in read {
             self.view.has_read_interval(|| interval);
         }
         Ok(source)

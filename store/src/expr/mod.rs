@@ -8,6 +8,7 @@ use oarlock_core::value::Value;
 
 pub(crate) use compare::compare;
 pub(crate) use eval::{evaluate, holds};
+pub(crate) use pattern::literal_prefix;
 
 /// An expression over the columns of one record, with SQL's three truth values.
 #[derive(Debug, Clone, PartialEq)]

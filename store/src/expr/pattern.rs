@@ -33,6 +33,16 @@ pub(super) fn fits(text: &str, pattern: &str, ignore_case: bool) -> bool {
     parts[part..].iter().all(|part| *part == Part::Any)
 }
 
+/// Gives what every text begins with that fits a pattern, and whether that is all of it.
+pub(crate) fn literal_prefix(pattern: &str) -> (String, bool) {
+    let mut prefix = String::new();
+    for part in parts(pattern) {
+        let Part::Char(char) = part else { return (prefix, false) };
+        prefix.push(char);
+    }
+    (prefix, true)
+}
+
 #[derive(Debug, PartialEq)]
 enum Part {
     Any,
@@ -56,7 +66,7 @@ fn parts(pattern: &str) -> Vec<Part> {
 
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use super::{fits, literal_prefix};
 
     #[test]
     fn patterns_fit_as_in_sql() {
@@ -79,5 +89,14 @@ mod tests {
             assert_eq!(fits(text, pattern, false), expected, "{text:?} like {pattern:?}");
         }
         assert!(fits("ABC", "a%c", true));
+    }
+
+    #[test]
+    fn the_beginning_of_a_pattern_ends_with_its_first_wildcard() {
+        for (pattern, prefix, whole) in
+            [("ab%c", "ab", false), ("_b", "", false), ("a\\%b", "a%b", true), ("", "", true), ("ä\\", "ä\\", true)]
+        {
+            assert_eq!(literal_prefix(pattern), (prefix.to_owned(), whole), "{pattern:?}");
+        }
     }
 }
