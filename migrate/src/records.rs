@@ -49,11 +49,11 @@ pub(crate) enum Next<'l> {
 }
 
 impl Tables {
-    /// Enters a migration into the history. On PostgreSQL this fails where the lock is lost, for want of a version.
+    /// Enters a migration into the history. On PostgreSQL this fails where another has the lock, for want of a version.
     pub(crate) fn insert(&self, migration: &Migration, state: &str, took: Took) -> String {
         let number = migration.id().number();
         let version = match self.dialect.flavor {
-            Flavor::Postgres => format!("CASE WHEN {} THEN {number} END", self.locked()),
+            Flavor::Postgres => format!("CASE WHEN {} THEN {number} END", self.lock_is_ours()),
             _ => number.to_string(),
         };
         format!(

@@ -200,7 +200,7 @@ macro_rules! assert_told {
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
         settings.add_filter(r"20\d{12}", "[version]");
-        settings.add_filter(r"classid = \d+ AND objid = \d+", "classid = [high] AND objid = [low]");
+        settings.add_filter(r"advisory_xact_lock\(-?\d+\)", "advisory_xact_lock([key])");
         settings.add_filter(r"(MariaDB|MySQL) server version", "server version");
         settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[at]");
         settings.add_filter(r"\b\d+(\.\d)? (ms|s)\b", "[time]");

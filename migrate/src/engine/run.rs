@@ -107,7 +107,7 @@ impl Session {
         }
     }
 
-    /// Puts a migration into the history that has not been run, unless the lock is lost.
+    /// Puts a migration into the history that has not been run, unless another has the lock.
     pub(crate) async fn insert(&self, db: &dyn Db, migration: &Migration, state: &str) -> Result<()> {
         let sql = self.tables.insert(migration, state, Took::Nothing);
         db.script(&sql).await.map_err(|error| self.unentered(error))
@@ -118,7 +118,7 @@ impl Session {
         db.script(&self.tables.delete_entry(applied)).await.map_err(|error| self.unentered(error))
     }
 
-    /// Makes the error of the history's insert: it has no version where the lock is lost.
+    /// Makes the error of the history's insert: it has no version where another has the lock.
     fn unentered(&self, error: oarlock_core::Error) -> Error {
         if self.dialect.flavor == Flavor::Postgres && error.kind() == Kind::NotNullViolation {
             return shared();

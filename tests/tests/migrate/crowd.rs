@@ -9,7 +9,7 @@ use oarlock::migrate::{ErrorKind, Event, Migrator, Report, Source};
 use oarlock::{Conn, DbExt, Pool};
 use oarlock_conformance::Verdict;
 use oarlock_test_support::Server;
-use oarlock_tests::{Database, Engine, is_full, on_engines, report};
+use oarlock_tests::{Database, Engine, is_full, on_engines, report, until};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -185,11 +185,53 @@ async fn a_waiting_runner_holds_up_no_concurrent_index(database: Database) -> Ve
     Ok(())
 }
 
+/// The session loses the lock while a migration runs, as behind a pooler; what another does with it then decides.
+async fn a_migration_is_entered_only_while_no_other_runner_has_the_lock(database: Database) -> Verdict {
+    for taken in [true, false] {
+        let Some(database) = Database::make(database.engine).await? else { return Ok(()) };
+        let gate = Gate::shut(&database).await?;
+        let body = "CREATE TABLE b (x INT); SELECT pg_advisory_unlock_all(); SELECT pg_advisory_lock_shared(42)";
+        let source = Source::embedded("m", &[("1_a.sql", "CREATE TABLE a (x INT)"), ("2_b.sql", body)]);
+        let (_, runner) = spawn(&database.url, source.clone(), Duration::from_secs(20));
+        let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 42 \
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        let stands = until(async || Ok(gate.admin.fetch_value::<i64>(waits, ()).await? > 0)).await?;
+        assert!(stands, "the runner has lost its lock");
+        if taken {
+            let lock = lock_of(&gate.admin, source.clone()).await?;
+            assert!(gate.admin.fetch_value::<bool>("SELECT pg_try_advisory_lock(?)", (lock,)).await?);
+        }
+        gate.open().await?;
+        match runner.await.expect("no runner panics") {
+            Ok(ran) => assert_eq!((ran.steps.len(), taken), (2, false)),
+            Err(error) => assert_eq!((error.kind(), taken), (ErrorKind::Pooler, true), "{error:?}"),
+        }
+        let made: bool = gate.admin.fetch_value("SELECT to_regclass('b') IS NOT NULL", ()).await?;
+        let entered: i64 =
+            gate.admin.fetch_value("SELECT count(*) FROM oarlock_migrations WHERE version = 2", ()).await?;
+        assert_eq!((made, entered), (!taken, i64::from(!taken)), "what is refused leaves nothing");
+    }
+    Ok(())
+}
+
+/// Finds what the lock is known by, in the words of a plan.
+async fn lock_of(admin: &Conn, source: Source) -> oarlock::Result<i64> {
+    let plan = Migrator::new(source).plan_up(admin, None).await?;
+    let commands: Vec<String> =
+        plan.steps().iter().flat_map(|step| plan.commands(step)).map(|command| command.sql).collect();
+    let (_, rest) = commands
+        .iter()
+        .find_map(|sql| sql.split_once("pg_try_advisory_xact_lock("))
+        .unwrap_or_else(|| panic!("no entry asks for the lock: {commands:?}"));
+    Ok(rest[..rest.find(')').unwrap_or(0)].parse().expect("a number"))
+}
+
 on_engines! {
     within crate::limit();
     sixteen_runners_run_each_migration_once on Sqlite Postgres MySql;
     who_waits_goes_on_when_the_holder_has_ended on Postgres MySql;
     a_waiting_runner_holds_up_no_concurrent_index on Postgres;
+    a_migration_is_entered_only_while_no_other_runner_has_the_lock on Postgres;
 }
 
 #[tokio::test(flavor = "multi_thread")]
