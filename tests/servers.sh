@@ -9,7 +9,8 @@
 #
 #   1. the variable, when it is set already: that server is used, and never ended;
 #   2. a private server from the binaries of this machine: loopback only, on a free port, its data in a temporary
-#      directory, tuned for speed and not for durability. Servers of the system are not touched;
+#      directory, tuned for speed and not for durability, unless OARLOCK_SERVERS_DURABLE is set: then a commit waits for
+#      the disk, as it does by default. Servers of the system are not touched;
 #   3. the service of docker-compose.yml, when a Docker engine answers;
 #   4. the binaries from the system's package manager, when this user may install them without being asked for a
 #      password; then as 2. No service of the system is enabled or left running by that.
@@ -269,10 +270,14 @@ _oarlock_initialize_postgres() {
 }
 
 _oarlock_start_postgres() {
+    local speed=(-c fsync=off -c synchronous_commit=off -c full_page_writes=off)
+    if [[ -n ${OARLOCK_SERVERS_DURABLE:-} ]]; then
+        speed=()
+    fi
     # QUIT ends PostgreSQL without a checkpoint: nobody will read the data again.
     _oarlock_launch QUIT "$2" "$_oarlock_bin" -D "$1" -p "$_oarlock_port" \
         -c listen_addresses=127.0.0.1 -c unix_socket_directories="$_oarlock_dir/run" \
-        -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
+        ${speed[@]+"${speed[@]}"} \
         -c max_connections=200 -c max_prepared_transactions=64
     _oarlock_await _oarlock_ready_postgres "$1" || return 1
     _oarlock_export postgres "postgres://postgres@127.0.0.1:$_oarlock_port/postgres"
@@ -349,17 +354,22 @@ _oarlock_is_mariadb() {
 }
 
 _oarlock_start_mysql() {
+    local speed=(--innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=OFF)
     local options=(--innodb-log-file-size=96M)
+    if [[ -n ${OARLOCK_SERVERS_DURABLE:-} ]]; then
+        speed=()
+    fi
     if ! _oarlock_is_mariadb; then
         # The second protocol would want a port of its own; the binary log is on by default, and nobody reads it; the
         # directory that packages build in as secure-file-priv may be missing or closed.
         options=(--mysqlx=OFF --skip-log-bin --secure-file-priv="$_oarlock_dir/tmp")
     fi
+    options+=(${speed[@]+"${speed[@]}"})
     _oarlock_launch TERM "$2" "$_oarlock_bin" --no-defaults --datadir="$1" --tmpdir="$_oarlock_dir/tmp" \
         --init-file="$_oarlock_dir/init.sql" --pid-file="$1/server.pid" --socket="$_oarlock_dir/run/mysql.sock" \
         --bind-address=127.0.0.1 --port="$_oarlock_port" --skip-networking=0 --skip-name-resolve \
         --character-set-server=utf8mb4 --max-allowed-packet=256M --max-connections=200 --local-infile=1 \
-        --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=OFF --innodb-fast-shutdown=2 "${options[@]}"
+        --innodb-fast-shutdown=2 "${options[@]}"
     _oarlock_await _oarlock_ready_mysql "$2" || return 1
     _oarlock_export mysql "mysql://root@127.0.0.1:$_oarlock_port/test"
 }

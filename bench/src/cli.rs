@@ -1,5 +1,8 @@
 //! Measures the command line: how long `oarlock status` takes from its start to its end, and how long `up` takes for 300 small
 //! migrations, with other libraries' runners beside it. Each run is a process, as in a deployment; what it leaves is compared.
+//!
+//! `up_300` is where a commit waits for the disk, as it does on every server that is set up as it comes; `up_300_no_fsync` is where
+//! none does: what is left is the work of the runner and of the server.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use oarlock::DbExt;
+use oarlock::dialect::Flavor;
 use oarlock_bench_protocol::Engine;
+use tempfile::TempDir;
 
 use crate::Failure;
 use crate::runner::Measured;
@@ -49,7 +54,9 @@ enum Layout {
 pub fn cli(cli: &str, prefix: &str, out: &str) -> Result<(), Failure> {
     let engines = std::env::var("OARLOCK_BENCH_ENGINES").unwrap_or_default();
     let peers = std::env::var("OARLOCK_BENCH_PEERS").unwrap_or_default();
+    let shapes = std::env::var("OARLOCK_BENCH_SHAPES").unwrap_or_default();
     let directory = memory()?;
+    let on_disk = tempfile::tempdir_in(Path::new(out).parent().ok_or("the result is in no directory")?)?;
     let laid_out = |layout: Layout| {
         let migrations = directory.path().join(format!("{layout:?}").to_lowercase());
         write(&migrations, layout)?;
@@ -62,8 +69,16 @@ pub fn cli(cli: &str, prefix: &str, out: &str) -> Result<(), Failure> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut table = Vec::new();
-    for engine in Engine::ALL.into_iter().filter(|engine| chosen(&engines, engine.name())) {
-        let url = own_database(&url(engine, &directory.path().join("cli.db"))?);
+    let places = Engine::ALL.into_iter().filter(|engine| chosen(&engines, engine.name())).flat_map(|engine| {
+        let files: &[&TempDir] = if engine == Engine::Sqlite { &[&directory, &on_disk] } else { &[&directory] };
+        files.iter().map(move |file| (engine, file.path())).collect::<Vec<_>>()
+    });
+    for (engine, place) in places {
+        let server = url(engine, &place.join("cli.db"))?;
+        let waits =
+            if engine == Engine::Sqlite { place == on_disk.path() } else { runtime.block_on(waits(&server))? };
+        let up_300 = if waits { "up_300" } else { "up_300_no_fsync" };
+        let url = own_database(&server);
         let ours = ["--dir", migrations, "--database-url", &url];
         let run = |command: &[&str]| run(cli, &[command, &ours].concat());
         let mut all = vec![Peer { name: "oarlock", program: cli, words: [&["up"][..], &ours].concat() }];
@@ -73,7 +88,7 @@ pub fn cli(cli: &str, prefix: &str, out: &str) -> Result<(), Failure> {
             words: vec!["migrate", engine.name(), migrations, &url],
         }));
         let mut times = vec![Vec::with_capacity(UPS); all.len()];
-        for pass in 0..UPS {
+        for pass in 0..if chosen(&shapes, up_300) { UPS } else { 0 } {
             for turn in 0..all.len() {
                 let index = (pass + turn) % all.len();
                 run(&["drop", "--yes", "--if-exists"])?;
@@ -82,13 +97,14 @@ pub fn cli(cli: &str, prefix: &str, out: &str) -> Result<(), Failure> {
                 runtime.block_on(check(&url)).map_err(|error| format!("{}: {error}", all[index].name))?;
             }
         }
-        let medians: Vec<f64> = times.into_iter().map(median).collect();
+        let medians: Vec<f64> = times.into_iter().filter(|times| !times.is_empty()).map(median).collect();
         table.extend(
-            all.iter()
-                .zip(&medians)
-                .map(|(peer, nanos)| Measured::new(engine, "up_300", peer.name, *nanos, medians[0])),
+            all.iter().zip(&medians).map(|(peer, nanos)| Measured::new(engine, up_300, peer.name, *nanos, medians[0])),
         );
         run(&["drop", "--yes", "--if-exists"])?;
+        if waits || !chosen(&shapes, "status_300") {
+            continue;
+        }
         run(&["create"])?;
         run(&["up"])?;
         let looks: Result<Vec<f64>, Failure> = (0..LOOKS).map(|_| run(&["status"])).collect();
@@ -136,6 +152,21 @@ async fn check(url: &str) -> Result<(), Failure> {
         return Err("a row could not be inserted".into());
     }
     Ok(db.close().await?)
+}
+
+/// Tells whether a commit on a server waits for the disk.
+async fn waits(url: &str) -> Result<bool, Failure> {
+    let db = oarlock::connect(url).await?;
+    let asked = match db.info().dialect.flavor {
+        Flavor::Postgres => {
+            "SELECT current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off' \
+             AND current_setting('full_page_writes') = 'on'"
+        }
+        _ => "SELECT @@innodb_flush_log_at_trx_commit = 1",
+    };
+    let waits = db.fetch_value(asked, ()).await?;
+    db.close().await?;
+    Ok(waits)
 }
 
 /// Runs a program to its end, and gives how long that took in nanoseconds.
