@@ -6,6 +6,7 @@ use oarlock_core::dialect::Flavor;
 use oarlock_core::{Db, DbExt, Dialect, ErrorKind as Kind};
 
 use crate::migration::{Direction, Id};
+use crate::series::{self, SERIES};
 use crate::{Error, Migration, Result};
 
 /// A migration in the history.
@@ -72,6 +73,11 @@ impl UnderWay {
         is(self.version, &self.name, migration)
     }
 
+    /// Tells whether it is the line of a series.
+    fn is_series(&self) -> bool {
+        self.begun.as_ref().is_some_and(|begun| begun.statement == SERIES)
+    }
+
     pub(crate) fn title(&self) -> String {
         if self.version == 0 { format!("R__{}", self.name) } else { format!("{}_{}", self.version, self.name) }
     }
@@ -89,6 +95,8 @@ fn is(version: i64, name: &str, migration: &Migration) -> bool {
 pub(crate) struct History {
     pub(crate) applied: Vec<Applied>,
     pub(crate) under_way: Option<UnderWay>,
+    /// The version by which the journal has the series that is under way: its line is not that of the one migration.
+    pub(crate) series: Option<i64>,
     /// Whether there are tables for it.
     pub(crate) exists: bool,
 }
@@ -197,17 +205,20 @@ impl Tables {
             Err(error) if error.kind() == Kind::TableNotFound => return Ok(History::default()),
             Err(error) => return Err(Error::database("the history of migrations cannot be read", error)),
         };
-        let applied = rows.into_iter().map(Applied::read).collect();
+        let applied: Vec<Applied> = rows.into_iter().map(Applied::read).collect();
         match self.under_way(db).await {
-            Ok(under_way) => Ok(History { applied, under_way, exists: true }),
-            // A runner was interrupted between the two tables.
-            Err(error) if error.kind() == Kind::TableNotFound => {
-                Ok(History { applied, under_way: None, exists: false })
+            Ok(Some(line)) if line.is_series() => {
+                let under_way = series::interrupted(&line, &applied);
+                Ok(History { applied, under_way, series: Some(line.version), exists: true })
             }
+            Ok(under_way) => Ok(History { applied, under_way, series: None, exists: true }),
+            // A runner was interrupted between the two tables.
+            Err(error) if error.kind() == Kind::TableNotFound => Ok(History { applied, ..History::default() }),
             Err(error) => Err(Error::database("the journal of migrations cannot be read", error)),
         }
     }
 
+    /// Reads the line of the journal: that of a series as it stands.
     pub(crate) async fn under_way(&self, db: &dyn Db) -> oarlock_core::Result<Option<UnderWay>> {
         let sql = format!(
             "SELECT version, name, direction, done, prefix, statement, scope, digest FROM {} ORDER BY begun_at",

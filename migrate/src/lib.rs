@@ -44,6 +44,7 @@ mod migrator;
 mod plan;
 mod records;
 mod script;
+mod series;
 mod shape;
 mod source;
 mod status;

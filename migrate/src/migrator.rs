@@ -255,7 +255,7 @@ impl Migrator {
     }
 
     async fn repaired(&self, session: &Session, migrations: &[Arc<Migration>]) -> Result<Vec<String>> {
-        let history = session.history().await?;
+        let history = session.locked_history().await?;
         let tx = session.begin(self.lock_timeout).await?;
         let mut changed = Vec::new();
         for applied in history.applied.iter().filter(|applied| applied.version > 0) {
@@ -295,7 +295,7 @@ impl Migrator {
         migrations: &[Arc<Migration>],
         version: Version,
     ) -> Result<Vec<String>> {
-        let history = session.history().await?;
+        let history = session.locked_history().await?;
         if let Some(applied) = history.applied.first() {
             return Err(Error::new(ErrorKind::Conflict, format!("the history is not empty: it has {}", applied.title))
                 .with_hint("a baseline is for a database without a history; `mark` enters a single migration"));
@@ -353,7 +353,7 @@ impl Migrator {
         version: Version,
         direction: Direction,
     ) -> Result<Vec<String>> {
-        let history = session.history().await?;
+        let history = session.locked_history().await?;
         self.set_up(session, &history).await?;
         let migration = migrations.iter().filter(|migration| migration.version() == Some(version));
         match direction {
@@ -440,7 +440,7 @@ impl Migrator {
         let mut known = Some(known);
         loop {
             session.lock(self.lock_timeout, &self.observer).await?;
-            let history = session.history().await?;
+            let history = session.locked_history().await?;
             let plan = match known.take() {
                 Some(known) if known.history == history => known.plan,
                 _ => self.plan_of(session, migrations, &history, goal)?,
@@ -449,11 +449,15 @@ impl Migrator {
                 self.set_up(session, &history).await?;
             }
             let mut left = plan.steps().len();
+            let mut timed = Vec::new();
             for step in plan.steps() {
                 let ran = session.run(step, self.lock_timeout, &self.observer).await;
-                if ran.is_err() && step.soils() {
+                if ran.is_err() {
                     // The migration's error is the one to tell; a session that cannot be reset is of no more use anyway.
-                    drop(session.renew().await);
+                    drop(session.time(&mut timed).await);
+                    if step.soils() {
+                        drop(session.renew().await);
+                    }
                 }
                 match ran? {
                     Ended::Overtaken => break,
@@ -462,6 +466,12 @@ impl Migrator {
                         let migration = step.shared();
                         let title = migration.title().to_owned();
                         report.steps.push(Done { title, direction: step.direction(), duration });
+                        if let Some(part) = &step.series {
+                            timed.push((migration.id().number(), duration));
+                            if part.is_last() {
+                                session.time(&mut timed).await?;
+                            }
+                        }
                         if let (Goal::Down(Back::Steps(steps)), Direction::Down) = (&mut goal, step.direction()) {
                             *steps -= 1;
                         }

@@ -6,6 +6,7 @@ use oarlock_core::Dialect;
 
 use crate::history::{History, Tables};
 use crate::migration::{Direction, Id, Migration};
+use crate::series;
 use crate::step::{Command, Step};
 use crate::{Error, ErrorKind, Result, Version};
 
@@ -118,6 +119,7 @@ impl Basis<'_> {
             let step = Step::new(migration, Direction::Up, self.dialect, None, applied)?;
             plan.steps.push(step);
         }
+        series::arrange(&mut plan.steps);
         Ok(plan)
     }
 

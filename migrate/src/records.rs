@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use oarlock_core::dialect::Flavor;
 
-use crate::history::{Begun, Tables};
+use crate::history::{Begun, Tables, UnderWay};
 use crate::migration::{Direction, Id};
+use crate::script::hexadecimal;
 use crate::{Applied, Migration};
 
 /// How long a migration took, in the words of the server that tells it.
@@ -71,6 +72,16 @@ impl Tables {
     /// Writes how long a migration took.
     pub(crate) fn time(&self, migration: &Migration, took: Duration) -> String {
         format!("UPDATE {} SET duration_ms = {}{}", self.history, took.as_millis(), key(migration))
+    }
+
+    /// Writes how long migrations took.
+    pub(crate) fn times(&self, took: &[(i64, Duration)]) -> String {
+        let [mut cases, mut versions] = [String::new(), String::new()];
+        for (version, took) in took {
+            let _ = write!(cases, " WHEN {version} THEN {}", took.as_millis());
+            let _ = write!(versions, "{}{version}", if versions.is_empty() { "" } else { ", " });
+        }
+        format!("UPDATE {} SET duration_ms = CASE version{cases} END WHERE version IN ({versions})", self.history)
     }
 
     fn took(&self, migration: &Migration, took: Took) -> String {
@@ -139,13 +150,36 @@ impl Tables {
 
     /// Puts a line into the journal.
     pub(crate) fn open(&self, migration: &Migration, line: Line<'_>) -> String {
+        self.open_as(migration.id().number(), migration.name(), line)
+    }
+
+    fn open_as(&self, number: i64, name: &str, line: Line<'_>) -> String {
         let columns = "done, prefix, statement, scope, digest, direction, version, name";
-        let (number, name) = (migration.id().number(), migration.name());
         let [statement, scope, digest] = self.next(line.next);
         format!(
-            "INSERT INTO {} ({columns}) VALUES ({}, '{}', {statement}, {scope}, {digest}, '{}', {number}, '{name}')",
-            self.journal, line.done, line.prefix, line.direction
+            "INSERT INTO {} ({columns}) VALUES ({}, '{}', {statement}, {scope}, {digest}, '{}', {number}, {})",
+            self.journal,
+            line.done,
+            line.prefix,
+            line.direction,
+            self.text(name)
         )
+    }
+
+    /// Takes a series out of the journal.
+    pub(crate) fn close_series(&self, version: i64) -> String {
+        format!("DELETE FROM {} WHERE version = {version}", self.journal)
+    }
+
+    /// Has the journal tell of the one migration that may have run where it told of a series.
+    pub(crate) fn part(&self, series: i64, under_way: Option<&UnderWay>) -> String {
+        let mut text = format!("START TRANSACTION;\n{};\n", self.close_series(series));
+        if let Some(UnderWay { version, name, direction, done, prefix, begun }) = under_way {
+            let next = begun.as_ref().map_or(Next::Idle, Next::Begun);
+            let line = Line { done: *done, prefix, next, direction: *direction };
+            let _ = writeln!(text, "{};", self.open_as(*version, name, line));
+        }
+        text + "COMMIT"
     }
 
     /// Puts it in the place of the one that is there.
@@ -181,10 +215,7 @@ impl Tables {
         if text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
             return format!("'{text}'");
         }
-        let digits = text.bytes().fold(String::new(), |mut digits, byte| {
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        });
+        let digits = hexadecimal(text.as_bytes());
         match self.dialect.flavor {
             Flavor::MySql => format!("_utf8mb4 X'{digits}'"),
             Flavor::Postgres => format!("convert_from(decode('{digits}', 'hex'), 'UTF8')"),

@@ -8,9 +8,10 @@ use oarlock_core::dialect::Flavor;
 use oarlock_core::lex::split;
 
 use crate::history::{Begun, Tables, UnderWay};
-use crate::migration::{Direction, Migration, Work};
+use crate::migration::{Direction, Id, Migration, Work};
 use crate::records::{Line, Next, Took};
 use crate::script::{Place, Script, of_statements};
+use crate::series::{Member, Part, SERIES, made_table};
 use crate::shape::{Proof, Shape, Unit, is_setting, shape, soils};
 use crate::{Applied, Result};
 
@@ -25,6 +26,8 @@ pub struct Step {
     pub(crate) under_way: Option<UnderWay>,
     /// A repeatable migration takes the place of its earlier text.
     replaces: Option<Applied>,
+    /// Its place in a series, for which the journal has one line.
+    pub(crate) series: Option<Part>,
 }
 
 /// What is sent to the server, in its order.
@@ -102,7 +105,7 @@ impl Step {
             Work::Rust(_) => Shape::Whole,
         };
         let (migration, replaces) = (Arc::clone(migration), replaces.cloned());
-        Ok(Self { migration, direction, shape, dialect: *dialect, under_way, replaces })
+        Ok(Self { migration, direction, shape, dialect: *dialect, under_way, replaces, series: None })
     }
 
     /// Gives the migration.
@@ -171,13 +174,31 @@ impl Step {
         self.direction == Direction::Up && self.shape == Shape::Whole && self.dialect.flavor == Flavor::Sqlite
     }
 
+    /// Gives it as one of a series, where it can be one.
+    pub(crate) fn member(&self) -> Option<Member> {
+        let is_new = self.direction == Direction::Up && self.under_way.is_none() && self.replaces.is_none();
+        let script = self.script().filter(|_| is_new && self.dialect.flavor == Flavor::MySql)?;
+        let Id::Version(version) = self.migration.id() else { return None };
+        let table = made_table(script, &self.dialect)?;
+        // It has no other statement.
+        let (name, statement) = (self.migration.name().to_owned(), script.checksum().to_owned());
+        Some(Member { version: version.number(), name, statement, table })
+    }
+
     /// Tells whether the history's entry says how long the migration took: where its transaction, or the journal, says when it began.
+    /// That of a series is written behind the last of it.
     pub(crate) fn tells_duration(&self) -> bool {
-        self.direction == Direction::Down || self.shape != Shape::Whole || self.dialect.flavor == Flavor::Postgres
+        self.series.is_some()
+            || self.direction == Direction::Down
+            || self.shape != Shape::Whole
+            || self.dialect.flavor == Flavor::Postgres
     }
 
     /// Lists what is sent to the server where so many statements are done already.
     pub(crate) fn actions(&self, done: usize) -> Vec<Action> {
+        if let Some(part) = &self.series {
+            return in_series(part);
+        }
         let mut actions = Actions { list: Vec::new(), open: self.under_way.is_none() };
         let Shape::Journaled(units) = &self.shape else {
             self.transaction(done, &mut actions);
@@ -226,12 +247,16 @@ impl Step {
         let mut rest = actions.into_iter().peekable();
         while let Some(action) = rest.next() {
             if action != Action::Begin {
-                let next = rest.next_if(|next| self.goes_before(&action, next));
-                messages.push(match next {
-                    Some(next) => Message::Text(vec![action, next]),
-                    None if action == Action::Rust => Message::Alone(action),
-                    None => Message::Text(vec![action]),
-                });
+                if action == Action::Rust {
+                    messages.push(Message::Alone(action));
+                    continue;
+                }
+                let mut text = vec![action];
+                while let Some(next) = rest.next_if(|next| text.last().is_some_and(|last| self.goes_before(last, next)))
+                {
+                    text.push(next);
+                }
+                messages.push(Message::Text(text));
                 continue;
             }
             let mut within: Vec<Action> = Vec::new();
@@ -246,9 +271,9 @@ impl Step {
         messages
     }
 
-    /// Tells whether a statement that commits by itself goes with the journal's line for it.
+    /// Tells whether a statement that commits by itself goes with the journal's line for it, or the history's entry with it.
     fn goes_before(&self, action: &Action, next: &Action) -> bool {
-        matches!((action, next), (Action::Mark { .. }, Action::Statement(index))
+        matches!((action, next), (Action::Mark { .. }, Action::Statement(index)) | (Action::Statement(index), Action::Applied(_))
             if self.dialect.flavor == Flavor::MySql && self.is_plain(*index))
     }
 
@@ -360,7 +385,7 @@ impl Step {
                 None => tables.delete(migration),
             },
             Action::Mark { open, done, begins } => {
-                let statement = self.one(*done);
+                let statement = if self.series.is_some() { SERIES.to_owned() } else { self.one(*done) };
                 let next = match begun {
                     Some(begun) => Next::Begun(begun),
                     None if *begins => Next::Planned { statement: &statement },
@@ -369,7 +394,10 @@ impl Step {
                 let line = Line { done: *done, prefix: &self.prefix(*done), next, direction: self.direction };
                 if *open { tables.open(migration, line) } else { tables.mark(migration, line) }
             }
-            Action::Unmark => tables.close(migration),
+            Action::Unmark => match &self.series {
+                Some(part) => tables.close_series(part.version()),
+                None => tables.close(migration),
+            },
         }
     }
 
@@ -402,6 +430,22 @@ impl Actions {
         self.list.push(Action::Mark { open: self.open, done, begins });
         self.open = false;
     }
+}
+
+/// Lists what is sent for one of a series: its statement, and the history's entry. The journal has its line before the first, and has
+/// it no more when the last is in the history.
+fn in_series(part: &Part) -> Vec<Action> {
+    let mut actions = Vec::with_capacity(5);
+    if part.is_first() {
+        actions.push(Action::Mark { open: true, done: 0, begins: true });
+    }
+    actions.push(Action::Statement(0));
+    if part.is_last() {
+        actions.extend([Action::Begin, Action::Applied(Took::Nothing), Action::Unmark, Action::Commit]);
+    } else {
+        actions.push(Action::Applied(Took::Nothing));
+    }
+    actions
 }
 
 /// Gives the statement by which the drivers begin a transaction that writes.

@@ -12,7 +12,7 @@ mod postgres;
 mod sqlite;
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 
 use oarlock_core::dialect::Flavor;
 use oarlock_core::schema::{EnumType, QualifiedName, Schema, Sequence, Unmodelled};
@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::Session;
 use crate::history::{JOURNAL, TABLE};
+use crate::script::hexadecimal;
 use crate::{Error, ErrorKind, Result};
 
 pub(crate) use mysql::{settings as settings_of_mysql, without_counter};
@@ -328,10 +329,7 @@ impl Catalog {
             hash.update(text);
             hash.update([0]);
         }
-        hash.finalize().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hexadecimal(&hash.finalize())
     }
 
     /// Gives what the session's schema holds in the words of `core::schema`: its tables and views as the contract's catalog tells them, enums

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::Session;
 use crate::catalog::without_counter;
-use crate::script::Script;
+use crate::script::{Script, hexadecimal};
+use crate::series::{self, Member};
 use crate::{Error, ErrorKind, Result};
 
 /// What PostgreSQL says of all that statements make which cannot run in a transaction: each line behind the names that it is
@@ -25,6 +26,9 @@ const POSTGRES: &str = "SELECT c.relname, t.relname, concat_ws(' ', 'index', n.n
     UNION ALL SELECT spcname, spcname, concat_ws(' ', 'tablespace', oid) FROM pg_catalog.pg_tablespace \
     UNION ALL SELECT subname, subname, concat_ws(' ', 'subscription', oid) FROM pg_catalog.pg_subscription";
 
+/// The tables and views of a database of MySQL's.
+const TABLES: &str = "SELECT TABLE_NAME, TABLE_NAME, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?";
+
 /// The indexes of which a statement was interrupted, or has failed.
 const INVALID: &str = "SELECT c.relname, t.relname, format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_index i \
     JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid \
@@ -35,6 +39,10 @@ const DETACHING: &str = "SELECT c.relname, p.relname, format('ALTER TABLE %s DET
     CAST(i.inhparent AS regclass), CAST(i.inhrelid AS regclass)) FROM pg_catalog.pg_inherits i \
     JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_class p ON p.oid = i.inhparent \
     WHERE to_jsonb(i)->>'inhdetachpending' = 'true'";
+
+/// The words of a statement for which MySQL and MariaDB are asked about more than tables and views.
+pub(crate) const KINDS: [&str; 9] =
+    ["trigger", "function", "procedure", "package", "event", "database", "schema", "user", "role"];
 
 /// Stands before what was there, among the names.
 const BEFORE: char = '=';
@@ -66,10 +74,20 @@ impl Session {
             Flavor::Postgres => self.named(POSTGRES, &[], &names).await?.join("\n"),
             _ => self.mysql(&names).await?,
         };
-        Ok(Sha256::digest(found).iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }))
+        Ok(of(&found))
+    }
+
+    /// Writes down what the catalog says of the tables that a series is to make, each by itself.
+    pub(super) async fn survey(&self, members: &[Member]) -> Result<String> {
+        let tables: Names<'_> = members.iter().map(|member| &*member.table).collect();
+        let there = self.named(TABLES, &[&self.schema], &tables).await?;
+        let there: BTreeSet<String> = there.iter().map(|table| table.to_lowercase()).collect();
+        // Of what is not there, nothing is said.
+        let mut digests = vec![of(""); members.len()];
+        for (digest, member) in digests.iter_mut().zip(members).filter(|(_, member)| there.contains(&member.table)) {
+            *digest = self.digest(&member.table).await?;
+        }
+        Ok(series::scope(members, &digests))
     }
 
     /// Takes away what an interrupted statement has left half done on PostgreSQL, so that it can run again, or is done.
@@ -171,8 +189,7 @@ impl Session {
 
     /// Writes down the definitions of the tables and views of a schema that a statement names.
     async fn tables_of(&self, schema: &str, scope: &Names<'_>, found: &mut String) -> Result<()> {
-        let sql = "SELECT TABLE_NAME, TABLE_NAME, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?";
-        for table in self.named(sql, &[schema], scope).await? {
+        for table in self.named(TABLES, &[schema], scope).await? {
             let quote = |name: &str| self.dialect.quote_identifier(name);
             let sql = format!("SHOW CREATE TABLE {}.{}", quote(schema), quote(&table));
             let definition = match self.conn.require_one::<Row>(&sql, ()).await {
@@ -238,6 +255,10 @@ impl Session {
         let rows: Vec<(Option<String>,)> = self.conn.fetch_all(sql, ()).await.map_err(unreadable)?;
         Ok(rows.into_iter().filter_map(|row| row.0).collect())
     }
+}
+
+fn of(found: &str) -> String {
+    hexadecimal(&Sha256::digest(found))
 }
 
 fn unreadable(error: oarlock_core::Error) -> Error {

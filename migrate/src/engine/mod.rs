@@ -6,5 +6,6 @@ mod pooler;
 mod run;
 mod session;
 
+pub(crate) use digest::KINDS;
 pub(crate) use run::{Ended, refused};
 pub(crate) use session::Session;

@@ -13,6 +13,7 @@ use crate::history::Begun;
 use crate::migration::Work;
 use crate::records::Took;
 use crate::script::Script;
+use crate::series::SERIES;
 use crate::step::{Action, Message, Step};
 use crate::{Applied, Error, ErrorKind, Migration, Result};
 
@@ -210,6 +211,10 @@ impl Running<'_> {
         let (Action::Mark { done, begins: true, .. }, Some(script)) = (action, self.step.script()) else {
             return Ok(None);
         };
+        if let Some(part) = &self.step.series {
+            let scope = self.session.survey(&part.members).await?;
+            return Ok(Some(Begun { statement: SERIES.to_owned(), scope, digest: SERIES.to_owned() }));
+        }
         let scope = self.session.scope(script, *done).await?;
         let digest = self.session.digest(&scope).await?;
         Ok(Some(Begun { statement: self.step.one(*done), scope, digest }))
@@ -267,7 +272,13 @@ impl Running<'_> {
 
     async fn statement_failed(&mut self, index: usize, start: usize, error: oarlock_core::Error) -> Error {
         let Some(script) = self.step.script() else { return Error::database("the statement failed", error) };
-        if self.begun == Some(index) && self.session.dialect.flavor == Flavor::MySql && !error.is_connection_lost() {
+        if let Some(part) = self.step.series.as_ref().filter(|_| !error.is_connection_lost()) {
+            // The server says that it did nothing, and all before it is in the history.
+            drop(self.db().script(&self.session.tables.close_series(part.version())).await);
+        } else if self.begun == Some(index)
+            && self.session.dialect.flavor == Flavor::MySql
+            && !error.is_connection_lost()
+        {
             // The server says that it did nothing, so nobody need look at the catalog. Where even this cannot be written, it is
             // looked at.
             let unbegun = Action::Mark { open: false, done: index, begins: false };

@@ -1,5 +1,7 @@
 //! The one connection on which all of a run happens: its lock, the history, the migrations.
 
+use std::time::Duration;
+
 use oarlock_core::dialect::Flavor;
 use oarlock_core::lease::Hold;
 use oarlock_core::{Conn, Connection, Db, DbExt, Dialect, Lease, TxState};
@@ -64,6 +66,30 @@ impl Session {
 
     pub(crate) async fn history(&self) -> Result<History> {
         self.tables.read(&self.conn).await
+    }
+
+    /// Reads the history for one who has the lock. Where a series was interrupted, the journal tells of the one migration then that may
+    /// have run.
+    pub(crate) async fn locked_history(&self) -> Result<History> {
+        let mut history = self.history().await?;
+        if let Some(series) = history.series.take() {
+            let parted = self.conn.script(&self.tables.part(series, history.under_way.as_ref())).await;
+            if let Err(error) = parted {
+                drop(self.conn.rollback().await);
+                return Err(Error::database("the journal of migrations could not be written", error));
+            }
+        }
+        Ok(history)
+    }
+
+    /// Writes how long the migrations of a series took.
+    pub(crate) async fn time(&self, took: &mut Vec<(i64, Duration)>) -> Result<()> {
+        took.retain(|(_, took)| took.as_millis() > 0);
+        if took.is_empty() {
+            return Ok(());
+        }
+        let timed = self.conn.script(&self.tables.times(&std::mem::take(took))).await;
+        timed.map_err(|error| Error::database("the history could not be written", error))
     }
 
     /// Tells whether the lock of the runner is that of each write transaction.

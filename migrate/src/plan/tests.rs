@@ -75,6 +75,43 @@ impl Case {
     }
 }
 
+/// The commands of every step of a plan, each by its first three words.
+fn commands_of(files: &[(&str, &str)], dialect: Dialect) -> Vec<Vec<String>> {
+    let mut case = Case::new(dialect, &[]);
+    case.migrations = Source::embedded("m", files).resolve(&dialect).unwrap().into_iter().map(Arc::new).collect();
+    let plan = case.basis().up(None).unwrap();
+    let words = |sql: &str| sql.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+    plan.steps.iter().map(|step| plan.commands(step).iter().map(|command| words(&command.sql)).collect()).collect()
+}
+
+#[test]
+fn migrations_that_make_a_table_each_share_a_line_of_the_journal() {
+    let files = [
+        ("1_a.sql", "CREATE TABLE a (x int)"),
+        ("2_b.sql", "CREATE TABLE b (x int)"),
+        ("3_c.sql", "CREATE TABLE c (x int)"),
+        // The table of another one: what is known of it before that does not hold any more.
+        ("4_a.sql", "CREATE TABLE A (x int)"),
+        ("5_i.sql", "CREATE INDEX i ON a (x)"),
+    ];
+    let [open, close] =
+        ["INSERT INTO `s`.`oarlock_migrations_journal`", "DELETE FROM `s`.`oarlock_migrations_journal`"];
+    let entry = "INSERT INTO `s`.`oarlock_migrations`";
+    let by_itself = |statement| vec![open, statement, "START TRANSACTION", entry, close, "COMMIT"];
+    assert_eq!(
+        commands_of(&files, Dialect::MARIADB),
+        [
+            vec![open, "CREATE TABLE a", entry],
+            vec!["CREATE TABLE b", entry],
+            vec!["CREATE TABLE c", "START TRANSACTION", entry, close, "COMMIT"],
+            by_itself("CREATE TABLE A"),
+            by_itself("CREATE INDEX i"),
+        ]
+    );
+    let whole = |statement| vec!["BEGIN", statement, "INSERT INTO \"s\".\"oarlock_migrations\"", "COMMIT"];
+    assert_eq!(commands_of(&files[..2], Dialect::POSTGRES), [whole("CREATE TABLE a"), whole("CREATE TABLE b")]);
+}
+
 fn told(plan: Result<Plan>) -> std::result::Result<Vec<String>, String> {
     let plan = plan.map_err(|error| error.to_string())?;
     Ok(plan.steps.iter().map(|step| format!("{} {}", step.direction(), step.migration().title())).collect())

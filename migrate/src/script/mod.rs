@@ -16,7 +16,7 @@ use oarlock_core::lex::Verb;
 pub use directive::Directives;
 pub use place::Place;
 
-pub(crate) use checksum::{of_name, of_statements};
+pub(crate) use checksum::{hexadecimal, of_name, of_statements};
 pub(crate) use nearest::nearest;
 pub(crate) use section::Sections;
 

@@ -14,7 +14,7 @@ use oarlock::connection::{BoxFuture, Query};
 use oarlock::decorate::{Decorate, Decorated};
 use oarlock::factory::{Purpose, find};
 use oarlock::lex::split;
-use oarlock::migrate::{Migrator, Source, Version};
+use oarlock::migrate::{ErrorKind, Migrator, Source, State, Version};
 use oarlock::{Conn, Connection, Db, DbExt, DriverFactory, TxOptions, TxState, Url};
 use oarlock_conformance::Verdict;
 use oarlock_tests::{Database, Dice, Engine, is_full, on_engines, report, until};
@@ -221,7 +221,7 @@ async fn a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(databas
         let mut last = 0;
         while !run(&database, &Life::new(last + 1, side)).await? {
             killed += 1;
-            assert!(killed < 3000, "no progress is made");
+            assert!(killed < 6000, "no progress is made");
             last = usize::try_from(3 + dice.below(36)).unwrap_or(3);
         }
         same(&found(&database).await?, &wanted, &format!("again and again {side:?} its calls"));
@@ -410,6 +410,84 @@ async fn an_account_is_made_once(database: Database) -> Verdict {
     Ok(())
 }
 
+/// Migrations of which the journal has one line.
+const SERIES: [(&str, &str); 5] = [
+    ("1_a.sql", "CREATE TABLE a (x INT PRIMARY KEY)"),
+    ("2_b.sql", "CREATE TABLE b (x INT, FOREIGN KEY (x) REFERENCES a (x))"),
+    ("3_c.sql", "CREATE TABLE c (x INT)"),
+    ("4_d.sql", "CREATE TABLE d (x INT)"),
+    ("5_row.sql", "INSERT INTO a VALUES (1)"),
+];
+
+async fn a_series_of_tables_that_is_killed_once_is_finished_by_the_next(database: Database) -> Verdict {
+    let source = Source::embedded("m", &SERIES);
+    assert!(run_of(source.clone(), database.engine, &database.url, &Life::new(0, Side::Before)).await?);
+    let wanted = found(&database).await?;
+    let mut killed = 0;
+    'lives: for last in 1.. {
+        for side in [Side::Before, Side::After] {
+            let Some(database) = Database::make(database.engine).await? else { return Ok(()) };
+            let lived = run_of(source.clone(), database.engine, &database.url, &Life::new(last, side)).await?;
+            let admin = oarlock::connect(&database.url).await?;
+            let place = format!("{side:?} call {last}");
+            let looked = Migrator::new(source.clone()).status(&admin).await;
+            let looked = looked.unwrap_or_else(|error| panic!("killed {place}, the status fails: {error}"));
+            let interrupted = looked.entries.iter().filter(|entry| entry.state == State::Interrupted).count();
+            assert!(interrupted <= 1, "killed {place}, {interrupted} are told to be interrupted");
+            let has_history = looked.entries.iter().any(|entry| entry.state == State::Applied);
+            if side == Side::After && has_history {
+                // It has the lock, too, and leaves what was interrupted to the next run.
+                let repaired = Migrator::new(source.clone()).repair(&admin).await;
+                assert_eq!(repaired.unwrap_or_else(|error| panic!("killed {place}: {error}")), [""; 0]);
+            }
+            let finished = run_of(source.clone(), database.engine, &database.url, &Life::new(0, side)).await;
+            finished.unwrap_or_else(|error| panic!("killed {place}, the next run fails: {error}"));
+            same(&found(&database).await?, &wanted, &place);
+            database.remove().await?;
+            if lived {
+                break 'lives;
+            }
+            killed += 1;
+        }
+    }
+    assert!(killed > 30, "{killed} kills");
+    Ok(())
+}
+
+/// A table of somebody else's is no sign that a migration of a series ran.
+async fn a_table_that_was_there_before_is_not_taken_for_the_migrations_own(database: Database) -> Verdict {
+    let source = Source::embedded("m", &SERIES);
+    let mut killed = 0;
+    'lives: for last in 1.. {
+        for side in [Side::Before, Side::After] {
+            let Some(database) = Database::make(database.engine).await? else { return Ok(()) };
+            let admin = oarlock::connect(&database.url).await?;
+            admin.execute("CREATE TABLE c (other INT)", ()).await?;
+            let ran = run_of(source.clone(), database.engine, &database.url, &Life::new(last, side)).await;
+            let refused = ran.is_err();
+            let place = format!("{side:?} call {last}");
+            let error = Migrator::new(source.clone()).run(&admin).await.unwrap_err();
+            assert_eq!((error.kind(), error.migration()), (ErrorKind::Statement, Some("3_c")), "killed {place}");
+            let left: i64 = admin.fetch_value("SELECT COUNT(*) FROM oarlock_migrations_journal", ()).await?;
+            // What goes on from an interruption is by itself, and its line says then that nothing of it has run.
+            assert!(left == 0 || !refused, "the journal after a statement that did nothing");
+            let other: i64 = admin.fetch_value("SELECT COUNT(other) FROM c", ()).await?;
+            assert_eq!(other, 0, "killed {place}: it stays as it was");
+            admin.execute("DROP TABLE c", ()).await?;
+            let finished = Migrator::new(source.clone()).run(&admin).await;
+            let finished = finished.unwrap_or_else(|error| panic!("killed {place}, the next run fails: {error}"));
+            assert_eq!(finished.steps.iter().map(|step| &*step.title).collect::<Vec<_>>(), ["3_c", "4_d", "5_row"]);
+            database.remove().await?;
+            if refused {
+                break 'lives;
+            }
+            killed += 1;
+        }
+    }
+    assert!(killed > 12, "{killed} kills");
+    Ok(())
+}
+
 /// A life without a memory.
 fn forgetful(last: usize) -> Arc<Life> {
     Arc::new(Life { forgets: true, ..Life::until(last, Side::After) })
@@ -438,6 +516,8 @@ on_engines! {
     a_process_that_is_killed_again_and_again_is_finished_by_the_next on Sqlite Postgres MySql;
     what_the_server_was_at_work_on_is_done_once on Postgres MySql;
     an_account_is_made_once on MySql;
+    a_series_of_tables_that_is_killed_once_is_finished_by_the_next on MySql;
+    a_table_that_was_there_before_is_not_taken_for_the_migrations_own on MySql;
     a_script_that_nobody_waits_for_leaves_no_transaction on Sqlite Postgres MySql;
     a_journal_that_forgets_is_found_out on MySql;
 }

@@ -205,5 +205,19 @@ CREATE TABLE team_names AS SELECT p.name AS parent, t.name, t.kind FROM teams t 
 DROP TABLE teams_copy;
 DROP TABLE teams;
 ALTER TABLE audit DROP COLUMN n;
+==== 64_shop.sql
+CREATE TABLE shop (id INT NOT NULL PRIMARY KEY, name VARCHAR(80) NOT NULL COMMENT 'not; the end');
+==== 65_ware.sql
+CREATE TABLE Ware (id INT NOT NULL PRIMARY KEY, shop_id INT NOT NULL, FOREIGN KEY (shop_id) REFERENCES shop (id) ON DELETE CASCADE);
+==== 66_price.sql
+CREATE TABLE `price` (ware_id INT NOT NULL, cents BIGINT NOT NULL, CHECK (cents > 0)) ENGINE = InnoDB;
+==== 67_event.sql
+CREATE TABLE event (id INT NOT NULL PRIMARY KEY);
+==== 68_shelf.sql
+CREATE TABLE shelf (id INT NOT NULL PRIMARY KEY);
+==== 69_label.sql
+CREATE TABLE label (id INT NOT NULL PRIMARY KEY);
+==== 70_shelf_row.sql
+INSERT INTO shelf VALUES (1);
 ==== R__report.sql
 CREATE OR REPLACE VIEW report AS SELECT COUNT(*) AS users FROM users;
