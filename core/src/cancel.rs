@@ -34,7 +34,8 @@ pub trait Cancel: Send + Sync {
     ///
     /// # Errors
     ///
-    /// What kept the request from reaching the server: the statement goes on.
+    /// What kept the request from reaching the server: the statement goes on. Where it may still arrive, as one whose line broke after it
+    /// was sent, the error's [`outcome_unknown`](Error::outcome_unknown) is set.
     ///
     /// # Cancellation
     ///
@@ -92,8 +93,8 @@ pub struct CancelGate {
 impl CancelGate {
     /// Makes a request: what [`Cancel::cancel`] gives. It counts as under way from now on.
     ///
-    /// It runs in a task of its own, for one that is broken off in the middle could land at any time; after [`STOP_LIMIT`] it is
-    /// lost. Dropped before it has begun, it was never made.
+    /// It runs in a task of its own, for one that is broken off in the middle could land at any time; after [`STOP_LIMIT`], and where its
+    /// error's [outcome is unknown](Error::outcome_unknown), it is lost. Dropped before it has begun, it was never made.
     pub fn send(
         self: &Arc<Self>,
         request: impl Future<Output = Result<()>> + Send + 'static,
@@ -110,7 +111,9 @@ impl CancelGate {
                         "the server did not take the request to stop a statement",
                     ));
                 };
-                under_way.landed();
+                if !sent.as_ref().is_err_and(Error::outcome_unknown) {
+                    under_way.landed();
+                }
                 sent
             });
             task.await.unwrap_or_else(|error| {
@@ -234,5 +237,21 @@ pub async fn end_or_stop<F: Future>(end: F, canceller: &dyn Cancel) -> Option<F:
 pub(crate) fn note(sent: Result<()>) {
     if let Err(error) = sent {
         tracing::warn!(target: "oarlock::cancel", kind = %error.kind(), "a statement could not be stopped");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_failed_is_lost_only_where_it_may_still_arrive() {
+        let failed = || Error::new(ErrorKind::ConnectionLost, "the line broke");
+        for (error, is_safe) in [(failed(), true), (failed().with_outcome_unknown(), false)] {
+            let gate = Arc::<CancelGate>::default();
+            let sent = gate.send(async move { Err(error) }).await;
+            assert_eq!(sent.map_err(|error| error.outcome_unknown()), Err(!is_safe));
+            assert_eq!(gate.landed().await, is_safe);
+        }
     }
 }

@@ -90,7 +90,8 @@ impl Request {
     /// Sends the request on a line to the server, which closes it when the session has been told.
     pub(crate) async fn send(&self, mut line: Line) -> Result<()> {
         let failed = |error: &dyn std::fmt::Display| {
-            Error::new(ErrorKind::ConnectionLost, format!("the request to stop a statement was not sent: {error}"))
+            let message = format!("the request to stop a statement broke off: {error}");
+            Error::new(ErrorKind::ConnectionLost, message).with_outcome_unknown()
         };
         self.token.cancel_query_raw(ForRequest(&mut line), AsItIs).await.map_err(|error| failed(&error))?;
         // An error is as good an end as any: the server has closed the line.
