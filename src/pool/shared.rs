@@ -46,12 +46,14 @@ pub(super) struct Shared {
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// One of those who wait, until it is dropped.
-struct Waiting<'p>(&'p Shared);
+/// One of those who wait, until it is dropped, which is after they have left deadpool's queue.
+struct Waiting<'p>(&'p Arc<Shared>);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.slots().waiting -= 1;
+        // Who leaves the queue puts down what was on its way to them.
+        self.0.clear_if_closed();
     }
 }
 
@@ -177,7 +179,7 @@ impl Shared {
     }
 
     /// Counts one more of those who wait, where there is hope.
-    fn queue(&self) -> Result<Waiting<'_>> {
+    fn queue(self: &Arc<Self>) -> Result<Waiting<'_>> {
         let mut slots = self.slots();
         if slots.closed {
             return Err(closed());

@@ -1,8 +1,10 @@
 //! What a pool does by itself: connections kept warm, and ended when they are old; work on new ones; leaks reported.
 
 use std::fmt::Write;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use oarlock::{BoxFuture, Db, DbExt, Error, ErrorKind, Lease, Pool, PoolOptions, Result, Tx, TxOptions};
@@ -15,6 +17,7 @@ on_every_engine!(
     a_connection_that_does_not_come_back_is_reported_with_its_place,
     closing_waits_and_tells_who_holds_a_connection,
     closing_gives_up_what_is_being_opened,
+    closing_ends_what_was_on_its_way_to_one_who_gave_up,
     a_hook_prepares_every_session,
     a_hook_may_refuse_a_connection,
     options_stand_in_the_url,
@@ -128,6 +131,19 @@ async fn closing_waits_and_tells_who_holds_a_connection(database: Database) -> V
     drop(held);
     closing.await?;
     assert_eq!(pool.status().size, 0);
+    Ok(())
+}
+
+/// It was given to one who waited, and came back when they went away, after the pool had closed what was free.
+async fn closing_ends_what_was_on_its_way_to_one_who_gave_up(database: Database) -> Verdict {
+    let pool = PoolOptions::new().max_size(1).connect(&database.url).await?;
+    let held = pool.acquire().await?;
+    let mut waiter = Box::pin(pool.acquire());
+    assert!(poll_fn(|cx| Poll::Ready(waiter.as_mut().poll(cx).is_pending())).await);
+    drop(held);
+    let closing = pool.close();
+    drop(waiter);
+    tokio::time::timeout(Duration::from_secs(1), closing).await.expect("it ends at once")?;
     Ok(())
 }
 
