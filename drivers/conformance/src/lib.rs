@@ -108,4 +108,4 @@ pub use dropped::Call;
 pub use failure::{Failure, Verdict};
 pub use fragments::{Fragments, SessionMark};
 pub use rules::RULES;
-pub use setup::{Place, Setup, Slow, Stranger};
+pub use setup::{Place, Setup, Slow, Stranger, end_branches};

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
-use oarlock_core::{Capabilities, Conn, Connection, Error, Url};
+use oarlock_core::{Capabilities, Conn, Connection, Error, Result, Url};
 
 use crate::dropped::Call;
 use crate::fragments::Fragments;
@@ -40,7 +40,8 @@ pub trait Setup: Send + Sync + 'static {
     fn open<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Option<Place>>;
 
     /// Removes a test's database, and lists what the test has left behind on the server: connections, transactions,
-    /// prepared statements. What takes the server a moment to clear away is waited for: [`until`](crate::until) helps.
+    /// prepared statements. What takes the server a moment to clear away is waited for: [`until`](crate::until) helps, and
+    /// [`end_branches`] does with what was prepared for two-phase commit.
     ///
     /// # Errors
     ///
@@ -114,6 +115,23 @@ impl Place {
         self.keep = Box::new(keep);
         self
     }
+}
+
+/// Rolls back the branches of global transactions that a test has left prepared, and tells of each: for [`Setup::close`], as they may
+/// keep the test's database from being dropped.
+///
+/// # Errors
+///
+/// As [`DbExt`](oarlock_core::DbExt)'s words of two-phase commit.
+pub async fn end_branches(conn: &Conn, place: &Place) -> Result<Vec<String>> {
+    let mut left = Vec::new();
+    for xid in conn.tpc_recover().await? {
+        if xid.global_transaction_id().starts_with(place.name.as_bytes()) {
+            conn.tpc_rollback(Some(&xid)).await?;
+            left.push(format!("the prepared branch {xid}"));
+        }
+    }
+    Ok(left)
 }
 
 /// A road to a test's database on which calls wait often.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::stream;
-use oarlock_conformance::{Call, Place, Setup, Slow, Stranger, require_server, required, until};
+use oarlock_conformance::{Call, Place, Setup, Slow, Stranger, end_branches, require_server, required, until};
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
 use oarlock_core::{Capabilities, Conn, Connection, DbExt, Result, Row, Url};
@@ -56,13 +56,7 @@ impl Setup for Mysql {
             let admin = self.admin(server).await?;
             until(async || Ok(sessions(&admin, &place.name).await?.is_empty())).await?;
             let mut left = sessions(&admin, &place.name).await?;
-            // A branch that is still pending would keep the database from being dropped.
-            for xid in admin.tpc_recover().await? {
-                if xid.global_transaction_id().starts_with(place.name.as_bytes()) {
-                    admin.tpc_rollback(Some(&xid)).await?;
-                    left.push(format!("the prepared branch {xid}"));
-                }
-            }
+            left.extend(end_branches(&admin, place).await?);
             admin.execute(&format!("DROP DATABASE {}", place.name), ()).await?;
             admin.close().await?;
             Ok(left)

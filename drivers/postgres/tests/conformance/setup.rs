@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
 use futures_util::Stream;
-use oarlock_conformance::{Call, Place, Setup, Slow, Stranger, require_server, required, until};
+use oarlock_conformance::{Call, Place, Setup, Slow, Stranger, end_branches, require_server, required, until};
 use oarlock_core::connection::{BoxFuture, DriverInfo};
 use oarlock_core::factory::DriverFactory;
 use oarlock_core::{Capabilities, Conn, Connection, DbExt, Result, Url};
@@ -91,13 +91,7 @@ impl Setup for Postgres {
             until(async || Ok(admin.fetch_all::<(String,)>(sessions, (&place.name,)).await?.is_empty())).await?;
             let left: Vec<(String,)> = admin.fetch_all(sessions, (&place.name,)).await?;
             let mut left: Vec<String> = left.into_iter().map(|row| row.0).collect();
-            // A branch that is still pending would keep the schema from being dropped.
-            for xid in admin.tpc_recover().await? {
-                if xid.global_transaction_id().starts_with(place.name.as_bytes()) {
-                    admin.tpc_rollback(Some(&xid)).await?;
-                    left.push(format!("the prepared branch {xid}"));
-                }
-            }
+            left.extend(end_branches(&admin, place).await?);
             admin.execute(&format!("DROP SCHEMA {} CASCADE", place.name), ()).await?;
             admin.close().await?;
             Ok(left)
