@@ -149,27 +149,31 @@ where
     });
 }
 
-/// Makes a test on every engine of each function named, which takes a [`Database`] and gives a [`Verdict`].
+/// Makes a test on every engine of each function named, which takes a [`Database`] and gives a [`Verdict`]; or whatever the function takes
+/// that is named before them, `by crate::run;`, and takes the engine and each of them.
 #[macro_export]
 macro_rules! on_every_engine {
-    ($($test:ident),+ $(,)?) => {$(
+    (by $run:path; $($test:ident),+ $(,)?) => {$(
         mod $test {
             #[test]
             fn on_sqlite() {
-                $crate::run($crate::Engine::Sqlite, super::$test);
+                $run($crate::Engine::Sqlite, super::$test);
             }
 
             #[test]
             fn on_postgres() {
-                $crate::run($crate::Engine::Postgres, super::$test);
+                $run($crate::Engine::Postgres, super::$test);
             }
 
             #[test]
             fn on_mysql() {
-                $crate::run($crate::Engine::MySql, super::$test);
+                $run($crate::Engine::MySql, super::$test);
             }
         }
     )+};
+    ($($test:ident),+ $(,)?) => {
+        $crate::on_every_engine! { by $crate::run; $($test),+ }
+    };
 }
 
 /// Makes a test on each of the engines named: `test on Postgres MySql;`, under a limit of their own after `within limit;`.

@@ -9,35 +9,12 @@ use std::thread;
 
 use oarlock::testing::{Case, Database, Engine};
 use oarlock::{Db, DbExt, ErrorKind, Result};
-use oarlock_tests::until;
+use oarlock_tests::{on_every_engine, until};
 
 use crate::{cities, found, schema};
 
-/// Makes a test on every engine of each function named.
-macro_rules! on_every_engine {
-    ($($test:ident),+ $(,)?) => {$(
-        mod $test {
-            use oarlock::testing::Engine;
-
-            #[test]
-            fn on_sqlite() {
-                super::$test(Engine::Sqlite);
-            }
-
-            #[test]
-            fn on_postgres() {
-                super::$test(Engine::Postgres);
-            }
-
-            #[test]
-            fn on_mysql() {
-                super::$test(Engine::MySql);
-            }
-        }
-    )+};
-}
-
 on_every_engine!(
+    by crate::life::on;
     the_database_of_a_test_that_passes_is_dropped,
     the_database_of_a_test_that_fails_is_kept_until_it_runs_again,
     the_database_of_a_test_that_panics_is_kept,
@@ -48,6 +25,15 @@ on_every_engine!(
     tests_at_the_same_time_have_databases_of_their_own,
     a_changed_fixture_makes_a_new_template,
 );
+
+/// Runs a test with the engine by its public name.
+fn on(engine: oarlock_tests::Engine, test: fn(Engine)) {
+    test(match engine {
+        oarlock_tests::Engine::Sqlite => Engine::Sqlite,
+        oarlock_tests::Engine::Postgres => Engine::Postgres,
+        oarlock_tests::Engine::MySql => Engine::MySql,
+    });
+}
 
 /// Gives a text that no other test or run has, for as long as the process lives.
 fn unique(text: &str) -> &'static str {
