@@ -153,11 +153,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let [mode, engine, url] = &words[..]
         && let Some(engine) = Engine::named(engine)
     {
-        return match mode.as_str() {
-            "pool" => Ok(pool::serve(engine, url)?),
-            "orm" => orm::serve(engine, url),
-            _ => Err("unknown benchmark".into()),
-        };
+        match mode.as_str() {
+            "pool" => pool::serve(engine, url)?,
+            "orm" => orm::serve(engine, url)?,
+            _ => return Err("unknown benchmark".into()),
+        }
+        return Ok(());
     }
     let [engine, url] = &words[..] else {
         return Err("usage: oarlock-bench-sqlx [pool|orm] ENGINE URL, or migrate ENGINE DIRECTORY URL".into());
