@@ -369,7 +369,8 @@ fn by_alternatives(binary: Binary, left: Vec<Expr>, right: Vec<Expr>) -> Result<
     }))
 }
 
-/// Takes text for a decimal: one of any size that a value can have, and of 27 digits after the point.
+/// Takes text for a decimal of up to 38 digits before the point, all that a value can have, and 27 behind it: MySQL has 65, and what is finer is
+/// rounded.
 fn as_decimal(text: Expr) -> Expr {
     Expr::cust_with_expr("CAST(? AS DECIMAL(65, 27))", text)
 }
