@@ -22,6 +22,10 @@ use crate::step::Step;
 /// What the journal has in the place of a checksum and of a digest, where its line is that of a series.
 pub(crate) const SERIES: &str = "series";
 
+/// How many migrations a series has at the most: its line has to go into one message, of which a server may take no more than a
+/// megabyte.
+const MOST: usize = 1000;
+
 /// One of a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
@@ -60,8 +64,8 @@ pub(crate) fn arrange(steps: &mut [Step]) {
     let mut rest = steps;
     while !rest.is_empty() {
         let mut tables = BTreeSet::new();
-        let members: Vec<Member> =
-            rest.iter().map_while(Step::member).take_while(|member| tables.insert(member.table.clone())).collect();
+        let alike = rest.iter().map_while(Step::member).take_while(|member| tables.insert(member.table.clone()));
+        let members: Vec<Member> = alike.take(MOST).collect();
         let length = members.len();
         if length > 1 {
             let members: Arc<[Member]> = members.into();

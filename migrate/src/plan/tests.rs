@@ -112,6 +112,17 @@ fn migrations_that_make_a_table_each_share_a_line_of_the_journal() {
     assert_eq!(commands_of(&files[..2], Dialect::POSTGRES), [whole("CREATE TABLE a"), whole("CREATE TABLE b")]);
 }
 
+#[test]
+fn a_line_of_the_journal_has_no_more_than_a_message_can_hold() {
+    let files: Vec<(String, String)> =
+        (1..=1002).map(|n| (format!("{n}_t.sql"), format!("CREATE TABLE t{n} (x int)"))).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
+    let steps = commands_of(&files, Dialect::MYSQL);
+    let opens = |step: &Vec<String>| step[0] == "INSERT INTO `s`.`oarlock_migrations_journal`";
+    let opened: Vec<usize> = (0..steps.len()).filter(|index| opens(&steps[*index])).collect();
+    assert_eq!((opened, steps.len()), (vec![0, 1000], 1002));
+}
+
 fn told(plan: Result<Plan>) -> std::result::Result<Vec<String>, String> {
     let plan = plan.map_err(|error| error.to_string())?;
     Ok(plan.steps.iter().map(|step| format!("{} {}", step.direction(), step.migration().title())).collect())
