@@ -2,6 +2,7 @@
 //!
 //! Each operation of the file says where the version before it stands, so the history of a record is read from the file, and takes no memory.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use oarlock_core::value::Value;
 use oarlock_core::{Error, ErrorKind, Result};
 
 use crate::key::Key;
-use crate::log::{Frame, Reader};
+use crate::log::{Frame, Head, Look, Reader};
 use crate::op::{HEAD, Link, Op, operations};
 use crate::schema::TableDef;
 use crate::state::{State, slot};
@@ -126,49 +127,58 @@ impl State {
 }
 
 impl Store {
-    /// Gives the transactions of the file whose numbers lie within bounds, the oldest first. The file is read up to the last of them.
+    /// Gives the transactions of the file whose numbers lie within bounds, the oldest first. The file is read up to the last of them, and of those before
+    /// the first nothing but their headers.
     ///
     /// # Errors
     ///
     /// What reading gives.
     pub fn transactions(&self, numbers: impl RangeBounds<u64>) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        self.scan(|frame| {
+        let look = |head: &Head| {
             let beyond = match numbers.end_bound() {
-                Bound::Included(end) => frame.transaction > *end,
-                Bound::Excluded(end) => frame.transaction >= *end,
+                Bound::Included(end) => head.transaction > *end,
+                Bound::Excluded(end) => head.transaction >= *end,
                 Bound::Unbounded => false,
             };
-            if !frame.base && numbers.contains(&frame.transaction) {
-                entries.push(Entry {
-                    transaction: frame.transaction,
-                    time: frame.time,
-                    note: frame.note.map(str::to_owned),
-                    operations: operations(payload_of(&frame)).count(),
-                });
+            match (beyond, !head.base && numbers.contains(&head.transaction)) {
+                (true, _) => Look::Enough,
+                (false, true) => Look::Take,
+                (false, false) => Look::Pass,
             }
-            Ok(!beyond)
+        };
+        self.scan(look, |frame| {
+            entries.push(Entry {
+                transaction: frame.transaction,
+                time: frame.time,
+                note: frame.note.map(str::to_owned),
+                operations: operations(payload_of(&frame)).count(),
+            });
+            Ok(())
         })?;
         Ok(entries)
     }
 
-    /// Gives the last transaction that was committed at a time or before it, in microseconds since 1970; `None` where there was none.
+    /// Gives the last transaction that was committed at a time or before it, in microseconds since 1970; `None` where there was none. The headers of the file's
+    /// frames are read up to there.
     ///
     /// # Errors
     ///
     /// What reading gives.
     pub fn transaction_at(&self, time: i64) -> Result<Option<u64>> {
         let mut found = None;
-        self.scan(|frame| {
-            if frame.time <= time {
-                found = Some(frame.transaction);
+        let look = |head: &Head| {
+            if head.time > time {
+                return Look::Enough;
             }
-            Ok(frame.time <= time)
-        })?;
+            found = Some(head.transaction);
+            Look::Pass
+        };
+        self.scan(look, |_| Ok(()))?;
         Ok(found)
     }
 
-    /// Gives what a transaction did to which records.
+    /// Gives what a transaction did to which records. Of the file's transactions before it the headers are read.
     ///
     /// # Errors
     ///
@@ -193,8 +203,12 @@ impl Store {
         Ok(changes)
     }
 
-    /// Gives the store as it was after a transaction: all tables, with their indexes, in their present definitions. The file is read up to there, and
-    /// the view takes memory of its own. A table that has been dropped since is as it was.
+    /// Gives the store as it was after a transaction: all tables, with their indexes, in their present definitions. A table that has been dropped since is as
+    /// it was.
+    ///
+    /// It costs what opening the store cost then, without the image of a clean close: the file is read, checked and replayed up to that transaction and no
+    /// further, about a second for a million operations, and the view takes the memory of all its records. Who wants one record takes
+    /// [`Table::get_as_of`](crate::Table::get_as_of), which reads its versions alone; who looks at a view more than once keeps it.
     ///
     /// # Errors
     ///
@@ -250,10 +264,13 @@ impl Store {
         let mut effects: Vec<(usize, Key, Effect)> = Vec::new();
         let mut places: HashMap<(usize, Vec<u8>), usize> = HashMap::new();
         let mut found = false;
-        self.scan(|frame| {
-            if frame.transaction != transaction || frame.base {
-                return Ok(frame.transaction < transaction);
-            }
+        let look = |head: &Head| match head.transaction.cmp(&transaction) {
+            Ordering::Less => Look::Pass,
+            Ordering::Equal if head.base => Look::Pass,
+            Ordering::Equal => Look::Take,
+            Ordering::Greater => Look::Enough,
+        };
+        self.scan(look, |frame| {
             found = true;
             for op in operations(payload_of(&frame)) {
                 let (table, link, record, key) = match op? {
@@ -283,7 +300,7 @@ impl Store {
                     None => effects.push((slot, key, effect)),
                 }
             }
-            Ok(false)
+            Ok(())
         })?;
         if found { Ok(effects) } else { Err(no_transaction(transaction)) }
     }
@@ -295,26 +312,19 @@ impl Store {
         }
         let mut state = State::default();
         let history = self.shared().limits.history;
-        self.scan(|frame| {
-            if frame.transaction > transaction {
-                return Ok(false);
-            }
-            state.replay_frame(&frame, history)?;
-            Ok(true)
-        })?;
+        let look = |head: &Head| if head.transaction > transaction { Look::Enough } else { Look::Take };
+        self.scan(look, |frame| state.replay_frame(&frame, history))?;
         // Of an empty state at the beginning of the file no frame tells.
         state.transaction = transaction;
         Ok(state)
     }
 
-    /// Calls a function with the frames of the file, until it says that it has seen enough.
-    fn scan(&self, mut see: impl FnMut(Frame<'_>) -> Result<bool>) -> Result<()> {
+    /// Calls a function with the frames of the file that another takes by their headers.
+    fn scan(&self, mut look: impl FnMut(&Head) -> Look, mut see: impl FnMut(Frame<'_>) -> Result<()>) -> Result<()> {
         let reader = self.shared().published().reader.clone().ok_or_else(lost)?;
         let mut scan = reader.scan(None);
-        while let Some(frame) = scan.next()? {
-            if !see(frame)? {
-                break;
-            }
+        while let Some(frame) = scan.next_of(&mut look)? {
+            see(frame)?;
         }
         Ok(())
     }

@@ -316,3 +316,26 @@ fn a_store_that_was_packed_while_it_was_empty_goes_on() -> Result<()> {
     assert_eq!(Store::open(&path)?.table::<Page>().count()?, 1);
     Ok(())
 }
+
+#[test]
+fn what_is_not_asked_for_is_not_read() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pages.store");
+    let store = Store::open(&path)?;
+    store.define([Page::definition()])?;
+    let pages = store.table::<Page>();
+    for title in ["first", "damaged afterwards", "third", "fourth"] {
+        pages.insert(page(title))?;
+    }
+    let mut bytes = std::fs::read(&path).unwrap();
+    let damage = bytes.windows(7).position(|bytes| bytes == b"damaged").expect("it is there");
+    bytes[damage] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(store.as_of(2)?.table::<Page>().count()?, 1, "what comes later is not looked at");
+    assert_eq!(store.as_of(4).unwrap_err().sqlstate(), Some("XX001"), "what is replayed is checked");
+    assert_eq!(store.changes(3).unwrap_err().sqlstate(), Some("XX001"));
+    assert_eq!(store.changes(5)?.len(), 1, "of what is passed over the headers are enough");
+    assert_eq!(store.transactions(4..)?.len(), 2);
+    assert_eq!(store.transaction_at(i64::MAX)?, Some(5));
+    Ok(())
+}

@@ -36,7 +36,7 @@ use self::format::FileHeader;
 pub use self::format::make_checks_right;
 use self::position::Position;
 pub(crate) use self::rewrite::Rewriting;
-pub(crate) use self::scan::Head;
+pub(crate) use self::scan::{Head, Look};
 use self::withdrawn::{Failure, Withdrawals};
 use crate::storage::{Lock, Storage, StorageFile, read_exact_at};
 

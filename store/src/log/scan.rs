@@ -85,21 +85,32 @@ impl Scan<'_> {
     ///
     /// What reading gives; `Io` with SQLSTATE `XX001` for a frame that cannot be read any more.
     pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>> {
+        self.next_of(|_| Look::Take)
+    }
+
+    /// Gives the next of the frames that are wanted, by what their headers tell. Others are passed over: they cost a look at 40 bytes, and no
+    /// check of more.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub(crate) fn next_of(&mut self, mut look: impl FnMut(&Head) -> Look) -> Result<Option<Frame<'_>>> {
         while self.place < self.end {
             let place = self.place;
-            let header = match self.frames.at(place)? {
-                Ok(whole) => whole.header,
-                Err(_) => return Err(unreadable(place)),
-            };
+            let header = self.frames.head(place)?.map_err(|_| unreadable(place))?;
+            let wanted = look(&Head::of(&header));
+            if wanted == Look::Enough {
+                break;
+            }
             self.place += header.frame_length();
-            if header.kind != Kind::BaseEnd {
-                return Ok(self.frames.at(place)?.ok().map(|whole| whole.frame()));
+            if wanted == Look::Take && header.kind != Kind::BaseEnd {
+                return self.frames.at(place)?.map(|whole| Some(whole.frame())).map_err(|_| unreadable(place));
             }
         }
         Ok(None)
     }
 
-    /// Gives what the header of the next frame tells. Its body is passed over: it costs a look at 40 bytes, and no check of more.
+    /// Gives what the header of the next frame tells, as where it is passed over by [`next_of`](Self::next_of).
     ///
     /// # Errors
     ///
@@ -110,9 +121,19 @@ impl Scan<'_> {
         }
         let header = self.frames.head(self.place)?.map_err(|_| unreadable(self.place))?;
         self.place += header.frame_length();
-        let FrameHeader { kind, transaction, time, .. } = header;
-        Ok(Some(Head { base: kind != Kind::Commit, transaction, time, length: header.frame_length() }))
+        Ok(Some(Head::of(&header)))
     }
+}
+
+/// What is done about a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// It is read.
+    Take,
+    /// It is passed over.
+    Pass,
+    /// Neither it nor any after it is wanted.
+    Enough,
 }
 
 /// What a frame's header tells of it.
@@ -124,6 +145,13 @@ pub(crate) struct Head {
     pub(crate) time: i64,
     /// How many bytes the frame takes.
     pub(crate) length: u64,
+}
+
+impl Head {
+    fn of(header: &FrameHeader) -> Self {
+        let FrameHeader { kind, transaction, time, .. } = *header;
+        Self { base: kind != Kind::Commit, transaction, time, length: header.frame_length() }
+    }
 }
 
 #[cold]
