@@ -12,7 +12,7 @@ use crate::map::Builder;
 use crate::record::varint::{get_signed, get_unsigned, put_signed, put_unsigned, take};
 use crate::schema::Stored;
 use crate::state::State;
-use crate::table::Place;
+use crate::table::{Place, Row};
 
 const VERSION: u8 = 1;
 
@@ -34,10 +34,11 @@ pub(crate) fn write(state: &State, out: &mut dyn Write) -> io::Result<()> {
         put_unsigned(&mut bytes, table.sequence.load(Ordering::Relaxed));
         put_unsigned(&mut bytes, count(table.rows.len()));
         let mut rows = table.rows.all();
-        while let Some(row) = rows.next() {
-            put_unsigned(&mut bytes, row.mark.get().ok_or_else(pending)?);
-            put_unsigned(&mut bytes, count(row.value.len()));
-            bytes.extend_from_slice(row.value);
+        while let Some(entry) = rows.next() {
+            let row = Row::new(entry.value);
+            put_unsigned(&mut bytes, row.place.get().ok_or_else(pending)?);
+            put_unsigned(&mut bytes, count(row.bytes.len()));
+            bytes.extend_from_slice(row.bytes);
             if bytes.len() >= CHUNK {
                 out.write_all(&bytes)?;
                 bytes.clear();
@@ -46,7 +47,7 @@ pub(crate) fn write(state: &State, out: &mut dyn Write) -> io::Result<()> {
         put_unsigned(&mut bytes, count(table.deleted.len()));
         let mut deleted = table.deleted.all();
         while let Some(entry) = deleted.next() {
-            put_unsigned(&mut bytes, entry.mark.get().ok_or_else(pending)?);
+            put_unsigned(&mut bytes, Row::new(entry.value).place.get().ok_or_else(pending)?);
             put_unsigned(&mut bytes, count(entry.key.len()));
             bytes.extend_from_slice(entry.key);
         }
@@ -74,12 +75,12 @@ pub(crate) fn read(input: &mut dyn Read, history: bool) -> Result<Option<State>>
         for _ in 0..get_unsigned(bytes)? {
             let place = Place::in_file(get_unsigned(bytes)?);
             let record = counted(bytes)?;
-            rows.push(table.key_of(&table.locate(record)?)?.as_bytes(), record, place);
+            rows.push(table.key_of(&table.locate(record)?)?.as_bytes(), [&place.encode(), record]);
         }
         let mut deleted = Builder::new();
         for _ in 0..get_unsigned(bytes)? {
             let place = Place::in_file(get_unsigned(bytes)?);
-            deleted.push(counted(bytes)?, &[], place);
+            deleted.push(counted(bytes)?, [&place.encode(), &[]]);
         }
         table.rows = rows.finish();
         if history {

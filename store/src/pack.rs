@@ -11,7 +11,7 @@ use crate::map::Builder;
 use crate::op::{self, Op, operations};
 use crate::state::State;
 use crate::store::{Shared, Store};
-use crate::table::Place;
+use crate::table::{Place, Row};
 use crate::work::PREFIX;
 
 /// What packing did.
@@ -80,15 +80,16 @@ impl Shared {
             let moved = |place: Place| place.get().and_then(|place| places.get(&place)).copied();
             let mut rows = Builder::new();
             let mut all = table.rows.all();
-            while let Some(row) = all.next() {
-                let place = moved(row.mark).ok_or_else(|| lost(table.def.name()))?;
-                rows.push(row.key, row.value, Place::in_file(place));
+            while let Some(entry) = all.next() {
+                let row = Row::new(entry.value);
+                let place = moved(row.place).ok_or_else(|| lost(table.def.name()))?;
+                rows.push(entry.key, [&Place::in_file(place).encode(), row.bytes]);
             }
             let mut deleted = Builder::new();
             let mut all = table.deleted.all();
             while let Some(entry) = all.next() {
-                if let Some(place) = moved(entry.mark) {
-                    deleted.push(entry.key, &[], Place::in_file(place));
+                if let Some(place) = moved(Row::new(entry.value).place) {
+                    deleted.push(entry.key, [&Place::in_file(place).encode(), &[]]);
                 }
             }
             (table.rows, table.deleted) = (rows.finish(), deleted.finish());
@@ -114,10 +115,11 @@ fn write_base(new: &mut Rewriting, state: &State, places: &mut Places) -> Result
         let next = table.sequence.load(std::sync::atomic::Ordering::Relaxed);
         op::put_sequence(&mut part.payload, id, next);
         let mut rows = table.rows.all();
-        while let Some(row) = rows.next() {
-            let old = row.mark.get().ok_or_else(|| lost(table.def.name()))?;
+        while let Some(entry) = rows.next() {
+            let row = Row::new(entry.value);
+            let old = row.place.get().ok_or_else(|| lost(table.def.name()))?;
             part.offsets.push((old, part.payload.len() as u64));
-            op::put_record(&mut part.payload, id, 0, row.value);
+            op::put_record(&mut part.payload, id, 0, row.bytes);
             if part.payload.len() >= PART {
                 part.write(new, places)?;
             }

@@ -9,7 +9,7 @@ use oarlock_core::{Record, Result};
 
 use crate::expr::{self, Expr};
 use crate::map::Range;
-use crate::table::{Place, Row, TableState, missing_row};
+use crate::table::{Row, TableState, missing_row};
 use crate::work::Interval;
 
 /// Parts of a table, of which records are taken: of one from either end, of several from one. It holds the table as it was.
@@ -25,8 +25,8 @@ pub(crate) struct Source {
 
 #[derive(Debug)]
 enum Entries {
-    Rows(Range<Place>),
-    Index(Range<()>),
+    Rows(Range),
+    Index(Range),
 }
 
 impl Entries {
@@ -77,7 +77,7 @@ impl Source {
             self.entries = Entries::of(&self.table, &interval);
         }
         match &mut self.entries {
-            Entries::Rows(range) => Ok(range.last_entry(back).map(Row::from)),
+            Entries::Rows(range) => Ok(range.last_entry(back).map(|entry| Row::new(entry.value))),
             Entries::Index(range) => match range.last_entry(back) {
                 Some(entry) => self.table.row(entry.value).ok_or_else(missing_row).map(Some),
                 None => Ok(None),
@@ -106,7 +106,7 @@ impl Source {
     fn find(&mut self, back: bool, condition: Option<&Expr>) -> Result<bool> {
         while let Some(place) = self.step(back) {
             let row = match &mut self.entries {
-                Entries::Rows(range) => range.entry(place, back).map(Row::from),
+                Entries::Rows(range) => range.entry(place, back).map(|entry| Row::new(entry.value)),
                 Entries::Index(range) => range.entry(place, back).and_then(|entry| self.table.row(entry.value)),
             };
             if wanted(&self.table, row.ok_or_else(missing_row)?, condition, self.deleted_at)? {

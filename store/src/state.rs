@@ -81,16 +81,17 @@ impl State {
         }
         let mut rows = table.rows.all();
         let mut modern = TableState { rows: crate::map::Map::new(), ..table.clone() };
-        while let Some(row) = rows.next() {
-            let converted = table.def.modern(row.value)?;
-            let bytes = converted.as_deref().unwrap_or(row.value);
+        while let Some(entry) = rows.next() {
+            let row = Row::new(entry.value);
+            let converted = table.def.modern(row.bytes)?;
+            let bytes = converted.as_deref().unwrap_or(row.bytes);
             let values = table.locate(bytes)?;
             let key = table.key_of(&values)?;
             if modern.rows.contains(key.as_bytes()) {
                 let primary = &table.def.key;
                 return Err(crate::table::duplicate(&table.def, &primary.name, &primary.columns, &values));
             }
-            modern.rows.insert(key.as_bytes(), bytes, row.mark);
+            Row { bytes, ..row }.put(key.as_bytes(), &mut modern.rows);
         }
         *table = modern;
         Ok(())

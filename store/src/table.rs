@@ -9,7 +9,7 @@ use oarlock_core::{Error, ErrorKind, Result};
 use smallvec::SmallVec;
 
 use crate::key::Key;
-use crate::map::{self, Map, Range, Unsorted};
+use crate::map::{Map, Range, Unsorted};
 use crate::record::Located;
 use crate::schema::TableDef;
 
@@ -20,10 +20,18 @@ pub(crate) struct Row<'t> {
     pub(crate) place: Place,
 }
 
-impl<'t> From<map::Entry<'t, Place>> for Row<'t> {
+impl<'t> Row<'t> {
+    /// Reads a value of the map of records: the place, and the record.
     #[inline]
-    fn from(entry: map::Entry<'t, Place>) -> Self {
-        Self { bytes: entry.value, place: entry.mark }
+    pub(crate) fn new(value: &'t [u8]) -> Self {
+        let (place, bytes) =
+            value.split_first_chunk().map_or((Place(0), value), |(place, bytes)| (Place::decode(place), bytes));
+        Self { bytes, place }
+    }
+
+    /// Puts a record into a map of records.
+    pub(crate) fn put(self, key: &[u8], rows: &mut Map) -> Option<usize> {
+        rows.insert(key, [&self.place.encode(), self.bytes])
     }
 }
 
@@ -47,10 +55,21 @@ impl Place {
         if self.0 & Self::PENDING == 0 { Some(self.0) } else { None }
     }
 
-    /// Makes a place within a payload one in the file.
-    fn settle(&mut self, payload: u64) {
-        if self.0 & Self::PENDING != 0 {
-            self.0 = payload + (self.0 & !Self::PENDING);
+    pub(crate) const fn encode(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
+
+    #[inline]
+    const fn decode(bytes: &[u8; 8]) -> Self {
+        Self(u64::from_le_bytes(*bytes))
+    }
+
+    /// Makes a place within a payload one in the file, at the beginning of a value.
+    fn settle(value: &mut [u8], payload: u64) {
+        if let Some(place) = value.first_chunk_mut()
+            && let Self(pending @ Self::PENDING..) = Self::decode(place)
+        {
+            *place = Self(payload + (pending & !Self::PENDING)).encode();
         }
     }
 }
@@ -59,20 +78,23 @@ impl Place {
 #[derive(Debug, Clone)]
 pub(crate) struct TableState {
     pub(crate) def: Arc<TableDef>,
-    /// The records' bytes by their primary keys.
-    pub(crate) rows: Map<Place>,
+    /// The records by their primary keys, as [`Row`] reads them.
+    pub(crate) rows: Map,
     /// Keys of indexes with the primary keys that they lead to; where several records may have one, the primary key is part of it.
-    pub(crate) indexes: Vec<Map<()>>,
-    /// Where the records went that are no more; it has no values.
-    pub(crate) deleted: Map<Place>,
+    pub(crate) indexes: Vec<Map>,
+    /// Where the records went that are no more: places.
+    pub(crate) deleted: Map,
     /// The next number. It is one for all copies: a number that was drawn is never drawn again.
     pub(crate) sequence: Arc<AtomicU64>,
     /// About how many bytes of memory the records and indexes take.
     pub(crate) memory: usize,
 }
 
+/// How many bytes a place has.
+const PLACE: usize = size_of::<Place>();
+
 /// What a record takes beside its bytes and its key's, and what an entry of an index does.
-const ROW: usize = 48;
+const ROW: usize = PLACE + 40;
 const ENTRY: usize = 32;
 
 /// The keys of all indexes that a record has.
@@ -124,12 +146,20 @@ impl TableState {
     /// Gives the record of a key.
     #[inline]
     pub(crate) fn row(&self, key: &[u8]) -> Option<Row<'_>> {
-        self.rows.get(key).map(Row::from)
+        self.rows.get(key).map(Row::new)
+    }
+
+    /// Gives where the record of a key went that is no more.
+    pub(crate) fn deleted_at(&self, key: &Key) -> Option<Place> {
+        if self.deleted.is_empty() {
+            return None;
+        }
+        self.deleted.get(key.as_bytes()).map(|place| Row::new(place).place)
     }
 
     /// Gives the record that a key of an index leads to.
     pub(crate) fn row_by(&self, index: usize, key: &[u8]) -> Option<Row<'_>> {
-        self.row(self.indexes[index].get(key)?.value)
+        self.row(self.indexes[index].get(key)?)
     }
 
     /// Puts a record in whose entries are free, in the place of one that had others.
@@ -144,7 +174,7 @@ impl TableState {
                 index.remove(before.key.as_bytes());
             }
             self.memory += entry_size(&entry, key);
-            index.insert(entry.key.as_bytes(), key.as_bytes(), ());
+            index.insert(entry.key.as_bytes(), [key.as_bytes(), &[]]);
         }
         self.put_row(key, row);
     }
@@ -153,7 +183,7 @@ impl TableState {
     pub(crate) fn taken(&self, entries: &Entries, own: Option<&Key>) -> Option<usize> {
         self.indexes.iter().zip(entries).position(|(index, entry)| {
             entry.exclusive
-                && index.get(entry.key.as_bytes()).is_some_and(|other| Some(other.value) != own.map(Key::as_bytes))
+                && index.get(entry.key.as_bytes()).is_some_and(|other| Some(other) != own.map(Key::as_bytes))
         })
     }
 
@@ -164,8 +194,8 @@ impl TableState {
             self.deleted.remove(key);
         }
         self.memory += ROW + key.len() + row.bytes.len();
-        if let Some(old) = self.rows.insert(key, row.bytes, row.place) {
-            self.memory = self.memory.saturating_sub(ROW + key.len() + old);
+        if let Some(old) = row.put(key, &mut self.rows) {
+            self.memory = self.memory.saturating_sub(ROW + key.len() + old.saturating_sub(PLACE));
         }
     }
 
@@ -189,7 +219,7 @@ impl TableState {
         self.memory = self.memory.saturating_sub(ROW + key.len() + row.bytes.len());
         self.rows.remove(key);
         if let Some(place) = deleted {
-            self.deleted.insert(key, &[], place);
+            self.deleted.insert(key, [&place.encode(), &[]]);
         }
     }
 
@@ -203,15 +233,16 @@ impl TableState {
         let mut lists: Vec<Unsorted> = self.def.indexes.iter().map(|_| Unsorted::with_capacity(count)).collect();
         let mut memory = 0;
         let mut rows = self.rows.all();
-        while let Some(row) = rows.next() {
-            memory += ROW + row.key.len() + row.value.len();
+        while let Some(entry) = rows.next() {
+            let row = Row::new(entry.value);
+            memory += ROW + entry.key.len() + row.bytes.len();
             if lists.is_empty() {
                 continue;
             }
-            let key = Key::new(row.key);
-            for (list, entry) in lists.iter_mut().zip(self.entries(&key, &self.locate(row.value)?)?) {
+            let key = Key::new(entry.key);
+            for (list, entry) in lists.iter_mut().zip(self.entries(&key, &self.locate(row.bytes)?)?) {
                 memory += entry_size(&entry, &key);
-                list.push(entry.key.as_bytes(), row.key);
+                list.push(entry.key.as_bytes(), key.as_bytes());
             }
         }
         self.indexes.clear();
@@ -227,7 +258,7 @@ impl TableState {
     }
 
     /// Gives the entries of an index whose keys begin with these bytes.
-    pub(crate) fn with_prefix(&self, index: usize, prefix: &[u8]) -> Range<()> {
+    pub(crate) fn with_prefix(&self, index: usize, prefix: &[u8]) -> Range {
         // Behind each whole value stands the mark of the next one, which is never 255.
         let end = [prefix, &[255]].concat();
         self.indexes[index].range(Bound::Included(prefix), Bound::Excluded(&end))
@@ -245,8 +276,8 @@ impl TableState {
 
     /// Says where the operations of a payload stand, now that it is in the file.
     pub(crate) fn settle(&mut self, payload: u64) {
-        self.rows.for_each_own(&mut |place| place.settle(payload));
-        self.deleted.for_each_own(&mut |place| place.settle(payload));
+        self.rows.for_each_own(&mut |value| Place::settle(value, payload));
+        self.deleted.for_each_own(&mut |value| Place::settle(value, payload));
     }
 }
 

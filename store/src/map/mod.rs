@@ -10,38 +10,31 @@ mod sort;
 mod tests;
 
 use std::ops::Bound;
-use std::sync::Arc;
 
-use node::{Leaf, Node, Split, divider};
-use page::Probe;
+use node::{Node, Split, divider};
+pub(crate) use page::Value;
+use page::{Page, Probe};
 pub(crate) use range::Range;
 pub(crate) use sort::Unsorted;
 
 use crate::key::Key;
 
-/// A map in the order of its keys, copied in constant time: strings of bytes with strings of bytes, and a mark of a few bytes to each.
-#[derive(Debug)]
-pub(crate) struct Map<M> {
-    root: Arc<Node<M>>,
+/// A map in the order of its keys, copied in constant time: strings of bytes with strings of bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Map {
+    root: Node,
 }
 
 /// What a map has for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry<'m, M> {
+pub(crate) struct Entry<'m> {
     pub(crate) key: &'m [u8],
     pub(crate) value: &'m [u8],
-    pub(crate) mark: M,
 }
 
-impl<M> Clone for Map<M> {
-    fn clone(&self) -> Self {
-        Self { root: Arc::clone(&self.root) }
-    }
-}
-
-impl<M: Copy> Map<M> {
+impl Map {
     pub(crate) fn new() -> Self {
-        Self { root: Arc::new(Node::empty()) }
+        Self { root: Node::empty() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -53,10 +46,10 @@ impl<M: Copy> Map<M> {
     }
 
     #[inline]
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Entry<'_, M>> {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
         let key = Probe::new(key);
-        let leaf = self.root.leaf_of(&key);
-        leaf.page.search(&key).ok().map(|place| leaf.entry(place))
+        let page = self.root.leaf_of(&key);
+        page.search(&key).ok().map(|place| page.get(place).1)
     }
 
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
@@ -64,10 +57,10 @@ impl<M: Copy> Map<M> {
     }
 
     /// Puts an entry in, and gives the length of the value that was there.
-    pub(crate) fn insert(&mut self, key: &[u8], value: &[u8], mark: M) -> Option<usize> {
-        let (old, split) = Node::insert(&mut self.root, &Probe::new(key), value, mark);
+    pub(crate) fn insert(&mut self, key: &[u8], value: Value<'_>) -> Option<usize> {
+        let (old, split) = self.root.insert(&Probe::new(key), value);
         if let Some(split) = split {
-            Node::grow(&mut self.root, split);
+            self.root.grow(split);
         }
         old
     }
@@ -76,14 +69,14 @@ impl<M: Copy> Map<M> {
     pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
         let found = self.contains(key);
         if found {
-            Node::remove(&mut self.root, &Probe::new(key));
-            Node::shrink(&mut self.root);
+            self.root.remove(&Probe::new(key));
+            self.root.shrink();
         }
         found
     }
 
     /// Gives the entries between two bounds, from either end. It holds a copy: the map may be changed meanwhile.
-    pub(crate) fn range(&self, low: Bound<&[u8]>, high: Bound<&[u8]>) -> Range<M> {
+    pub(crate) fn range(&self, low: Bound<&[u8]>, high: Bound<&[u8]>) -> Range {
         let start = match low {
             Bound::Unbounded => 0,
             Bound::Included(key) => self.root.rank(&Probe::new(key), false),
@@ -94,55 +87,57 @@ impl<M: Copy> Map<M> {
             Bound::Included(key) => self.root.rank(&Probe::new(key), true),
             Bound::Excluded(key) => self.root.rank(&Probe::new(key), false),
         };
-        Range::new(Arc::clone(&self.root), start, end.max(start))
+        Range::new(self.root.clone(), start, end.max(start))
     }
 
     /// Gives all entries.
-    pub(crate) fn all(&self) -> Range<M> {
+    pub(crate) fn all(&self) -> Range {
         self.range(Bound::Unbounded, Bound::Unbounded)
     }
 
-    /// Visits the marks of the nodes that no other map has: all that were put in since this map was copied, and some of their neighbours'.
-    pub(crate) fn for_each_own(&mut self, visit: &mut impl FnMut(&mut M)) {
-        Node::for_each_own(&mut self.root, visit);
+    /// Visits the values of the nodes that no other map has, which may be changed: all that were put in since this map was copied, and some of
+    /// their neighbours'.
+    pub(crate) fn for_each_own(&mut self, visit: &mut impl FnMut(&mut [u8])) {
+        self.root.for_each_own(visit);
     }
 
     /// Tells whether two maps are certain to be equal, without a look at their entries.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.root, &other.root)
+        self.root.is_same(&other.root)
     }
 }
 
 /// Makes a map of entries that rise strictly.
-pub(crate) struct Builder<M> {
-    leaf: Leaf<M>,
+pub(crate) struct Builder {
+    leaf: Page,
     /// The leaves that are full.
-    done: Vec<Split<M>>,
+    done: Vec<Split>,
     /// What divides the leaf from the one before.
     divider: Key,
 }
 
-impl<M: Copy> Builder<M> {
+impl Builder {
     pub(crate) fn new() -> Self {
-        Self { leaf: Leaf::new(), done: Vec::new(), divider: Key::new(&[]) }
+        Self { leaf: Page::new(), done: Vec::new(), divider: Key::new(&[]) }
     }
 
     /// Puts an entry behind all others.
-    pub(crate) fn push(&mut self, key: &[u8], value: &[u8], mark: M) {
-        if self.leaf.page.is_full(key.len() + value.len()) {
-            let next = divider(self.leaf.page.key(self.leaf.page.len() - 1), key);
+    pub(crate) fn push(&mut self, key: &[u8], value: Value<'_>) {
+        if self.leaf.is_full(key.len() + value[0].len() + value[1].len()) {
+            let next = divider(self.leaf.key(self.leaf.len() - 1), key);
             self.turn(next);
         }
-        self.leaf.push(key, value, mark);
+        self.leaf.insert(self.leaf.len(), &Probe::new(key), value);
     }
 
     fn turn(&mut self, next: Key) {
-        let mut leaf = std::mem::replace(&mut self.leaf, Leaf::new());
-        leaf.page.shrink();
-        self.done.push((std::mem::replace(&mut self.divider, next), Arc::new(Node::Leaf(leaf))));
+        let next_leaf = Page::with_room(self.leaf.entries_size());
+        let mut leaf = std::mem::replace(&mut self.leaf, next_leaf);
+        leaf.shrink();
+        self.done.push((std::mem::replace(&mut self.divider, next), Node::Leaf(leaf)));
     }
 
-    pub(crate) fn finish(mut self) -> Map<M> {
+    pub(crate) fn finish(mut self) -> Map {
         self.turn(Key::new(&[]));
         let mut level = self.done;
         while level.len() > 1 {
@@ -151,7 +146,7 @@ impl<M: Copy> Builder<M> {
             while nodes.len() > 0 {
                 let some: Vec<_> = nodes.by_ref().take(page::MOST).collect();
                 let least = some[0].0.clone();
-                above.push((least, Arc::new(Node::above(some))));
+                above.push((least, Node::above(some)));
             }
             level = above;
         }

@@ -1,43 +1,52 @@
 //! Keys in their order, each with a value, in one piece of memory: what a node of the tree holds.
 //!
-//! A look-up takes few steps from one line of memory to another, for each may be a wait as long as all else of it: the heads stand
-//! beside each other in the node itself, and a key's bytes beside those of its value. To copy a page is to copy memory.
+//! A look-up takes as long as it waits for memory, so what it needs stands together: first the numbers that it compares, then where each
+//! entry stands, then the entries, a key's bytes beside those of its value. To copy a page is to copy memory, and a page that only one
+//! tree has is changed in place.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 /// How many entries a page has at the most.
 pub(super) const MOST: usize = 32;
+
+/// A page of several entries is divided where it would have more bytes of them.
+const MOST_BYTES: usize = 16 << 10;
+
+/// As few bytes of entries as room is made for.
+const LEAST: usize = 256;
 
 /// How many heads stand in a line of memory.
 const LINE: usize = 8;
 
-/// How many bytes a page of several entries has at the most, about.
-const MOST_BYTES: usize = 16 << 10;
+// What a page consists of: numbers in the machine's order of bytes, and the entries.
+/// How many entries there are.
+const COUNT: usize = 0;
+/// Where the bytes of the entries end.
+const END: usize = 4;
+/// How many of them no slot leads to.
+const DEAD: usize = 8;
+/// How many bytes all keys begin with that count; those bytes as the highest of a number; ones for each of them.
+const SHARED: usize = 12;
+const PREFIX: usize = 16;
+const MASK: usize = 32;
+/// Of each key, the eight bytes behind what all begin with, the first as the highest of a number, noughts behind a shorter key: where two
+/// differ, so do the keys, in the same way. Behind the last stand the highest of numbers.
+const HEADS: usize = 48;
+/// Of each entry, its place, the length of its key and of its value.
+const SLOTS: usize = HEADS + 8 * MOST;
+const SLOT: usize = 12;
+const ENTRIES: usize = SLOTS + SLOT * MOST;
 
-/// As few entries as a page may have that is divided for its bytes.
-const FEW: usize = 4;
+/// Keys in their order, each with a value. A copy costs nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Page(Arc<[u8]>);
 
-/// An entry of more bytes stands by itself, so that copies of its page need not copy it.
-const APART: usize = 1 << 10;
+/// A value in two pieces, which are put behind each other.
+pub(crate) type Value<'v> = [&'v [u8]; 2];
 
-/// How many bytes a copy has room for beyond what it holds: most are made for one more entry.
-const SPARE: usize = 256;
-
-/// Keys in their order, each with a value.
-#[derive(Debug)]
-pub(super) struct Page {
-    shared: Shared,
-    /// Of each key, the eight bytes behind what all begin with as a number, noughts behind a shorter key: where two differ, so do the
-    /// keys, in the same way.
-    heads: SmallVec<[u64; MOST]>,
-    slots: SmallVec<[Slot; MOST]>,
-    bytes: Vec<u8>,
-    /// How many of the bytes no slot leads to.
-    dead: usize,
-    apart: Vec<Arc<[u8]>>,
+fn length(value: Value<'_>) -> usize {
+    value[0].len() + value[1].len()
 }
 
 /// A key that is looked for, its first bytes put beside noughts once for all pages on the way.
@@ -49,8 +58,11 @@ pub(super) struct Probe<'p> {
     front: [u8; FRONT],
 }
 
+/// How many bytes of what all keys begin with count.
+const PREFIX_LENGTH: usize = size_of::<u128>();
+
 /// How many bytes a key's head may end at.
-const FRONT: usize = Shared::MOST + size_of::<u64>();
+const FRONT: usize = PREFIX_LENGTH + size_of::<u64>();
 
 impl<'p> Probe<'p> {
     #[inline]
@@ -71,96 +83,105 @@ impl<'p> Probe<'p> {
     }
 }
 
-/// The beginning that keys have in common, as far as it counts.
-#[derive(Debug, Clone, Copy)]
-struct Shared {
-    length: usize,
-    /// The bytes as the highest of a number, and ones for each of them.
-    bytes: u128,
-    mask: u128,
-}
-
-impl Shared {
-    const MOST: usize = size_of::<u128>();
-
-    const NONE: Self = Self { length: 0, bytes: 0, mask: 0 };
-
-    /// What begins with some of the first bytes of a key.
-    fn of(key: &Probe<'_>, length: usize) -> Self {
-        let length = length.min(Self::MOST).min(key.bytes.len());
-        let bits = u32::try_from(8 * (Self::MOST - length)).unwrap_or(u128::BITS);
-        let mask = u128::MAX.checked_shl(bits).unwrap_or(0);
-        Self { length, bytes: key.start & mask, mask }
-    }
-
-    #[inline]
-    fn compare(&self, key: &Probe<'_>) -> Ordering {
-        (key.start & self.mask).cmp(&self.bytes)
-    }
-
-    /// Counts the bytes that a key has in common with it.
-    fn common(&self, key: &Probe<'_>) -> usize {
-        let differ = (key.start & self.mask) ^ self.bytes;
-        let same = usize::try_from(differ.leading_zeros() / 8).unwrap_or(0);
-        same.min(self.length).min(key.bytes.len())
-    }
-}
-
-/// Where an entry stands: its key, and its value behind that.
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    /// The place in the page's bytes; with the highest bit, the place in the list of those that stand apart.
-    start: u32,
-    key: u32,
-    value: u32,
-}
-
-impl Slot {
-    const APART: u32 = 1 << 31;
-}
-
 /// Counts the bytes that both begin with.
 pub(super) fn common(one: &[u8], other: &[u8]) -> usize {
     one.iter().zip(other).take_while(|(one, other)| one == other).count()
 }
 
+/// Where an entry stands.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    start: usize,
+    key: usize,
+    value: usize,
+}
+
+impl Slot {
+    fn end(self) -> usize {
+        self.start + self.key + self.value
+    }
+}
+
 #[inline]
-fn wide(number: u32) -> usize {
+fn number(bytes: &[u8], at: usize) -> usize {
+    let number = bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32::from_ne_bytes(*bytes));
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Lengths have been looked at: a record has less than 4 GiB.
+fn put_number(bytes: &mut [u8], at: usize, number: usize) {
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    bytes[at..at + 4].copy_from_slice(&number.to_ne_bytes());
+}
+
 #[inline]
-fn narrow(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
+fn wide(bytes: &[u8], at: usize) -> u128 {
+    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u128::from_ne_bytes(*bytes))
+}
+
+#[inline]
+fn slot(bytes: &[u8], place: usize) -> Slot {
+    let at = SLOTS + SLOT * place;
+    Slot { start: number(bytes, at), key: number(bytes, at + 4), value: number(bytes, at + 8) }
+}
+
+fn put_slot(bytes: &mut [u8], place: usize, slot: Slot) {
+    let at = SLOTS + SLOT * place;
+    put_number(bytes, at, slot.start);
+    put_number(bytes, at + 4, slot.key);
+    put_number(bytes, at + 8, slot.value);
+}
+
+fn put_head(bytes: &mut [u8], place: usize, head: u64) {
+    bytes[HEADS + 8 * place..][..8].copy_from_slice(&head.to_ne_bytes());
+}
+
+fn put_shared(bytes: &mut [u8], key: &Probe<'_>, length: usize) {
+    let length = length.min(PREFIX_LENGTH).min(key.bytes.len());
+    let bits = u32::try_from(8 * (PREFIX_LENGTH - length)).unwrap_or(u128::BITS);
+    let mask = u128::MAX.checked_shl(bits).unwrap_or(0);
+    put_number(bytes, SHARED, length);
+    bytes[PREFIX..MASK].copy_from_slice(&(key.start & mask).to_ne_bytes());
+    bytes[MASK..HEADS].copy_from_slice(&mask.to_ne_bytes());
 }
 
 impl Page {
     pub(super) fn new() -> Self {
-        Self {
-            shared: Shared::NONE,
-            heads: SmallVec::new(),
-            slots: SmallVec::new(),
-            bytes: Vec::new(),
-            dead: 0,
-            apart: Vec::new(),
-        }
+        Self::with_room(0)
+    }
+
+    /// Makes an empty page that has room for so many bytes of entries.
+    pub(super) fn with_room(room: usize) -> Self {
+        let mut page = Self(zeros(ENTRIES + room).collect());
+        let bytes = Arc::make_mut(&mut page.0);
+        put_number(bytes, END, ENTRIES);
+        bytes[HEADS..SLOTS].fill(u8::MAX);
+        page
     }
 
     #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.capacity()
+    pub(super) fn size(&self) -> usize {
+        self.0.len()
     }
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.heads.len()
+        number(&self.0, COUNT)
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Counts the bytes of the entries.
+    pub(super) fn entries_size(&self) -> usize {
+        number(&self.0, END) - ENTRIES - number(&self.0, DEAD)
     }
 
     /// Tells whether there is no room for one more entry of so many bytes.
     pub(super) fn is_full(&self, more: usize) -> bool {
-        let bytes = self.bytes.len() - self.dead + if more > APART { 0 } else { more };
-        self.len() >= MOST || (bytes > MOST_BYTES && self.len() >= FEW)
+        let count = self.len();
+        count >= MOST || (count > 0 && self.entries_size() + more > MOST_BYTES)
     }
 
     pub(super) fn is_sparse(&self) -> bool {
@@ -169,24 +190,14 @@ impl Page {
 
     /// Tells whether one page has room for the entries of both.
     pub(super) fn has_room_for(&self, other: &Self) -> bool {
-        self.len() + other.len() <= MOST && self.bytes.len() + other.bytes.len() <= MOST_BYTES
-    }
-
-    #[inline]
-    fn entry(&self, slot: Slot) -> (&[u8], &[u8]) {
-        let (key, both) = (wide(slot.key), wide(slot.key) + wide(slot.value));
-        let bytes = if slot.start & Slot::APART == 0 {
-            &self.bytes[wide(slot.start)..][..both]
-        } else {
-            &self.apart[wide(slot.start & !Slot::APART)][..both]
-        };
-        bytes.split_at(key)
+        self.len() + other.len() <= MOST && self.entries_size() + other.entries_size() <= MOST_BYTES
     }
 
     /// Gives a key and its value.
     #[inline]
     pub(super) fn get(&self, place: usize) -> (&[u8], &[u8]) {
-        self.entry(self.slots[place])
+        let slot = slot(&self.0, place);
+        self.0[slot.start..slot.end()].split_at(slot.key)
     }
 
     #[inline]
@@ -197,77 +208,133 @@ impl Page {
     /// Finds a key, or the place where it would stand.
     #[inline]
     pub(super) fn search(&self, key: &Probe<'_>) -> Result<usize, usize> {
-        match self.shared.compare(key) {
+        let bytes = &*self.0;
+        match (key.start & wide(bytes, MASK)).cmp(&wide(bytes, PREFIX)) {
             Ordering::Less => return Err(0),
             Ordering::Greater => return Err(self.len()),
             Ordering::Equal => {}
         }
-        let head = key.head(self.shared.length);
-        let heads = self.heads.as_slice();
+        let head = key.head(number(bytes, SHARED));
+        let (heads, _) = bytes[HEADS..SLOTS].as_chunks::<8>();
+        let is_below = |own: &[u8; 8]| usize::from(u64::from_ne_bytes(*own) < head);
         // One head of each line of memory at first, so that they are waited for together; and no branches, whose guesses would be wrong half
         // of the time.
-        let lines: usize = heads.chunks_exact(LINE).map(|line| usize::from(line[LINE - 1] < head)).sum();
-        let rest = &heads[lines * LINE..];
-        let rest = rest.get(..LINE).unwrap_or(rest);
-        let low = lines * LINE + rest.iter().map(|own| usize::from(*own < head)).sum::<usize>();
-        if heads.get(low) != Some(&head) {
+        let (lines, _) = heads.as_chunks::<LINE>();
+        let line: usize = lines.iter().map(|line| is_below(&line[LINE - 1])).sum();
+        let below: usize = lines.get(line).map_or(0, |line| line.iter().map(is_below).sum());
+        let low = line * LINE + below;
+        if low >= self.len() || heads.get(low).map(|own| u64::from_ne_bytes(*own)) != Some(head) {
             return Err(low);
         }
-        self.search_same(low, head, key.bytes)
+        self.search_same(low, key.bytes)
     }
 
     /// Finds a key among those of one head.
-    fn search_same(&self, low: usize, head: u64, key: &[u8]) -> Result<usize, usize> {
-        let same = self.heads[low..].iter().take_while(|own| **own == head).count();
-        let found = self.slots[low..low + same].binary_search_by(|slot| self.entry(*slot).0.cmp(key));
-        found.map(|place| low + place).map_err(|place| low + place)
+    #[inline]
+    fn search_same(&self, low: usize, key: &[u8]) -> Result<usize, usize> {
+        match self.key(low).cmp(key) {
+            Ordering::Equal => return Ok(low),
+            Ordering::Greater => return Err(low),
+            Ordering::Less => {}
+        }
+        let heads = &self.0[HEADS..HEADS + 8 * self.len()];
+        let mut size = heads[8 * low..].chunks_exact(8).take_while(|own| **own == heads[8 * low..][..8]).count();
+        let mut low = low;
+        while size > 0 {
+            let half = size / 2;
+            match self.key(low + half).cmp(key) {
+                Ordering::Equal => return Ok(low + half),
+                Ordering::Greater => size = half,
+                Ordering::Less => (low, size) = (low + half + 1, size - half - 1),
+            }
+        }
+        Err(low)
+    }
+
+    /// Gives the bytes to change them, with room for so many behind the entries.
+    fn room(&mut self, more: usize) -> &mut [u8] {
+        let end = number(&self.0, END);
+        if end + more > self.0.len() {
+            // Bytes that are of no use any more may be room enough.
+            let needed = self.entries_size() + more;
+            let room = if ENTRIES + needed > self.0.len() { (2 * needed).max(LEAST) } else { self.0.len() - ENTRIES };
+            if number(&self.0, DEAD) > 0 {
+                *self = self.part(0, self.len(), room);
+            } else {
+                let mut grown: Arc<[u8]> = zeros(ENTRIES + room).collect();
+                Arc::make_mut(&mut grown)[..end].copy_from_slice(&self.0[..end]);
+                self.0 = grown;
+            }
+        }
+        Arc::make_mut(&mut self.0)
     }
 
     /// Puts an entry at the place where it has to stand.
-    pub(super) fn insert(&mut self, place: usize, key: &[u8], value: &[u8]) {
-        let probe = Probe::new(key);
-        self.admit(&probe);
-        let slot = self.store(key, value);
-        self.heads.insert(place, probe.head(self.shared.length));
-        self.slots.insert(place, slot);
+    pub(super) fn insert(&mut self, place: usize, key: &Probe<'_>, value: Value<'_>) {
+        let lengths = (key.bytes.len(), length(value));
+        let bytes = self.room(lengths.0 + lengths.1);
+        admit(bytes, key);
+        let slot = Slot { start: number(bytes, END), key: lengths.0, value: lengths.1 };
+        let count = number(bytes, COUNT);
+        bytes.copy_within(HEADS + 8 * place..HEADS + 8 * count, HEADS + 8 * (place + 1));
+        bytes.copy_within(SLOTS + SLOT * place..SLOTS + SLOT * count, SLOTS + SLOT * (place + 1));
+        let head = key.head(number(bytes, SHARED));
+        put_head(bytes, place, head);
+        put_slot(bytes, place, slot);
+        put_entry(bytes, slot, key.bytes, value);
+        put_number(bytes, COUNT, count + 1);
+        put_number(bytes, END, slot.end());
     }
 
     /// Gives a key another value, and tells how many bytes the old one had.
-    pub(super) fn replace(&mut self, place: usize, value: &[u8]) -> usize {
-        let slot = self.slots[place];
-        let (old, start) = (wide(slot.value), wide(slot.start) + wide(slot.key));
-        if slot.start & Slot::APART == 0 && value.len() <= old {
-            self.bytes[start..start + value.len()].copy_from_slice(value);
-            self.dead += old - value.len();
-            self.slots[place].value = narrow(value.len());
+    pub(super) fn replace(&mut self, place: usize, value: Value<'_>) -> usize {
+        let old = slot(&self.0, place);
+        let new = length(value);
+        if new <= old.value {
+            let bytes = self.room(0);
+            let slot = Slot { value: new, ..old };
+            put_slot(bytes, place, slot);
+            put_value(bytes, slot, value);
+            put_number(bytes, DEAD, number(bytes, DEAD) + old.value - new);
         } else {
-            let key = SmallVec::<[u8; 64]>::from_slice(self.key(place));
-            self.free(slot);
-            self.slots[place] = self.store(&key, value);
+            let bytes = self.room(old.key + new);
+            // It may stand elsewhere now.
+            let old = slot(bytes, place);
+            let slot = Slot { start: number(bytes, END), value: new, ..old };
+            bytes.copy_within(old.start..old.start + old.key, slot.start);
+            put_slot(bytes, place, slot);
+            put_value(bytes, slot, value);
+            put_number(bytes, END, slot.end());
+            put_number(bytes, DEAD, number(bytes, DEAD) + old.key + old.value);
         }
         self.tidy();
-        old
+        old.value
     }
 
     /// Takes an entry out.
     pub(super) fn remove(&mut self, place: usize) {
-        self.heads.remove(place);
-        let slot = self.slots.remove(place);
-        self.free(slot);
+        let count = self.len();
+        let bytes = self.room(0);
+        let slot = slot(bytes, place);
+        bytes.copy_within(HEADS + 8 * (place + 1)..HEADS + 8 * count, HEADS + 8 * place);
+        bytes.copy_within(SLOTS + SLOT * (place + 1)..SLOTS + SLOT * count, SLOTS + SLOT * place);
+        put_head(bytes, count - 1, u64::MAX);
+        put_number(bytes, COUNT, count - 1);
+        put_number(bytes, DEAD, number(bytes, DEAD) + slot.key + slot.value);
         self.tidy();
     }
 
     /// Gives back bytes that no slot leads to, once they are the greater part.
     fn tidy(&mut self) {
-        if self.dead > self.bytes.len() / 2 {
-            *self = self.clone();
+        if number(&self.0, DEAD) > self.entries_size() {
+            *self = self.part(0, self.len(), self.entries_size());
         }
     }
 
     /// Gives away the entries from a place on.
     pub(super) fn split_off(&mut self, place: usize) -> Self {
-        let right = self.part(place, self.len());
-        *self = self.part(0, place);
+        let right = self.part(place, self.len(), 0);
+        *self = self.part(0, place, 0);
         right
     }
 
@@ -275,102 +342,83 @@ impl Page {
     pub(super) fn append(&mut self, other: &Self) {
         for place in 0..other.len() {
             let (key, value) = other.get(place);
-            self.insert(self.len(), key, value);
+            self.insert(self.len(), &Probe::new(key), [value, &[]]);
         }
     }
 
-    /// Gives back what is not needed by a page that nothing is put into for long.
+    /// Gives back what is not needed, if it is worth the while, of a page that nothing is put into for long.
     pub(super) fn shrink(&mut self) {
-        self.bytes.shrink_to_fit();
+        let end = number(&self.0, END);
+        if end + end / 8 < self.0.len() {
+            self.0 = Arc::from(&self.0[..end]);
+        }
     }
 
-    /// Makes a page of some of the entries.
-    fn part(&self, from: usize, to: usize) -> Self {
-        let mut part = Self::new();
+    /// Makes a page of some of the entries, with room for so many bytes of them, or just as many as they have.
+    fn part(&self, from: usize, to: usize, room: usize) -> Self {
+        let needed: usize = (from..to).map(|place| slot(&self.0, place)).map(|slot| slot.key + slot.value).sum();
+        let mut part = Self::with_room(room.max(needed));
+        let bytes = Arc::make_mut(&mut part.0);
         if from < to {
             let (first, last) = (self.key(from), self.key(to - 1));
-            part.shared = Shared::of(&Probe::new(first), common(first, last));
+            put_shared(bytes, &Probe::new(first), common(first, last));
         }
-        for slot in &self.slots[from..to] {
-            let (key, value) = self.entry(*slot);
-            part.heads.push(Probe::new(key).head(part.shared.length));
-            let slot = if slot.start & Slot::APART == 0 {
-                part.store(key, value)
-            } else {
-                part.apart.push(Arc::clone(&self.apart[wide(slot.start & !Slot::APART)]));
-                Slot { start: narrow(part.apart.len() - 1) | Slot::APART, ..*slot }
-            };
-            part.slots.push(slot);
+        let shared = number(bytes, SHARED);
+        let mut start = ENTRIES;
+        for (place, own) in (from..to).enumerate() {
+            let (key, value) = self.get(own);
+            let slot = Slot { start, key: key.len(), value: value.len() };
+            put_head(bytes, place, Probe::new(key).head(shared));
+            put_slot(bytes, place, slot);
+            put_entry(bytes, slot, key, [value, &[]]);
+            start = slot.end();
         }
+        put_number(bytes, COUNT, to - from);
+        put_number(bytes, END, start);
         part
     }
 
-    /// Sees to it that a key begins as all do.
-    fn admit(&mut self, key: &Probe<'_>) {
-        if self.heads.is_empty() {
-            self.shared = Shared::of(key, Shared::MOST);
-            return;
-        }
-        let common = self.shared.common(key);
-        if common < self.shared.length {
-            self.shared = Shared::of(key, common);
-            for place in 0..self.len() {
-                self.heads[place] = Probe::new(self.key(place)).head(common);
-            }
-        }
-    }
-
-    fn store(&mut self, key: &[u8], value: &[u8]) -> Slot {
-        let (start, lengths) = (self.bytes.len(), (narrow(key.len()), narrow(value.len())));
-        let start = if key.len() + value.len() > APART {
-            self.apart.push([key, value].concat().into());
-            narrow(self.apart.len() - 1) | Slot::APART
-        } else {
-            self.bytes.extend_from_slice(key);
-            self.bytes.extend_from_slice(value);
-            narrow(start)
-        };
-        Slot { start, key: lengths.0, value: lengths.1 }
-    }
-
-    /// Gives up the bytes of an entry that has no slot any more.
-    fn free(&mut self, slot: Slot) {
-        if slot.start & Slot::APART == 0 {
-            self.dead += wide(slot.key) + wide(slot.value);
-            return;
-        }
-        let place = wide(slot.start & !Slot::APART);
-        self.apart.swap_remove(place);
-        let last = narrow(self.apart.len()) | Slot::APART;
-        for other in &mut self.slots {
-            if other.start == last {
-                other.start = slot.start;
-            }
+    /// Visits the values, if nobody else has the page.
+    pub(super) fn for_each_own(&mut self, visit: &mut impl FnMut(&mut [u8])) {
+        let Some(bytes) = Arc::get_mut(&mut self.0) else { return };
+        for place in 0..number(bytes, COUNT) {
+            let slot = slot(bytes, place);
+            visit(&mut bytes[slot.start + slot.key..slot.end()]);
         }
     }
 }
 
-impl Clone for Page {
-    fn clone(&self) -> Self {
-        let mut copy = Self {
-            shared: self.shared,
-            heads: SmallVec::from_slice(&self.heads),
-            slots: SmallVec::from_slice(&self.slots),
-            bytes: Vec::with_capacity(self.bytes.len() - self.dead + SPARE),
-            dead: 0,
-            apart: self.apart.clone(),
-        };
-        if self.dead == 0 {
-            copy.bytes.extend_from_slice(&self.bytes);
-            return copy;
-        }
-        for slot in &mut copy.slots {
-            if slot.start & Slot::APART == 0 {
-                let bytes = &self.bytes[wide(slot.start)..][..wide(slot.key) + wide(slot.value)];
-                slot.start = narrow(copy.bytes.len());
-                copy.bytes.extend_from_slice(bytes);
-            }
-        }
-        copy
+/// Sees to it that a key begins as all do.
+fn admit(bytes: &mut [u8], key: &Probe<'_>) {
+    let count = number(bytes, COUNT);
+    if count == 0 {
+        return put_shared(bytes, key, PREFIX_LENGTH);
     }
+    let shared = number(bytes, SHARED);
+    let differ = (key.start & wide(bytes, MASK)) ^ wide(bytes, PREFIX);
+    let same = usize::try_from(differ.leading_zeros() / 8).unwrap_or(0);
+    let common = same.min(shared).min(key.bytes.len());
+    if common < shared {
+        put_shared(bytes, key, common);
+        for place in 0..count {
+            let slot = slot(bytes, place);
+            let head = Probe::new(&bytes[slot.start..slot.start + slot.key]).head(common);
+            put_head(bytes, place, head);
+        }
+    }
+}
+
+fn zeros(count: usize) -> impl Iterator<Item = u8> {
+    std::iter::repeat_n(0, count)
+}
+
+fn put_entry(bytes: &mut [u8], slot: Slot, key: &[u8], value: Value<'_>) {
+    bytes[slot.start..slot.start + slot.key].copy_from_slice(key);
+    put_value(bytes, slot, value);
+}
+
+fn put_value(bytes: &mut [u8], slot: Slot, [first, second]: Value<'_>) {
+    let (own, rest) = bytes[slot.start + slot.key..slot.end()].split_at_mut(first.len());
+    own.copy_from_slice(first);
+    rest.copy_from_slice(second);
 }

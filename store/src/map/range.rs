@@ -1,32 +1,31 @@
 //! The entries of a part of a map, from either end.
 
-use std::sync::Arc;
-
 use super::Entry;
 use super::node::Node;
+use super::page::Page;
 
 /// The entries of a part of a map. It holds the tree, so it borrows nothing.
 ///
 /// Entries are lent: most callers copy little of them.
 #[derive(Debug)]
-pub(crate) struct Range<M> {
-    root: Arc<Node<M>>,
+pub(crate) struct Range {
+    root: Node,
     /// How many entries stand before what is left, and before the end of that.
     start: usize,
     end: usize,
-    front: Option<At<M>>,
-    back: Option<At<M>>,
+    front: Option<At>,
+    back: Option<At>,
 }
 
 /// A leaf, and how many entries stand before it.
 #[derive(Debug)]
-struct At<M> {
+struct At {
     before: usize,
-    node: Arc<Node<M>>,
+    page: Page,
 }
 
-impl<M: Copy> Range<M> {
-    pub(super) const fn new(root: Arc<Node<M>>, start: usize, end: usize) -> Self {
+impl Range {
+    pub(super) const fn new(root: Node, start: usize, end: usize) -> Self {
         Self { root, start, end, front: None, back: None }
     }
 
@@ -37,7 +36,7 @@ impl<M: Copy> Range<M> {
 
     /// Gives the first of those that are left.
     #[inline]
-    pub(crate) fn next(&mut self) -> Option<Entry<'_, M>> {
+    pub(crate) fn next(&mut self) -> Option<Entry<'_>> {
         let place = self.step(false)?;
         self.entry(place, false)
     }
@@ -59,12 +58,12 @@ impl<M: Copy> Range<M> {
 
     /// Gives the entry of the place that was taken last from one end.
     #[inline]
-    pub(crate) fn entry(&mut self, place: usize, back: bool) -> Option<Entry<'_, M>> {
+    pub(crate) fn entry(&mut self, place: usize, back: bool) -> Option<Entry<'_>> {
         entry(&self.root, if back { &mut self.back } else { &mut self.front }, place)
     }
 
     /// Gives the entry that was taken last from one end.
-    pub(crate) fn last_entry(&mut self, back: bool) -> Option<Entry<'_, M>> {
+    pub(crate) fn last_entry(&mut self, back: bool) -> Option<Entry<'_>> {
         let place = if back { self.end } else { self.start.checked_sub(1)? };
         self.entry(place, back)
     }
@@ -72,27 +71,29 @@ impl<M: Copy> Range<M> {
 
 /// Gives the entry of a place. The leaf of the last one is kept, for the next is mostly in it.
 #[inline]
-fn entry<'r, M: Copy>(root: &'r Arc<Node<M>>, at: &'r mut Option<At<M>>, place: usize) -> Option<Entry<'r, M>> {
-    let holds = |at: &At<M>| (at.before..at.before + at.node.count()).contains(&place);
+fn entry<'r>(root: &Node, at: &'r mut Option<At>, place: usize) -> Option<Entry<'r>> {
+    let holds = |at: &At| (at.before..at.before + at.page.len()).contains(&place);
     if !at.as_ref().is_some_and(holds) {
         *at = Some(find(root, place));
     }
-    let At { before, node } = at.as_ref()?;
-    match &**node {
-        Node::Leaf(leaf) => Some(leaf.entry(place - before)),
-        Node::Branch(_) => None,
-    }
+    let At { before, page } = at.as_ref()?;
+    let (key, value) = page.get(place - before);
+    Some(Entry { key, value })
 }
 
-fn find<M>(root: &Arc<Node<M>>, place: usize) -> At<M> {
+fn find(root: &Node, place: usize) -> At {
     let (mut node, mut before) = (root, 0);
-    while let Node::Branch(branch) = &**node {
-        let mut child = 0;
-        while child + 1 < branch.children.len() && before + branch.counts[child] <= place {
-            before += branch.counts[child];
-            child += 1;
+    loop {
+        match node {
+            Node::Leaf(page) => return At { before, page: page.clone() },
+            Node::Branch(branch) => {
+                let mut child = 0;
+                while child + 1 < branch.children.len() && before + branch.counts[child] <= place {
+                    before += branch.counts[child];
+                    child += 1;
+                }
+                node = &branch.children[child];
+            }
         }
-        node = &branch.children[child];
     }
-    At { before, node: Arc::clone(node) }
 }

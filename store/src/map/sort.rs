@@ -54,7 +54,7 @@ impl Unsorted {
     /// # Errors
     ///
     /// The value of an entry whose key another one has.
-    pub(crate) fn into_map(mut self) -> Result<Map<()>, Vec<u8>> {
+    pub(crate) fn into_map(mut self) -> Result<Map, Vec<u8>> {
         let mut items = std::mem::take(&mut self.items);
         if !self.rises {
             items.sort_unstable_by(|one, other| self.compare(one, other));
@@ -67,7 +67,7 @@ impl Unsorted {
             {
                 return Err(self.value(item).to_vec());
             }
-            map.push(self.key(item), self.value(item), ());
+            map.push(self.key(item), [self.value(item), &[]]);
             last = Some(item);
         }
         Ok(map.finish())

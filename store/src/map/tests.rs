@@ -60,23 +60,19 @@ fn value(count: u32, length: usize) -> Vec<u8> {
     value
 }
 
-type Model = BTreeMap<Vec<u8>, (Vec<u8>, u32)>;
-type Content = Vec<(Vec<u8>, (Vec<u8>, u32))>;
+type Model = BTreeMap<Vec<u8>, Vec<u8>>;
+type Content = Vec<(Vec<u8>, Vec<u8>)>;
 
-fn content(map: &Map<u32>) -> Content {
+fn content(map: &Map) -> Content {
     let (mut range, mut found) = (map.all(), Vec::new());
     while let Some(entry) = range.next() {
-        found.push((entry.key.to_vec(), (entry.value.to_vec(), entry.mark)));
+        found.push((entry.key.to_vec(), entry.value.to_vec()));
     }
     found
 }
 
 fn expected(model: &Model) -> Content {
     model.clone().into_iter().collect()
-}
-
-fn get(map: &Map<u32>, key: &[u8]) -> Option<(Vec<u8>, u32)> {
-    map.get(key).map(|entry| (entry.value.to_vec(), entry.mark))
 }
 
 proptest! {
@@ -91,15 +87,15 @@ proptest! {
             match step {
                 Step::Insert(key, length) => {
                     let (key, value) = (keys.of(key), value(count, length));
-                    let old = map.insert(&key, &value, count);
-                    prop_assert_eq!(old, model.insert(key, (value, count)).map(|(old, _)| old.len()));
+                    let old = map.insert(&key, [&value, &[]]);
+                    prop_assert_eq!(old, model.insert(key, value).map(|old| old.len()));
                 }
                 Step::Append(length) => {
                     let mut key = model.last_key_value().map_or_else(Vec::new, |(last, _)| last.clone());
                     key.push(1);
                     let value = value(count, length);
-                    prop_assert_eq!(map.insert(&key, &value, count), None);
-                    model.insert(key, (value, count));
+                    prop_assert_eq!(map.insert(&key, [&value[..2], &value[2..]]), None);
+                    model.insert(key, value);
                 }
                 Step::Remove(key) => {
                     let key = keys.of(key);
@@ -113,10 +109,10 @@ proptest! {
         for (map, model) in copies {
             prop_assert_eq!(content(&map), expected(&model));
             for key in [low, high] {
-                prop_assert_eq!(get(&map, &keys.of(key)), model.get(&keys.of(key)).cloned());
+                prop_assert_eq!(map.get(&keys.of(key)), model.get(&keys.of(key)).map(Vec::as_slice));
             }
             for key in model.keys().step_by(7) {
-                prop_assert_eq!(get(&map, key), model.get(key).cloned());
+                prop_assert_eq!(map.get(key), model.get(key).map(Vec::as_slice));
             }
             let (low, high) = (keys.of(low), keys.of(high));
             let (low, high) = if low < high { (low, high) } else { (high, low) };
@@ -128,15 +124,15 @@ proptest! {
                 if bounds.0 == Bound::Excluded(&low[..]) && low == high {
                     continue;
                 }
-                let wanted: Vec<u32> = model.range::<[u8], _>(bounds).map(|(_, (_, mark))| *mark).collect();
+                let wanted: Vec<Vec<u8>> = model.range::<[u8], _>(bounds).map(|(_, value)| value.clone()).collect();
                 let mut range = map.range(bounds.0, bounds.1);
                 prop_assert_eq!(range.len(), wanted.len());
                 // From both ends in turn, until they meet.
                 let (mut front, mut back) = (Vec::new(), Vec::new());
                 while let Some(entry) = range.next() {
-                    front.push(entry.mark);
+                    front.push(entry.value.to_vec());
                     if let Some(entry) = range.step(true).and_then(|place| range.entry(place, true)) {
-                        back.push(entry.mark);
+                        back.push(entry.value.to_vec());
                     }
                 }
                 back.reverse();
@@ -153,13 +149,13 @@ proptest! {
         let mut map = Builder::new();
         let mut model = Model::new();
         for number in 0..count {
-            map.push(&keys.of(number), &value(1, length), u32::from(number));
-            model.insert(keys.of(number), (value(1, length), u32::from(number)));
+            map.push(&keys.of(number), [&value(1, length), &[]]);
+            model.insert(keys.of(number), value(1, length));
         }
         let mut map = map.finish();
         prop_assert_eq!(content(&map), expected(&model));
-        map.insert(&keys.of(extra), b"other", 7);
-        model.insert(keys.of(extra), (b"other".to_vec(), 7));
+        map.insert(&keys.of(extra), [b"other", b""]);
+        model.insert(keys.of(extra), b"other".to_vec());
         prop_assert_eq!(content(&map), expected(&model));
     }
 
@@ -170,16 +166,12 @@ proptest! {
         let (mut unsorted, mut model, mut twice) = (Unsorted::with_capacity(0), Model::new(), false);
         for number in numbers {
             unsorted.push(&keys.of(number), &number.to_be_bytes());
-            twice |= model.insert(keys.of(number), (number.to_be_bytes().to_vec(), 0)).is_some();
+            twice |= model.insert(keys.of(number), number.to_be_bytes().to_vec()).is_some();
         }
         match unsorted.into_map() {
             Ok(map) => {
                 prop_assert!(!twice);
-                let (mut range, mut found) = (map.all(), Vec::new());
-                while let Some(entry) = range.next() {
-                    found.push((entry.key.to_vec(), (entry.value.to_vec(), 0)));
-                }
-                prop_assert_eq!(found, expected(&model));
+                prop_assert_eq!(content(&map), expected(&model));
             }
             Err(value) => prop_assert!(twice && value.len() == 2),
         }
@@ -189,14 +181,14 @@ proptest! {
 #[test]
 fn only_what_was_put_in_since_a_copy_is_visited_with_its_neighbours() {
     let mut map = Builder::new();
-    (0..4000_u16).for_each(|key| map.push(&key.to_be_bytes(), b"a value", 0));
+    (0..4000_u16).for_each(|key| map.push(&key.to_be_bytes(), [&[0], b"a value"]));
     let mut map = map.finish();
     let copy = map.clone();
-    map.insert(&77_u16.to_be_bytes(), b"a value", 1);
+    map.insert(&77_u16.to_be_bytes(), [&[1], b"a value"]);
     let mut seen = Vec::new();
-    map.for_each_own(&mut |mark| seen.push(std::mem::replace(mark, 2)));
+    map.for_each_own(&mut |value| seen.push(std::mem::replace(&mut value[0], 2)));
     assert!(seen.contains(&1) && seen.len() <= 33, "{seen:?}");
-    let marks = [&map, &copy].map(|map| map.get(&77_u16.to_be_bytes()).unwrap().mark);
+    let marks = [&map, &copy].map(|map| map.get(&77_u16.to_be_bytes()).unwrap()[0]);
     assert_eq!(marks, [2, 0]);
 }
 
@@ -205,10 +197,10 @@ fn only_what_was_put_in_since_a_copy_is_visited_with_its_neighbours() {
 fn a_value_that_is_replaced_again_and_again_takes_no_more_room() {
     let mut map = Map::new();
     for number in 0..20_u16 {
-        map.insert(&number.to_be_bytes(), b"a value", 0);
+        map.insert(&number.to_be_bytes(), [b"a value", b""]);
     }
     for count in 0..10_000_usize {
-        map.insert(&7_u16.to_be_bytes(), &vec![1; count % 900], 0);
+        map.insert(&7_u16.to_be_bytes(), [&vec![1; count % 900], &[]]);
     }
-    assert!(map.root.bytes() < 8_000, "{}", map.root.bytes());
+    assert!(map.root.size() < 8_000, "{}", map.root.size());
 }

@@ -239,8 +239,8 @@ impl Work {
 pub(crate) fn verify(state: &State, slot: usize) -> Result<()> {
     let table = state.table(slot)?;
     let mut rows = table.rows.all();
-    while let Some(row) = rows.next() {
-        let record = table.locate(row.value)?;
+    while let Some(entry) = rows.next() {
+        let record = table.locate(Row::new(entry.value).bytes)?;
         let checked = check(&table.def, &record).and_then(|()| {
             let missing = |foreign: &&Foreign| !matches!(is_there(state, foreign, &record), Ok(true));
             match table.def.foreign.iter().find(missing) {

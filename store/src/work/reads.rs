@@ -76,7 +76,7 @@ impl Interval {
             return false;
         }
         while let (Some(before), Some(now)) = (before.next(), now.next()) {
-            if before.key != now.key || before.mark != now.mark {
+            if before.key != now.key || Row::new(before.value).place != Row::new(now.value).place {
                 return false;
             }
         }

@@ -12,7 +12,7 @@ use crate::key::Key;
 use crate::op;
 use crate::record::Located;
 use crate::schema::{Limit, TableDef};
-use crate::state::{State, number};
+use crate::state::number;
 use crate::table::{Entries, Place, Row, TableState, duplicate};
 
 /// What is to be done to put a record in that keeps what its table asks of it.
@@ -101,7 +101,7 @@ impl Work {
             entries: Entries::new(),
             before: Entries::new(),
             deferred: SmallVec::new(),
-            previous: self.previous(slot, key, old),
+            previous: self.previous(slot, key, old)?,
         };
         if let Some(old) = old {
             // Every foreign key has an index, so what no index has is no other record's matter.
@@ -136,7 +136,7 @@ impl Work {
             return Err(duplicate(&table.def, &index.name, &index.columns, record));
         }
         let deferred = (0..table.def.foreign.len()).collect();
-        let previous = self.previous(slot, key, None);
+        let previous = self.previous(slot, key, None)?;
         self.put(slot, key, bytes, Prepared { entries, before: Entries::new(), deferred, previous })
     }
 
@@ -157,7 +157,7 @@ impl Work {
     pub(super) fn take_out(&mut self, slot: usize, key: &Key) -> Result<Option<Vec<u8>>> {
         let table = self.state.table(slot)?;
         let Some(old) = table.row(key.as_bytes()) else { return Ok(None) };
-        let (id, previous) = (table.def.stored.id, self.previous(slot, key, Some(old)));
+        let (id, previous) = (table.def.stored.id, self.previous(slot, key, Some(old))?);
         let place = self.next_place();
         op::put_delete(&mut self.payload, id, previous, key.as_bytes());
         let deleted = self.limits.history.then_some(place);
@@ -169,28 +169,25 @@ impl Work {
         Place::pending(u64::try_from(self.payload.len()).unwrap_or(u64::MAX))
     }
 
-    /// Gives where the version stands that the file has of a record which is `now` what it is; 0 where it has none.
-    fn previous(&self, slot: usize, key: &Key, now: Option<Row<'_>>) -> u64 {
+    /// Gives where the version stands that the file has of a record which is `now` what it is, or is not there; 0 where it has none.
+    fn previous(&self, slot: usize, key: &Key, now: Option<Row<'_>>) -> Result<u64> {
         if !self.limits.history {
-            return 0;
+            return Ok(0);
         }
-        let last = |state: &State| last_place(state.table(slot).ok()?, key);
         let place = match now {
             Some(row) => Some(row.place),
-            None => last(&self.state),
+            None => self.state.table(slot)?.deleted_at(key),
         };
         // What this transaction has written itself is no version.
-        match place {
-            Some(place) => place.get().or_else(|| last(&self.base)?.get()).unwrap_or(0),
-            None => 0,
-        }
+        let in_file = |place: Place| place.get().or_else(|| last_place(self.base.table(slot).ok()?, key)?.get());
+        Ok(place.and_then(in_file).unwrap_or(0))
     }
 }
 
 /// Gives where the last operation on a record stands, whether it is there or not.
 pub(crate) fn last_place(table: &TableState, key: &Key) -> Option<Place> {
     let row = table.row(key.as_bytes()).map(|row| row.place);
-    row.or_else(|| Some(table.deleted.get(key.as_bytes())?.mark))
+    row.or_else(|| table.deleted_at(key))
 }
 
 #[cold]
