@@ -94,7 +94,7 @@ fn interval(slot: usize, def: &TableDef, hop: &Hop, record: &Located<'_>) -> Res
         }
         values.push(value);
     }
-    let prefix = key.of_values(values)?;
+    let prefix = key.of_values(values)?.into_vec();
     let high = std::ops::Bound::Excluded(crate::plan::after(&prefix));
     Ok(Some(Interval { slot, index, low: std::ops::Bound::Included(prefix), high }))
 }

@@ -9,7 +9,7 @@ use oarlock_core::record::{Definition, Record};
 use oarlock_core::{Error, ErrorKind, Result};
 
 use crate::image;
-use crate::log::{Access, Frame, Log, LogOptions, Opening, Replay};
+use crate::log::{Access, Former, Frame, Log, LogOptions, Opening, Replay};
 use crate::options::Options;
 use crate::retention::Retention;
 use crate::schema::{Stored, evolved, new_table};
@@ -341,8 +341,8 @@ struct Loader {
 }
 
 impl Replay for Loader {
-    fn snapshot(&mut self, snapshot: &mut dyn std::io::Read) -> Result<bool> {
-        let state = image::read(snapshot, self.history)?;
+    fn snapshot(&mut self, snapshot: &mut dyn std::io::Read, frames: &mut Former<'_, '_>) -> Result<bool> {
+        let state = image::read(snapshot, frames, self.history)?;
         let found = state.is_some();
         self.state = state.unwrap_or_default();
         Ok(found)

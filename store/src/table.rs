@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use crate::key::Key;
 use crate::map::{Map, Range, Unsorted};
 use crate::record::Located;
+use crate::record::order::KeyBytes;
 use crate::schema::TableDef;
 
 /// A record, and where the operation stands that made it so.
@@ -122,14 +123,14 @@ impl TableState {
 
     /// Gives the primary key of a record.
     pub(crate) fn key_of(&self, record: &Located<'_>) -> Result<Key> {
-        let mut out = Vec::with_capacity(32);
+        let mut out = KeyBytes::new();
         self.def.key.put(&mut out, record)?;
         Ok(Key::new(&out))
     }
 
     /// Gives the keys of the indexes that a record has, in their order.
     pub(crate) fn entries(&self, key: &Key, record: &Located<'_>) -> Result<Entries> {
-        let mut out = Vec::with_capacity(48);
+        let mut out = KeyBytes::new();
         let mut entries = SmallVec::with_capacity(self.def.indexes.len());
         for index in &self.def.indexes {
             out.clear();
@@ -242,7 +243,7 @@ impl TableState {
             let key = Key::new(entry.key);
             for (list, entry) in lists.iter_mut().zip(self.entries(&key, &self.locate(row.bytes)?)?) {
                 memory += entry_size(&entry, &key);
-                list.push(entry.key.as_bytes(), key.as_bytes());
+                list.push(entry.key.as_bytes(), [key.as_bytes(), &[]]);
             }
         }
         self.indexes.clear();

@@ -156,7 +156,7 @@ impl<'v, R: Record, V: View> Table<'v, R, V> {
         })?;
         self.view.has_read_interval(|| {
             let (slot, index, bytes) = read.unwrap_or_default();
-            Interval { slot, index, low: Bound::Included(bytes.clone()), high: Bound::Included(bytes) }
+            Interval { slot, index, low: Bound::Included(bytes.to_vec()), high: Bound::Included(bytes.into_vec()) }
         });
         Ok(found)
     }

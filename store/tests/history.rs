@@ -269,6 +269,69 @@ fn a_clean_close_leaves_an_image_that_the_next_opening_takes() -> Result<()> {
     Ok(())
 }
 
+mod words {
+    use oarlock::Model;
+
+    #[derive(Debug, Clone, PartialEq, Model)]
+    pub(super) struct Word {
+        #[model(primary_key)]
+        pub(super) word: String,
+        pub(super) length: i64,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Model)]
+    #[model(table = "word")]
+    pub(super) struct Longer {
+        #[model(primary_key)]
+        pub(super) word: String,
+        #[model(index)]
+        pub(super) length: i64,
+        pub(super) meaning: Option<String>,
+    }
+}
+
+#[test]
+fn an_image_tells_where_records_stand_and_holds_none() -> Result<()> {
+    use words::{Longer, Word};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("words.store");
+    let index = directory.path().join("words.store-index");
+    let store = Store::open(&path)?;
+    store.define([Word::definition()])?;
+    // In another order than that of the keys, some changed and some gone, of two layouts.
+    let words: Vec<Word> =
+        (0..500).rev().map(|n| Word { word: format!("{n:04} {}", "x".repeat(90)), length: n }).collect();
+    store.table::<Word>().insert_all(&words)?;
+    for n in (0..500).step_by(7) {
+        store.table::<Word>().modify(words[n].word.clone(), |word| word.length += 1000)?;
+        store.table::<Word>().delete(words[n + 1].word.clone())?;
+    }
+    store.define([Longer::definition()])?;
+    let last = Longer { word: "last".to_owned(), length: 0, meaning: Some("the end".to_owned()) };
+    store.table::<Longer>().insert(last.clone())?;
+    let expected: Vec<Longer> = store.table::<Longer>().records()?.collect::<Result<_>>()?;
+    store.close()?;
+    let size = std::fs::metadata(&index).unwrap().len();
+    assert!(size < 3000, "an image of {size} bytes for {} records", expected.len());
+
+    let store = Store::open(&path)?;
+    assert!(store.opening().from_snapshot);
+    let longer = store.table::<Longer>();
+    assert_eq!(longer.records()?.collect::<Result<Vec<_>>>()?, expected);
+    assert_eq!(longer.range(Longer::LENGTH, 1000..)?.count(), 72);
+    assert_eq!(longer.history(words[0].word.clone())?.len(), 2);
+    assert_eq!(longer.history(words[1].word.clone())?[0].record, None);
+    store.close()?;
+
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 4;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let error = Store::open(&path).expect_err("a record that an image leads to is checked as all are");
+    assert_eq!(error.sqlstate(), Some("XX001"), "{error}");
+    Ok(())
+}
+
 #[test]
 fn backups_are_restored_to_any_transaction_and_checked() -> Result<()> {
     let directory = tempfile::tempdir().unwrap();

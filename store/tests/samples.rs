@@ -120,7 +120,7 @@ fn a_file_of_the_first_version_is_read() -> Result<()> {
             std::fs::copy(sample().with_extension("store-index"), copy.with_extension("store-index")).unwrap();
         }
         let store = Store::open(&copy)?;
-        assert_eq!(store.opening().from_snapshot, index);
+        assert!(!store.opening().from_snapshot, "an image of the first version is passed over");
         check(&store)?;
         let added = store.table::<Author>().insert(Author { id: 0, name: "A new one".to_owned(), born: None })?;
         assert_eq!(added.id, 5, "numbers go on behind those that were drawn");

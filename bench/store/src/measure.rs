@@ -70,7 +70,7 @@ pub fn all(out: &Path) -> Result<(), Failure> {
         (&["commit_8_writers"], Bench::commits_of_eight),
         (&["read_beside_writer"], Bench::beside_a_writer),
         (&["open_after_kill"], Bench::open_after_a_kill),
-        (&["update_with_history"], Bench::updates),
+        (&["update_with_history", "update_in_one_statement"], Bench::updates),
         (&["million"], |bench| million::measure(&bench.root, &mut bench.report)),
     ];
     for (names, measure) in shapes {
@@ -245,17 +245,22 @@ impl Bench {
     }
 
     fn updates(&mut self) -> Result<(), Failure> {
+        self.update("update_with_history", |peer| peer.update_each())?;
+        self.update("update_in_one_statement", |peer| peer.update_all())
+    }
+
+    fn update(&mut self, name: &'static str, act: impl Fn(&dyn Peer) -> Result<bool, Failure>) -> Result<(), Failure> {
         let updates = self.rounds(3, |place| {
             let (count, before) = place.peer().scan()?;
             let started = Instant::now();
-            let updated = place.peer().update_all()?;
+            let updated = act(place.peer())?;
             let nanos = started.elapsed().as_nanos() as f64 / count as f64;
             if updated && place.peer().scan()? != (count, before + count as i64) {
                 return Err("an update is missing".into());
             }
             Ok(updated.then_some(nanos))
         })?;
-        self.report.add("update_with_history", &updates);
+        self.report.add(name, &updates);
         Ok(())
     }
 }

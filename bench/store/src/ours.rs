@@ -42,7 +42,7 @@ impl Peer for Ours {
         Ok(sum)
     }
 
-    fn update_all(&self) -> Result<bool, Failure> {
+    fn update_each(&self) -> Result<bool, Failure> {
         self.0.transaction(|transaction| {
             let players = transaction.table::<Player>();
             for player in players.records()? {

@@ -95,9 +95,15 @@ pub trait Peer: Send + Sync {
     /// Reads all records, and gives how many there are and the sum of their scores.
     fn scan(&self) -> Result<(usize, i64), Failure>;
 
-    /// Adds one to every score, and keeps what every record was; false for a peer that keeps no history.
-    fn update_all(&self) -> Result<bool, Failure> {
+    /// Adds one to every score, and keeps what every record was: record by record in one transaction, each new score the program's. False
+    /// for a peer that keeps no history.
+    fn update_each(&self) -> Result<bool, Failure> {
         Ok(false)
+    }
+
+    /// Does the same in the fewest words that the peer has for it.
+    fn update_all(&self) -> Result<bool, Failure> {
+        self.update_each()
     }
 }
 

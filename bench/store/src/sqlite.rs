@@ -97,6 +97,22 @@ impl Peer for Sqlite {
         })
     }
 
+    fn update_each(&self) -> Result<bool, Failure> {
+        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut select = transaction.prepare_cached("SELECT id, score FROM player")?;
+            let scores = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let scores: Vec<(i64, i64)> = scores.collect::<rusqlite::Result<_>>()?;
+            let mut update = transaction.prepare_cached("UPDATE player SET score = ?2 WHERE id = ?1")?;
+            for (id, score) in scores {
+                update.execute([id, score + 1])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(true)
+    }
+
     fn update_all(&self) -> Result<bool, Failure> {
         let connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         connection.prepare_cached("UPDATE player SET score = score + 1")?.execute([])?;

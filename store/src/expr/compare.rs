@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 use oarlock_core::value::{Decimal, ValueRef};
 use oarlock_core::{Error, ErrorKind, Result};
 
+use crate::record::order::{self, Form, KeyBytes, Part};
+
 /// Compares two values that are not NULL. What is not a number is equal to itself and above all numbers, as in keys.
 pub(crate) fn compare(left: ValueRef<'_>, right: ValueRef<'_>) -> Result<Ordering> {
     use ValueRef as V;
@@ -21,13 +23,9 @@ pub(crate) fn compare(left: ValueRef<'_>, right: ValueRef<'_>) -> Result<Orderin
         | (V::Instant(left), V::Instant(right)) => left.cmp(&right),
         (V::Interval(left), V::Interval(right)) => {
             let key = |interval| {
-                let mut bytes = Vec::new();
-                let part = crate::record::order::Part {
-                    form: crate::record::order::Form::Interval,
-                    descending: false,
-                    nulls_last: false,
-                };
-                crate::record::order::put(&mut bytes, part, V::Interval(interval)).map(|()| bytes)
+                let mut bytes = KeyBytes::new();
+                let part = Part { form: Form::Interval, descending: false, nulls_last: false };
+                order::put(&mut bytes, part, V::Interval(interval)).map(|()| bytes)
             };
             key(left)?.cmp(&key(right)?)
         }

@@ -3,7 +3,7 @@
 use oarlock_core::Result;
 
 use super::Frame;
-use super::format::{FRAME_HEADER, FileHeader, FrameHeader, Kind, body_check};
+use super::format::{FIRST_FRAME, FRAME_HEADER, FileHeader, FrameHeader, Kind, body_check};
 use crate::storage::StorageFile;
 
 /// How much is read at once, at the least.
@@ -40,6 +40,39 @@ impl<'a> Whole<'a> {
         let (note, payload) = self.body.split_at(usize::from(note));
         let note = if note.is_empty() { None } else { std::str::from_utf8(note).ok() };
         Frame { base, transaction, time, note, payload, place: self.header.payload_place(self.place) }
+    }
+}
+
+/// The frames that were there when a snapshot was made.
+#[derive(Debug)]
+pub(crate) struct Former<'f, 'a> {
+    frames: &'f mut Frames<'a>,
+    place: u64,
+    end: u64,
+}
+
+impl<'f, 'a> Former<'f, 'a> {
+    pub(super) fn new(frames: &'f mut Frames<'a>, end: u64) -> Self {
+        Self { frames, place: FIRST_FRAME, end }
+    }
+
+    /// Gives the frame that has the byte at a place, unless it stands before the one that was given last or is not whole. Those before it are
+    /// passed over: their bodies are not looked at.
+    ///
+    /// # Errors
+    ///
+    /// What reading gives.
+    pub(crate) fn with(&mut self, byte: u64) -> Result<Option<Frame<'_>>> {
+        while self.place < self.end {
+            let place = self.place;
+            let Ok(header) = self.frames.head(place)? else { return Ok(None) };
+            let end = place + header.frame_length();
+            if byte < end {
+                return Ok(self.frames.at(place)?.ok().map(|whole| whole.frame()));
+            }
+            self.place = end;
+        }
+        Ok(None)
     }
 }
 

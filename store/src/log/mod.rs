@@ -34,6 +34,7 @@ pub(crate) use self::commit::now;
 use self::format::FileHeader;
 #[cfg(any(test, feature = "simulation"))]
 pub use self::format::make_checks_right;
+pub(crate) use self::frames::Former;
 use self::position::Position;
 pub(crate) use self::rewrite::Rewriting;
 pub(crate) use self::scan::{Head, Look};
@@ -70,13 +71,14 @@ pub(crate) struct Appended {
 
 /// What a log is replayed into.
 pub(crate) trait Replay {
-    /// Takes what [`Log::close`] was given, before any frame; the frames that follow came after it. What it reads is what was written.
-    /// False when it is of a kind that is not understood: nothing was taken then, and every frame follows.
+    /// Takes what [`Log::close`] was given, before any frame; the frames that follow came after it. What it reads is what was written, and the
+    /// frames that were there then can be read. False when it is of a kind that is not understood or does not fit the frames: nothing was
+    /// taken then, and every frame follows.
     ///
     /// # Errors
     ///
     /// What reading gives; opening fails.
-    fn snapshot(&mut self, snapshot: &mut dyn Read) -> Result<bool>;
+    fn snapshot(&mut self, snapshot: &mut dyn Read, frames: &mut Former<'_, '_>) -> Result<bool>;
 
     /// Takes the next frame.
     ///

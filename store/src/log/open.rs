@@ -9,7 +9,7 @@ use oarlock_core::{Error, ErrorKind, Result};
 
 use super::commit::now;
 use super::format::{FILE_HEADER, FIRST_FRAME, FileHeader, FrameHeader, Kind, damaged};
-use super::frames::Frames;
+use super::frames::{Former, Frames};
 use super::position::Position;
 use super::snapshot::Snapshot;
 use super::tail::{self, Tail};
@@ -162,7 +162,7 @@ fn replay(frames: &mut Frames<'_>, snapshot: Option<Snapshot>, state: &mut dyn R
         from_snapshot: false,
     };
     if let Some(snapshot) = snapshot
-        && state.snapshot(&mut snapshot.content())?
+        && state.snapshot(&mut snapshot.content(), &mut Former::new(frames, snapshot.position.end))?
     {
         replayed.position = snapshot.position;
         replayed.durable = snapshot.durable.min(snapshot.position.end);

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Builder, Map};
+use super::{Builder, Map, Value};
 
 /// Entries in any order.
 pub(crate) struct Unsorted {
@@ -25,10 +25,10 @@ impl Unsorted {
         Self { bytes: Vec::with_capacity(entries * 32), items: Vec::with_capacity(entries), rises: true }
     }
 
-    pub(crate) fn push(&mut self, key: &[u8], value: &[u8]) {
+    pub(crate) fn push(&mut self, key: &[u8], value: Value<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(key);
-        self.bytes.extend_from_slice(value);
+        value.iter().for_each(|part| self.bytes.extend_from_slice(part));
         let mut head = [0; size_of::<u128>()];
         let length = key.len().min(head.len());
         head[..length].copy_from_slice(&key[..length]);

@@ -165,7 +165,7 @@ proptest! {
     ) {
         let (mut unsorted, mut model, mut twice) = (Unsorted::with_capacity(0), Model::new(), false);
         for number in numbers {
-            unsorted.push(&keys.of(number), &number.to_be_bytes());
+            unsorted.push(&keys.of(number), [&number.to_be_bytes(), &[]]);
             twice |= model.insert(keys.of(number), number.to_be_bytes().to_vec()).is_some();
         }
         match unsorted.into_map() {

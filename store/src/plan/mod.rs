@@ -9,7 +9,7 @@ use oarlock_core::value::ValueRef;
 use self::values::{End, Span, Values};
 use crate::expr::Expr;
 use crate::query::{Nulls, Term};
-use crate::record::order::{Form, Part, VALUE};
+use crate::record::order::{Form, KeyBytes, Part, VALUE};
 use crate::schema::{KeyDef, TableDef};
 use crate::work::Interval;
 
@@ -235,7 +235,7 @@ impl KeyDef {
         low: Bound<ValueRef<'_>>,
         high: Bound<ValueRef<'_>>,
     ) -> oarlock_core::Result<KeyBounds> {
-        let bytes = |value: ValueRef<'_>| self.of_values([value]);
+        let bytes = |value: ValueRef<'_>| self.of_values([value]).map(KeyBytes::into_vec);
         let (low, high) =
             if self.parts.first().is_some_and(|part| part.descending) { (high, low) } else { (low, high) };
         Ok((

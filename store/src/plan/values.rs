@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use oarlock_core::value::{Value, ValueRef};
 
 use crate::expr::{Binary, Expr, Unary, literal_prefix};
-use crate::record::order::{Form, Part, put};
+use crate::record::order::{Form, KeyBytes, Part, put};
 
 /// An end of a part: before or behind all that begins with some bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,10 +187,9 @@ fn turned(binary: Binary) -> Binary {
 
 /// Gives the bytes of a value that is not NULL; `None` where the column has no place for it.
 fn bytes_of(value: ValueRef<'_>, form: Form) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let mut bytes = KeyBytes::new();
     put(&mut bytes, Part { form, descending: false, nulls_last: false }, value).ok()?;
-    bytes.remove(0);
-    Some(bytes)
+    Some(bytes[1..].to_vec())
 }
 
 fn compared(binary: Binary, value: &Value, form: Form) -> Option<Values> {

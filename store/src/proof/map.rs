@@ -7,7 +7,7 @@ use std::sync::Arc;
 use oarlock_core::{Error, ErrorKind, Result};
 
 use super::{Progress, State, Subject, path};
-use crate::log::{Appended, Frame, Log, LogOptions, Replay, SyncMode};
+use crate::log::{Appended, Former, Frame, Log, LogOptions, Replay, SyncMode};
 use crate::storage::Storage;
 use crate::storage::simulated::{Disk, Random};
 
@@ -139,7 +139,7 @@ impl Subject for Map {
 }
 
 impl Replay for Content {
-    fn snapshot(&mut self, snapshot: &mut dyn Read) -> Result<bool> {
+    fn snapshot(&mut self, snapshot: &mut dyn Read, _: &mut Former<'_, '_>) -> Result<bool> {
         let mut bytes = Vec::new();
         snapshot.read_to_end(&mut bytes).map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
         let (transaction, state) = bytes.split_first_chunk().unwrap();

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oarlock_core::Result;
 
-use crate::log::{Frame, Replay, SyncMode};
+use crate::log::{Former, Frame, Replay, SyncMode};
 use crate::storage::simulated::{Disk, Random};
 
 /// Where the file is.
@@ -133,7 +133,7 @@ fn path() -> &'static Path {
 pub(crate) struct Nothing;
 
 impl Replay for Nothing {
-    fn snapshot(&mut self, _: &mut dyn std::io::Read) -> Result<bool> {
+    fn snapshot(&mut self, _: &mut dyn std::io::Read, _: &mut Former<'_, '_>) -> Result<bool> {
         Ok(false)
     }
 

@@ -12,7 +12,7 @@ use oarlock_core::Result;
 use crate::Store;
 use crate::log::backup::restore;
 use crate::log::check::check;
-use crate::log::{Access, Frame, Log, LogOptions, Opening, Replay, Until, make_checks_right};
+use crate::log::{Access, Former, Frame, Log, LogOptions, Opening, Replay, Until, make_checks_right};
 use crate::storage::simulated::Disk;
 use crate::storage::{Files, Storage};
 
@@ -27,7 +27,7 @@ struct Collected {
 }
 
 impl Replay for Collected {
-    fn snapshot(&mut self, snapshot: &mut dyn Read) -> Result<bool> {
+    fn snapshot(&mut self, snapshot: &mut dyn Read, _: &mut Former<'_, '_>) -> Result<bool> {
         let mut bytes = Vec::new();
         snapshot.read_to_end(&mut bytes).unwrap();
         self.snapshot = Some(bytes);

@@ -10,6 +10,7 @@ use oarlock_core::{Error, ErrorKind, Result};
 use smallvec::SmallVec;
 
 use crate::key::Key;
+use crate::record::order::KeyBytes;
 use crate::schema::{KeyDef, TableDef};
 
 /// Writes a record's values behind each other.
@@ -111,7 +112,7 @@ fn too_long() -> Error {
 
 impl KeyDef {
     /// Appends the key that a record has, and tells whether one of its values is NULL.
-    pub(crate) fn put(&self, out: &mut Vec<u8>, record: &Located<'_>) -> Result<bool> {
+    pub(crate) fn put(&self, out: &mut KeyBytes, record: &Located<'_>) -> Result<bool> {
         let mut has_null = false;
         for (column, part) in self.columns.iter().zip(&self.parts) {
             let value = record.get(*column)?;
@@ -122,8 +123,8 @@ impl KeyDef {
     }
 
     /// Gives the key of values, or the beginning that keys with these first values have in common.
-    pub(crate) fn of_values<'v>(&self, values: impl IntoIterator<Item = ValueRef<'v>>) -> Result<Vec<u8>> {
-        let mut out = Vec::with_capacity(32);
+    pub(crate) fn of_values<'v>(&self, values: impl IntoIterator<Item = ValueRef<'v>>) -> Result<KeyBytes> {
+        let mut out = KeyBytes::new();
         for (value, part) in values.into_iter().zip(&self.parts) {
             order::put(&mut out, *part, value)?;
         }
@@ -135,21 +136,20 @@ impl KeyDef {
 pub(crate) struct KeyWriter<'k> {
     key: &'k KeyDef,
     part: usize,
-    out: SmallVec<[u8; 64]>,
-    scratch: Vec<u8>,
+    out: KeyBytes,
 }
 
 impl<'k> KeyWriter<'k> {
     pub(crate) fn new(key: &'k KeyDef) -> Self {
-        Self { key, part: 0, out: SmallVec::new(), scratch: Vec::new() }
+        Self { key, part: 0, out: KeyBytes::new() }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        if self.scratch.is_empty() { &self.out } else { &self.scratch }
+        &self.out
     }
 
     pub(crate) fn finish(self) -> Key {
-        Key::new(self.bytes())
+        Key::new(&self.out)
     }
 }
 
@@ -160,16 +160,7 @@ impl Sink for KeyWriter<'_> {
             return Err(Error::new(ErrorKind::Internal, "a key has more values than columns"));
         };
         self.part += 1;
-        // The usual key, which needs no allocation.
-        if let (order::Form::Signed, ValueRef::I64(number), true) = (part.form, value, self.scratch.is_empty()) {
-            self.out.push(order::VALUE);
-            self.out.extend_from_slice(&(number.cast_unsigned() ^ (1 << 63)).to_be_bytes());
-            return Ok(());
-        }
-        if self.scratch.is_empty() {
-            self.scratch.extend_from_slice(&self.out);
-        }
-        order::put(&mut self.scratch, *part, value)
+        order::put(&mut self.out, *part, value)
     }
 }
 

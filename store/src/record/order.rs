@@ -3,6 +3,10 @@
 use oarlock_core::schema::Type;
 use oarlock_core::value::{Decimal, Interval, ValueRef, mismatch};
 use oarlock_core::{Error, Result};
+use smallvec::SmallVec;
+
+/// The bytes of a key that is being made. Most need no allocation.
+pub(crate) type KeyBytes = SmallVec<[u8; 64]>;
 
 /// What a column's values are turned into, so that equal ones are equal bytes, whatever Rust type they came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +70,7 @@ pub(crate) const VALUE: u8 = 1;
 /// # Errors
 ///
 /// `Conversion` where the value is of another kind than the column.
-pub(crate) fn put(out: &mut Vec<u8>, part: Part, value: ValueRef<'_>) -> Result<()> {
+pub(crate) fn put(out: &mut KeyBytes, part: Part, value: ValueRef<'_>) -> Result<()> {
     if value.is_null() {
         out.push(if part.nulls_last { VALUE + 1 } else { VALUE - 1 });
         return Ok(());
@@ -82,7 +86,7 @@ pub(crate) fn put(out: &mut Vec<u8>, part: Part, value: ValueRef<'_>) -> Result<
     Ok(())
 }
 
-fn put_value(out: &mut Vec<u8>, form: Form, value: ValueRef<'_>) -> Result<()> {
+fn put_value(out: &mut KeyBytes, form: Form, value: ValueRef<'_>) -> Result<()> {
     match (form, value) {
         (Form::Bool, ValueRef::Bool(truth)) => out.push(u8::from(truth)),
         (Form::Signed, ValueRef::U64(number)) => match i64::try_from(number) {
@@ -143,12 +147,12 @@ impl Form {
     }
 }
 
-fn put_i64(out: &mut Vec<u8>, number: i64) {
+fn put_i64(out: &mut KeyBytes, number: i64) {
     out.extend_from_slice(&(number.cast_unsigned() ^ (1 << 63)).to_be_bytes());
 }
 
 /// As PostgreSQL has it: both noughts are equal, and what is not a number is equal to itself and above all numbers.
-fn put_f64(out: &mut Vec<u8>, number: f64) {
+fn put_f64(out: &mut KeyBytes, number: f64) {
     let number = if number.is_nan() { f64::NAN.abs() } else { number + 0.0 };
     let bits = number.to_bits();
     let ordered = if bits >> 63 == 0 { bits | (1 << 63) } else { !bits };
@@ -156,7 +160,7 @@ fn put_f64(out: &mut Vec<u8>, number: f64) {
 }
 
 /// The sign, the place of the first digit, the digits, an end that is below each of them.
-fn put_decimal(out: &mut Vec<u8>, number: Decimal) {
+fn put_decimal(out: &mut KeyBytes, number: Decimal) {
     let number = number.normalized();
     let digits = number.coefficient().unsigned_abs().to_string();
     if number.coefficient() == 0 {
@@ -178,7 +182,7 @@ fn put_decimal(out: &mut Vec<u8>, number: Decimal) {
 }
 
 /// A zero byte is followed by 255, the end is two zeros: so a text stands before those that it begins.
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+fn put_bytes(out: &mut KeyBytes, bytes: &[u8]) {
     for (index, part) in bytes.split(|byte| *byte == 0).enumerate() {
         if index > 0 {
             out.extend_from_slice(&[0, 255]);
@@ -189,7 +193,7 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// As PostgreSQL compares them: a month is 30 days then, and a day 24 hours.
-fn put_interval(out: &mut Vec<u8>, interval: Interval) {
+fn put_interval(out: &mut KeyBytes, interval: Interval) {
     const DAY: i128 = 86_400_000_000;
     let days = i128::from(interval.months) * 30 + i128::from(interval.days);
     let micros = days * DAY + i128::from(interval.micros);
@@ -205,8 +209,8 @@ mod tests {
 
     const PART: Part = Part { form: Form::None, descending: false, nulls_last: false };
 
-    fn key(form: Form, value: &Value) -> Vec<u8> {
-        let mut bytes = Vec::new();
+    fn key(form: Form, value: &Value) -> KeyBytes {
+        let mut bytes = KeyBytes::new();
         put(&mut bytes, Part { form, ..PART }, value.as_ref()).unwrap();
         bytes
     }
@@ -221,7 +225,7 @@ mod tests {
         let (one, other) = (value(one), value(other));
         prop_assert_eq!(key(form, &one).cmp(&key(form, &other)), ordering, "{:?} and {:?}", one, other);
         let falling = |value: &Value| {
-            let mut bytes = Vec::new();
+            let mut bytes = KeyBytes::new();
             put(&mut bytes, Part { form, descending: true, nulls_last: false }, value.as_ref()).unwrap();
             bytes
         };
@@ -273,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_value_of_another_kind_is_refused() {
-        let error = put(&mut Vec::new(), Part { form: Form::Signed, ..PART }, ValueRef::Text("7")).unwrap_err();
+        let error = put(&mut KeyBytes::new(), Part { form: Form::Signed, ..PART }, ValueRef::Text("7")).unwrap_err();
         assert_eq!(error.message(), "expected i64, found text");
     }
 

@@ -10,6 +10,7 @@ use super::Work;
 use super::write::{check, no_record};
 use crate::convert::default_value;
 use crate::key::Key;
+use crate::record::order::KeyBytes;
 use crate::record::{Located, Writer};
 use crate::schema::{Foreign, TableDef, Target};
 use crate::state::State;
@@ -31,7 +32,7 @@ enum Task {
 struct Late {
     slot: usize,
     foreign: usize,
-    prefix: Vec<u8>,
+    prefix: KeyBytes,
 }
 
 impl Work {
@@ -154,7 +155,7 @@ impl Work {
         &self,
         slot: usize,
         foreign: usize,
-        prefix: Vec<u8>,
+        prefix: KeyBytes,
         action: Action,
         new: Option<Vec<Value>>,
         tasks: &mut Vec<Task>,
@@ -323,7 +324,7 @@ fn check_each(state: &State, table: &TableState, foreign: &Foreign, prefix: &[u8
 }
 
 /// Gives the beginning of the index keys that records have which refer to one; `None` where none can.
-fn prefix_of(state: &State, child: usize, foreign: &Foreign, record: &Located<'_>) -> Result<Option<Vec<u8>>> {
+fn prefix_of(state: &State, child: usize, foreign: &Foreign, record: &Located<'_>) -> Result<Option<KeyBytes>> {
     let index = &state.table(child)?.def.indexes[foreign.index].key;
     let mut values = SmallVec::<[ValueRef<'_>; 4]>::new();
     for column in &foreign.referenced {
