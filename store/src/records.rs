@@ -23,20 +23,30 @@ pub(crate) struct Source {
     deleted_at: Option<usize>,
 }
 
+/// A part of the table itself, or of an index.
 #[derive(Debug)]
-enum Entries {
-    Rows(Range),
-    Index(Range),
+struct Entries {
+    range: Range,
+    of_index: bool,
 }
 
 impl Entries {
     fn of(table: &TableState, interval: &Interval) -> Self {
         let low = interval.low.as_ref().map(Vec::as_slice);
         let high = interval.high.as_ref().map(Vec::as_slice);
-        match interval.index {
-            None => Self::Rows(table.rows.range(low, high)),
-            Some(index) => Self::Index(table.indexes[index].range(low, high)),
-        }
+        let map = interval.index.map_or(&table.rows, |index| &table.indexes[index]);
+        Self { range: map.range(low, high), of_index: interval.index.is_some() }
+    }
+
+    fn empty(table: &TableState) -> Self {
+        Self { range: table.rows.range(Bound::Included(&[]), Bound::Excluded(&[])), of_index: false }
+    }
+
+    /// Gives the record that was stepped to last from one end.
+    #[inline]
+    fn last<'s>(&'s mut self, back: bool, table: &'s TableState) -> Result<Row<'s>> {
+        let entry = self.range.last_entry(back).ok_or_else(missing_row)?;
+        if self.of_index { table.row(entry.value).ok_or_else(missing_row) } else { Ok(Row::new(entry.value)) }
     }
 }
 
@@ -45,10 +55,7 @@ impl Source {
     pub(crate) fn new(table: Arc<TableState>, intervals: Vec<Interval>, back: bool, deleted_at: Option<usize>) -> Self {
         let mut rest = VecDeque::from(intervals);
         let first = if back { rest.pop_back() } else { rest.pop_front() };
-        let entries = first.map_or_else(
-            || Entries::Rows(table.rows.range(Bound::Included(&[]), Bound::Excluded(&[]))),
-            |interval| Entries::of(&table, &interval),
-        );
+        let entries = first.map_or_else(|| Entries::empty(&table), |interval| Entries::of(&table, &interval));
         Self { table, entries, rest, deleted_at }
     }
 
@@ -58,10 +65,7 @@ impl Source {
 
     /// Gives how many records are left of one part, those that are marked as deleted counted.
     pub(crate) fn len(&self) -> usize {
-        match &self.entries {
-            Entries::Rows(range) => range.len(),
-            Entries::Index(range) => range.len(),
-        }
+        self.entries.range.len()
     }
 
     pub(crate) const fn has_marks(&self) -> bool {
@@ -76,40 +80,24 @@ impl Source {
             let Some(interval) = next else { return Ok(None) };
             self.entries = Entries::of(&self.table, &interval);
         }
-        match &mut self.entries {
-            Entries::Rows(range) => Ok(range.last_entry(back).map(|entry| Row::new(entry.value))),
-            Entries::Index(range) => match range.last_entry(back) {
-                Some(entry) => self.table.row(entry.value).ok_or_else(missing_row).map(Some),
-                None => Ok(None),
-            },
-        }
+        self.entries.last(back, &self.table).map(Some)
     }
 
     /// Goes on to the next record of the part that is wanted.
     #[inline]
     fn go_on(&mut self, back: bool, condition: Option<&Expr>) -> Result<bool> {
         if condition.is_none() && self.deleted_at.is_none() {
-            Ok(self.step(back).is_some())
+            Ok(self.entries.range.step(back).is_some())
         } else {
             self.find(back, condition)
         }
     }
 
-    fn step(&mut self, back: bool) -> Option<usize> {
-        match &mut self.entries {
-            Entries::Rows(range) => range.step(back),
-            Entries::Index(range) => range.step(back),
-        }
-    }
-
     /// Goes on to the next record that is wanted.
     fn find(&mut self, back: bool, condition: Option<&Expr>) -> Result<bool> {
-        while let Some(place) = self.step(back) {
-            let row = match &mut self.entries {
-                Entries::Rows(range) => range.entry(place, back).map(|entry| Row::new(entry.value)),
-                Entries::Index(range) => range.entry(place, back).and_then(|entry| self.table.row(entry.value)),
-            };
-            if wanted(&self.table, row.ok_or_else(missing_row)?, condition, self.deleted_at)? {
+        while self.entries.range.step(back).is_some() {
+            let row = self.entries.last(back, &self.table)?;
+            if wanted(&self.table, row, condition, self.deleted_at)? {
                 return Ok(true);
             }
         }

@@ -26,7 +26,7 @@ impl<'t> Row<'t> {
     #[inline]
     pub(crate) fn new(value: &'t [u8]) -> Self {
         let (place, bytes) =
-            value.split_first_chunk().map_or((Place(0), value), |(place, bytes)| (Place::decode(place), bytes));
+            value.split_first_chunk().map_or((Place(0), value), |(place, bytes)| (Place::decode(*place), bytes));
         Self { bytes, place }
     }
 
@@ -61,14 +61,14 @@ impl Place {
     }
 
     #[inline]
-    const fn decode(bytes: &[u8; 8]) -> Self {
-        Self(u64::from_le_bytes(*bytes))
+    const fn decode(bytes: [u8; 8]) -> Self {
+        Self(u64::from_le_bytes(bytes))
     }
 
     /// Makes a place within a payload one in the file, at the beginning of a value.
     fn settle(value: &mut [u8], payload: u64) {
         if let Some(place) = value.first_chunk_mut()
-            && let Self(pending @ Self::PENDING..) = Self::decode(place)
+            && let Self(pending @ Self::PENDING..) = Self::decode(*place)
         {
             *place = Self(payload + (pending & !Self::PENDING)).encode();
         }

@@ -28,7 +28,8 @@ impl Unsorted {
     pub(crate) fn push(&mut self, key: &[u8], value: Value<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(key);
-        value.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        self.bytes.extend_from_slice(value[0]);
+        self.bytes.extend_from_slice(value[1]);
         let mut head = [0; size_of::<u128>()];
         let length = key.len().min(head.len());
         head[..length].copy_from_slice(&key[..length]);
