@@ -466,22 +466,21 @@ impl Migrator {
                         let migration = step.shared();
                         let title = migration.title().to_owned();
                         report.steps.push(Done { title, direction: step.direction(), duration });
-                        if let Some(part) = &step.series {
+                        if step.is_timed_later(duration) {
                             timed.push((migration.id().number(), duration));
-                            if part.is_last() {
-                                session.time(&mut timed).await?;
-                            }
                         }
                         if let (Goal::Down(Back::Steps(steps)), Direction::Down) = (&mut goal, step.direction()) {
                             *steps -= 1;
                         }
                         if step.soils() {
+                            session.time(&mut timed).await?;
                             session.renew().await?;
                             break;
                         }
                     }
                 }
             }
+            session.time(&mut timed).await?;
             if left == 0 {
                 return Ok(());
             }

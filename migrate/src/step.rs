@@ -186,12 +186,20 @@ impl Step {
     }
 
     /// Tells whether the history's entry says how long the migration took: where its transaction, or the journal, says when it began.
-    /// That of a series is written behind the last of it.
+    /// That of a series is written at the end of the run.
     pub(crate) fn tells_duration(&self) -> bool {
         self.series.is_some()
             || self.direction == Direction::Down
             || self.shape != Shape::Whole
             || self.dialect.flavor == Flavor::Postgres
+    }
+
+    /// Tells whether the time that the migration took is written together with others', at the end of the run: a transaction for each would
+    /// take longer than most migrations.
+    pub(crate) fn is_timed_later(&self, took: Duration) -> bool {
+        const LONG: Duration = Duration::from_secs(1);
+        self.series.is_some()
+            || (!self.tells_duration() && took < LONG && matches!(self.migration().id(), Id::Version(_)))
     }
 
     /// Lists what is sent to the server where so many statements are done already.

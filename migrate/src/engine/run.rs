@@ -66,7 +66,7 @@ impl Session {
             }
         }
         let duration = since.elapsed();
-        if !step.tells_duration() && duration.as_millis() > 0 {
+        if !step.tells_duration() && !step.is_timed_later(duration) && duration.as_millis() > 0 {
             let timed = self.conn.script(&self.tables.time(migration, duration)).await;
             timed.map_err(|error| self.unentered(error).of(migration.title()))?;
         }

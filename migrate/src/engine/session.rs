@@ -82,14 +82,17 @@ impl Session {
         Ok(history)
     }
 
-    /// Writes how long the migrations of a series took.
+    /// Writes how long migrations took, all that took a millisecond or more.
     pub(crate) async fn time(&self, took: &mut Vec<(i64, Duration)>) -> Result<()> {
         took.retain(|(_, took)| took.as_millis() > 0);
         if took.is_empty() {
             return Ok(());
         }
-        let timed = self.conn.script(&self.tables.times(&std::mem::take(took))).await;
-        timed.map_err(|error| Error::database("the history could not be written", error))
+        for some in std::mem::take(took).chunks(500) {
+            let timed = self.conn.script(&self.tables.times(some)).await;
+            timed.map_err(|error| Error::database("the history could not be written", error))?;
+        }
+        Ok(())
     }
 
     /// Tells whether the lock of the runner is that of each write transaction.
