@@ -180,6 +180,49 @@ impl TableState {
         self.put_row(key, row);
     }
 
+    /// Puts a new record in, unless another has its key or one of an index that no other may have: then nothing is changed, and which index it is is
+    /// told, `None` of the primary key. What is known of where it went before stays, too.
+    pub(crate) fn put_new(
+        &mut self,
+        key: &Key,
+        row: Row<'_>,
+        entries: &Entries,
+    ) -> std::result::Result<(), Option<usize>> {
+        if !self.rows.insert_new(key.as_bytes(), [&row.place.encode(), row.bytes]) {
+            return Err(None);
+        }
+        let taken = self
+            .indexes
+            .iter_mut()
+            .zip(entries)
+            .position(|(index, entry)| !index.insert_new(entry.key.as_bytes(), [key.as_bytes(), &[]]));
+        self.memory += row_size(key, row.bytes) + entries.iter().map(|entry| entry_size(entry, key)).sum::<usize>();
+        match taken {
+            None => Ok(()),
+            Some(taken) => {
+                self.take_back(key, row.bytes, entries, taken);
+                Err(Some(taken))
+            }
+        }
+    }
+
+    /// Takes a new record out again that has come into so many of the indexes.
+    pub(crate) fn take_back(&mut self, key: &Key, bytes: &[u8], entries: &Entries, count: usize) {
+        self.rows.remove(key.as_bytes());
+        for (index, entry) in self.indexes.iter_mut().zip(entries).take(count) {
+            index.remove(entry.key.as_bytes());
+        }
+        let size = row_size(key, bytes) + entries.iter().map(|entry| entry_size(entry, key)).sum::<usize>();
+        self.memory = self.memory.saturating_sub(size);
+    }
+
+    /// Forgets where a record went that is there again.
+    pub(crate) fn forget_deleted(&mut self, key: &Key) {
+        if !self.deleted.is_empty() {
+            self.deleted.remove(key.as_bytes());
+        }
+    }
+
     /// Finds the record that has a key of an index which another must not have.
     pub(crate) fn taken(&self, entries: &Entries, own: Option<&Key>) -> Option<usize> {
         self.indexes.iter().zip(entries).position(|(index, entry)| {
@@ -190,11 +233,9 @@ impl TableState {
 
     /// Puts a record in and leaves the indexes alone.
     pub(crate) fn put_row(&mut self, key: &Key, row: Row<'_>) {
+        self.forget_deleted(key);
+        self.memory += row_size(key, row.bytes);
         let key = key.as_bytes();
-        if !self.deleted.is_empty() {
-            self.deleted.remove(key);
-        }
-        self.memory += ROW + key.len() + row.bytes.len();
         if let Some(old) = row.put(key, &mut self.rows) {
             self.memory = self.memory.saturating_sub(ROW + key.len() + old.saturating_sub(PLACE));
         }
@@ -215,9 +256,9 @@ impl TableState {
 
     /// Takes a record out and leaves the indexes alone.
     pub(crate) fn delete_row(&mut self, key: &Key, deleted: Option<Place>) {
+        let Some(row) = self.row(key.as_bytes()) else { return };
+        self.memory = self.memory.saturating_sub(row_size(key, row.bytes));
         let key = key.as_bytes();
-        let Some(row) = self.row(key) else { return };
-        self.memory = self.memory.saturating_sub(ROW + key.len() + row.bytes.len());
         self.rows.remove(key);
         if let Some(place) = deleted {
             self.deleted.insert(key, [&place.encode(), &[]]);
@@ -280,6 +321,10 @@ impl TableState {
         self.rows.for_each_own(&mut |value| Place::settle(value, payload));
         self.deleted.for_each_own(&mut |value| Place::settle(value, payload));
     }
+}
+
+fn row_size(key: &Key, record: &[u8]) -> usize {
+    ROW + key.as_bytes().len() + record.len()
 }
 
 fn entry_size(entry: &Entry, key: &Key) -> usize {

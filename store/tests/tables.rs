@@ -124,6 +124,61 @@ fn constraints_are_kept_and_named() -> Result<()> {
     Ok(())
 }
 
+/// The keys of a record that is refused are free again, whichever of its keys was taken.
+#[test]
+fn a_record_that_is_refused_leaves_none_of_its_keys() -> Result<()> {
+    #[derive(Debug, Clone, PartialEq, Model)]
+    struct Badge {
+        #[model(primary_key)]
+        number: i64,
+        #[model(unique)]
+        color: String,
+        #[model(index)]
+        size: i64,
+        #[model(unique)]
+        shape: String,
+        #[model(references = Team)]
+        team_id: Option<i64>,
+    }
+    let badge = |number, color: &str, shape: &str| Badge {
+        number,
+        color: color.to_owned(),
+        size: 7,
+        shape: shape.to_owned(),
+        team_id: None,
+    };
+    let store = Store::in_memory()?;
+    store.define([Team::definition(), Badge::definition()])?;
+    store.table::<Team>().insert(team("one"))?;
+    let (_, first) = (store.table::<Badge>().insert(badge(1, "red", "round"))?, store.stats());
+    store.table::<Badge>().insert(badge(4, "black", "oval"))?;
+    store.table::<Badge>().delete(4)?;
+    store.transaction(|tx| {
+        let badges = tx.table::<Badge>();
+        for (refused, kind) in [
+            (badge(1, "green", "square"), ErrorKind::UniqueViolation),
+            (badge(2, "red", "square"), ErrorKind::UniqueViolation),
+            (badge(2, "green", "round"), ErrorKind::UniqueViolation),
+            (Badge { team_id: Some(9), ..badge(4, "green", "square") }, ErrorKind::ForeignKeyViolation),
+        ] {
+            assert_eq!(badges.insert(refused.clone()).unwrap_err().kind(), kind, "{refused:?}");
+            assert_eq!(badges.records()?.collect::<Result<Vec<_>>>()?, [badge(1, "red", "round")]);
+            assert_eq!(badges.get_by(Badge::COLOR, "green")?, None);
+            assert_eq!(badges.get_by(Badge::SHAPE, "square")?, None);
+            assert_eq!(badges.range(Badge::SIZE, ..)?.count(), 1);
+        }
+        badges.insert(badge(4, "green", "square")).map(drop)
+    })?;
+    assert_eq!(
+        store.table::<Badge>().history(4)?.len(),
+        3,
+        "what was refused is no version, and the deleted one is remembered"
+    );
+    store.table::<Badge>().delete(4)?;
+    assert_eq!(store.stats().memory, first.memory);
+    Ok(())
+}
+
 #[test]
 fn links_are_followed_both_ways_and_kept() -> Result<()> {
     let store = store()?;

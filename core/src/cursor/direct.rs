@@ -13,7 +13,7 @@ use crate::trace::Work;
 
 impl Cursor {
     /// Runs a statement and reads all its rows: [`execute`](Self::execute) and [`fetch_all`](Self::fetch_all) in one, with less to do
-    /// where the driver can [lend](Connection::run_now) the rows.
+    /// where the driver can [lend](crate::Connection::run_now) the rows.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// As [`Connection::execute_many`]; a row that cannot be bound, before anything is sent.
+    /// As [`Connection::execute_many`](crate::Connection::execute_many); a row that cannot be bound, before anything is sent.
     pub async fn execute_many<P: Params>(&mut self, sql: &str, rows: &[P]) -> Result<Outcome> {
         self.close_statement();
         let bound = BoundRows::of(rows)?;

@@ -58,7 +58,16 @@ impl Map {
 
     /// Puts an entry in, and gives the length of the value that was there.
     pub(crate) fn insert(&mut self, key: &[u8], value: Value<'_>) -> Option<usize> {
-        let (old, split) = self.root.insert(&Probe::new(key), value);
+        self.put(key, value, true)
+    }
+
+    /// Puts an entry in unless one is there, and tells whether it did.
+    pub(crate) fn insert_new(&mut self, key: &[u8], value: Value<'_>) -> bool {
+        self.put(key, value, false).is_none()
+    }
+
+    fn put(&mut self, key: &[u8], value: Value<'_>, replaces: bool) -> Option<usize> {
+        let (old, split) = self.root.insert(&Probe::new(key), value, replaces);
         if let Some(split) = split {
             self.root.grow(split);
         }

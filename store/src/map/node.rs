@@ -88,14 +88,19 @@ impl Node {
         }
     }
 
-    /// Puts an entry in, and gives the length of the value that was there.
-    pub(super) fn insert(&mut self, key: &Probe<'_>, value: Value<'_>) -> (Option<usize>, Option<Split>) {
+    /// Puts an entry in, and gives the length of the value that was there, which stays unless it is said that it may be replaced.
+    pub(super) fn insert(
+        &mut self,
+        key: &Probe<'_>,
+        value: Value<'_>,
+        replaces: bool,
+    ) -> (Option<usize>, Option<Split>) {
         match self {
-            Self::Leaf(page) => put(page, key, value),
+            Self::Leaf(page) => put(page, key, value, replaces),
             Self::Branch(branch) => {
                 let branch = Arc::make_mut(branch);
                 let child = branch.child_of(key);
-                let (old, split) = branch.children[child].insert(key, value);
+                let (old, split) = branch.children[child].insert(key, value, replaces);
                 branch.counts[child] += usize::from(old.is_none());
                 (old, split.and_then(|split| branch.take(child, split)))
             }
@@ -174,9 +179,10 @@ pub(super) fn divider(below: &[u8], above: &[u8]) -> Key {
 }
 
 /// Puts an entry into a leaf.
-fn put(page: &mut Page, key: &Probe<'_>, value: Value<'_>) -> (Option<usize>, Option<Split>) {
+fn put(page: &mut Page, key: &Probe<'_>, value: Value<'_>, replaces: bool) -> (Option<usize>, Option<Split>) {
     let place = match page.search(key) {
-        Ok(place) => return (Some(page.replace(place, value)), None),
+        Ok(place) if replaces => return (Some(page.replace(place, value)), None),
+        Ok(place) => return (Some(page.get(place).1.len()), None),
         Err(place) => place,
     };
     if !page.is_full(key.bytes.len() + value[0].len() + value[1].len()) {

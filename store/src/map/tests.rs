@@ -10,6 +10,7 @@ use super::{Builder, Map, Unsorted};
 #[derive(Debug, Clone)]
 enum Step {
     Insert(u16, usize),
+    InsertNew(u16, usize),
     Append(usize),
     Remove(u16),
     /// Keeps a copy, which must never change.
@@ -24,6 +25,7 @@ fn lengths() -> impl Strategy<Value = usize> {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => (0_u16..3000, lengths()).prop_map(|(key, length)| Step::Insert(key, length)),
+        2 => (0_u16..3000, lengths()).prop_map(|(key, length)| Step::InsertNew(key, length)),
         2 => lengths().prop_map(Step::Append),
         4 => (0_u16..3000).prop_map(Step::Remove),
         1 => Just(Step::Copy),
@@ -89,6 +91,11 @@ proptest! {
                     let (key, value) = (keys.of(key), value(count, length));
                     let old = map.insert(&key, [&value, &[]]);
                     prop_assert_eq!(old, model.insert(key, value).map(|old| old.len()));
+                }
+                Step::InsertNew(key, length) => {
+                    let (key, value) = (keys.of(key), value(count, length));
+                    prop_assert_eq!(map.insert_new(&key, [&value, &[]]), !model.contains_key(&key));
+                    model.entry(key).or_insert(value);
                 }
                 Step::Append(length) => {
                     let mut key = model.last_key_value().map_or_else(Vec::new, |(last, _)| last.clone());

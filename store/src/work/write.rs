@@ -33,14 +33,24 @@ impl Work {
         let record = table.locate(bytes)?;
         check(&table.def, &record)?;
         let key = table.key_of(&record)?;
-        if table.rows.contains(key.as_bytes()) {
-            return Err(duplicate_primary(&table.def, &record));
-        }
         if let Some(auto) = table.def.auto {
             number(table, &record, auto)?;
         }
-        let prepared = self.prepare(slot, &key, &record, None)?;
-        self.put(slot, &key, bytes, prepared)?;
+        let entries = table.entries(&key, &record)?;
+        let (id, previous, place) = (table.def.stored.id, self.previous(slot, &key, None)?, self.next_place());
+        self.weigh()?;
+        // Whether others have its keys is found where they are put.
+        let table = Arc::make_mut(&mut self.state).table_mut(slot)?;
+        table.put_new(&key, Row { bytes, place }, &entries).map_err(|taken| match taken {
+            None => duplicate_primary(&table.def, &record),
+            Some(taken) => duplicate_entry(&table.def, taken, &record),
+        })?;
+        let deferred = self.check_parents(slot, &record, None);
+        let table = Arc::make_mut(&mut self.state).table_mut(slot)?;
+        let deferred = deferred.inspect_err(|_| table.take_back(&key, bytes, &entries, entries.len()))?;
+        table.forget_deleted(&key);
+        op::put_record(&mut self.payload, id, previous, bytes);
+        self.deferred.extend(deferred.into_iter().map(|foreign| (slot, foreign, key.clone())));
         Ok(key)
     }
 
@@ -114,8 +124,7 @@ impl Work {
         }
         prepared.entries = table.entries(key, record)?;
         if let Some(taken) = table.taken(&prepared.entries, old.map(|_| key)) {
-            let index = &table.def.indexes[taken].key;
-            return Err(duplicate(&table.def, &index.name, &index.columns, record));
+            return Err(duplicate_entry(&table.def, taken, record));
         }
         prepared.deferred = self.check_parents(slot, record, old)?;
         Ok(prepared)
@@ -132,8 +141,7 @@ impl Work {
         let table = self.state.table(slot)?;
         let entries = table.entries(key, record)?;
         if let Some(taken) = table.taken(&entries, None) {
-            let index = &table.def.indexes[taken].key;
-            return Err(duplicate(&table.def, &index.name, &index.columns, record));
+            return Err(duplicate_entry(&table.def, taken, record));
         }
         let deferred = (0..table.def.foreign.len()).collect();
         let previous = self.previous(slot, key, None)?;
@@ -188,6 +196,12 @@ impl Work {
 pub(crate) fn last_place(table: &TableState, key: &Key) -> Option<Place> {
     let row = table.row(key.as_bytes()).map(|row| row.place);
     row.or_else(|| table.deleted_at(key))
+}
+
+#[cold]
+fn duplicate_entry(def: &TableDef, index: usize, record: &Located<'_>) -> Error {
+    let index = &def.indexes[index].key;
+    duplicate(def, &index.name, &index.columns, record)
 }
 
 #[cold]
