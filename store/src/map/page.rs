@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// How many entries a page has at the most.
-pub(super) const MOST: usize = 32;
+pub(super) const MOST: usize = 64;
 
 /// A page of several entries is divided where it would have more bytes of them.
 const MOST_BYTES: usize = 16 << 10;
