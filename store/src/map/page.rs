@@ -108,7 +108,7 @@ fn number(bytes: &[u8], at: usize) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Lengths have been looked at: a record has less than 4 GiB.
+/// Lengths have been looked at: a record has 1 GiB at the most, and there is a new one beside an old one at the most.
 fn put_number(bytes: &mut [u8], at: usize, number: usize) {
     let number = u32::try_from(number).unwrap_or(u32::MAX);
     bytes[at..at + 4].copy_from_slice(&number.to_ne_bytes());

@@ -52,6 +52,9 @@ impl<'b> Fields<'b> for Reader<'b> {
     }
 }
 
+/// How many bytes a record has at the most: places within it, and within the page that it stands in, are numbers of 32 bits.
+const MOST: usize = 1 << 30;
+
 /// A record whose values have been found, so that each can be read by its place.
 #[derive(Debug)]
 pub(crate) struct Located<'b> {
@@ -62,6 +65,9 @@ pub(crate) struct Located<'b> {
 impl<'b> Located<'b> {
     /// Finds the values of a record of so many columns.
     pub(crate) fn new(bytes: &'b [u8], columns: usize) -> Result<Self> {
+        if bytes.len() > MOST {
+            return Err(too_long());
+        }
         let mut rest = bytes;
         varint::get_unsigned(&mut rest)?;
         let mut starts = SmallVec::with_capacity(columns);
@@ -107,7 +113,7 @@ impl Located<'_> {
 
 #[cold]
 fn too_long() -> Error {
-    Error::new(ErrorKind::OutOfRange, "a record has 4 GiB at the most")
+    Error::new(ErrorKind::OutOfRange, "a record has 1 GiB at the most")
 }
 
 impl KeyDef {
