@@ -19,8 +19,8 @@ const COMMITS_OF_EIGHT: i64 = 20;
 
 const WRITERS: i64 = 8;
 
-/// How many records are read one by one in a round.
-const GETS: i64 = 20_000;
+/// How many records are read one by one in a round where none of them is in the processor's caches.
+const COLD_GETS: i64 = 20_000;
 
 /// How long reads are counted beside a writer.
 const BESIDE: Duration = Duration::from_millis(250);
@@ -65,7 +65,7 @@ pub fn all(out: &Path) -> Result<(), Failure> {
     bench.load()?;
     bench.compare_scans()?;
     let shapes: [(&[&str], Measure); 7] = [
-        (&["get", "get_unique", "scan"], Bench::reads),
+        (&["get", "get_cold", "get_unique", "get_unique_cold", "scan"], Bench::reads),
         (&["commit"], Bench::commits),
         (&["commit_8_writers"], Bench::commits_of_eight),
         (&["read_beside_writer"], Bench::beside_a_writer),
@@ -143,28 +143,42 @@ impl Bench {
         Ok(())
     }
 
+    /// Each peer reads all records before they are timed, as a program that has run for a while has; and, `_cold`, without that, after
+    /// the others have had the processor's caches.
     fn reads(&mut self) -> Result<(), Failure> {
-        let emails: Vec<String> = (0..GETS).map(|index| email(scattered(index))).collect();
-        let gets = self.rounds(9, |place| {
-            timed(GETS, |index| {
-                let id = scattered(index);
-                if place.peer().get(id)?.id == id { Ok(()) } else { Err("it gave another record".into()) }
-            })
-        })?;
-        self.report.add("get", &gets);
-        let gets = self.rounds(9, |place| {
-            timed(GETS, |index| {
-                let email = &emails[index as usize];
-                if place.peer().get_by_email(email)?.email == *email { Ok(()) } else { Err("another record".into()) }
-            })
-        })?;
-        self.report.add("get_unique", &gets);
+        let emails: Vec<String> = (0..RECORDS).map(|index| email(scattered(index))).collect();
+        let get = |place: &Place, index: i64| {
+            let id = scattered(index);
+            if place.peer().get(id)?.id == id { Ok(()) } else { Err("it gave another record".into()) }
+        };
+        let get_unique = |place: &Place, index: i64| {
+            let email = &emails[index as usize];
+            if place.peer().get_by_email(email)?.email == *email { Ok(()) } else { Err("another record".into()) }
+        };
+        self.gets(["get_cold", "get"], get)?;
+        self.gets(["get_unique_cold", "get_unique"], get_unique)?;
         let scans = self.rounds(9, |place| {
             let started = Instant::now();
             let (count, _) = place.peer().scan()?;
             Ok(Some(started.elapsed().as_nanos() as f64 / count as f64))
         })?;
         self.report.add("scan", &scans);
+        Ok(())
+    }
+
+    /// Does something with some records, and again after it was done with all.
+    fn gets(
+        &mut self,
+        [cold, warm]: [&'static str; 2],
+        get: impl Fn(&Place, i64) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let colds = self.rounds(9, |place| timed(COLD_GETS, |index| get(place, index)))?;
+        let warms = self.rounds(9, |place| {
+            timed(RECORDS, |index| get(place, index))?;
+            timed(RECORDS, |index| get(place, index))
+        })?;
+        self.report.add(cold, &colds);
+        self.report.add(warm, &warms);
         Ok(())
     }
 
