@@ -13,7 +13,7 @@ use std::ops::Bound;
 
 use node::{Node, Split, divider};
 pub(crate) use page::Value;
-use page::{Page, Probe};
+use page::{Page, Probe, entry_size};
 pub(crate) use range::Range;
 pub(crate) use sort::Unsorted;
 
@@ -132,7 +132,7 @@ impl Builder {
 
     /// Puts an entry behind all others.
     pub(crate) fn push(&mut self, key: &[u8], value: Value<'_>) {
-        if self.leaf.is_full(key.len() + value[0].len() + value[1].len()) {
+        if self.leaf.is_full(entry_size(key, value)) {
             let next = divider(self.leaf.key(self.leaf.len() - 1), key);
             self.turn(next);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::page::{MOST, Page, Probe, Value, common};
+use super::page::{MOST, Page, Probe, Value, common, entry_size};
 use crate::key::Key;
 
 /// A node. A copy costs nothing.
@@ -185,7 +185,7 @@ fn put(page: &mut Page, key: &Probe<'_>, value: Value<'_>, replaces: bool) -> (O
         Ok(place) => return (Some(page.get(place).1.len()), None),
         Err(place) => place,
     };
-    if !page.is_full(key.bytes.len() + value[0].len() + value[1].len()) {
+    if !page.is_full(entry_size(key.bytes, value)) {
         page.insert(place, key, value);
         return (None, None);
     }

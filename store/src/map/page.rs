@@ -5,6 +5,7 @@
 //! tree has is changed in place.
 
 use std::cmp::Ordering;
+use std::hint::black_box;
 use std::sync::Arc;
 
 /// How many entries a page has at the most.
@@ -18,6 +19,9 @@ const LEAST: usize = 256;
 
 /// How many heads stand in a line of memory.
 const LINE: usize = 8;
+
+/// How many lines the slots take.
+const SLOT_LINES: usize = SLOT * MOST / (8 * LINE);
 
 // What a page consists of: numbers in the machine's order of bytes, and the entries.
 /// How many entries there are.
@@ -33,10 +37,11 @@ const MASK: usize = 32;
 /// Of each key, the eight bytes behind what all begin with, the first as the highest of a number, noughts behind a shorter key: where two
 /// differ, so do the keys, in the same way. Behind the last stand the highest of numbers.
 const HEADS: usize = 48;
-/// Of each entry, its place, the length of its key and of its value.
+/// Of each entry, where it stands: before its bytes, the lengths of its key and of its value.
 const SLOTS: usize = HEADS + 8 * MOST;
-const SLOT: usize = 12;
+const SLOT: usize = 4;
 const ENTRIES: usize = SLOTS + SLOT * MOST;
+const LENGTHS: usize = 8;
 
 /// Keys in their order, each with a value. A copy costs nothing.
 #[derive(Debug, Clone)]
@@ -47,6 +52,11 @@ pub(crate) type Value<'v> = [&'v [u8]; 2];
 
 fn length(value: Value<'_>) -> usize {
     value[0].len() + value[1].len()
+}
+
+/// Gives how many bytes an entry takes.
+pub(super) fn entry_size(key: &[u8], value: Value<'_>) -> usize {
+    LENGTHS + key.len() + length(value)
 }
 
 /// A key that is looked for, its first bytes put beside noughts once for all pages on the way.
@@ -88,7 +98,7 @@ pub(super) fn common(one: &[u8], other: &[u8]) -> usize {
     one.iter().zip(other).take_while(|(one, other)| one == other).count()
 }
 
-/// Where an entry stands.
+/// Where an entry's key stands, with the value behind it.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     start: usize,
@@ -97,8 +107,17 @@ struct Slot {
 }
 
 impl Slot {
+    /// Gives the place of an entry that begins there.
+    fn at(start: usize, key: usize, value: usize) -> Self {
+        Self { start: start + LENGTHS, key, value }
+    }
+
     fn end(self) -> usize {
         self.start + self.key + self.value
+    }
+
+    fn size(self) -> usize {
+        LENGTHS + self.key + self.value
     }
 }
 
@@ -121,15 +140,15 @@ fn wide(bytes: &[u8], at: usize) -> u128 {
 
 #[inline]
 fn slot(bytes: &[u8], place: usize) -> Slot {
-    let at = SLOTS + SLOT * place;
-    Slot { start: number(bytes, at), key: number(bytes, at + 4), value: number(bytes, at + 8) }
+    let start = number(bytes, SLOTS + SLOT * place);
+    Slot::at(start, number(bytes, start), number(bytes, start + 4))
 }
 
 fn put_slot(bytes: &mut [u8], place: usize, slot: Slot) {
-    let at = SLOTS + SLOT * place;
-    put_number(bytes, at, slot.start);
-    put_number(bytes, at + 4, slot.key);
-    put_number(bytes, at + 8, slot.value);
+    let start = slot.start - LENGTHS;
+    put_number(bytes, SLOTS + SLOT * place, start);
+    put_number(bytes, start, slot.key);
+    put_number(bytes, start + 4, slot.value);
 }
 
 fn put_head(bytes: &mut [u8], place: usize, head: u64) {
@@ -219,6 +238,8 @@ impl Page {
         let is_below = |own: &[u8; 8]| usize::from(u64::from_ne_bytes(*own) < head);
         // One head of each line of memory at first, so that they are waited for together; and no branches, whose guesses would be wrong half
         // of the time.
+        // The slots' lines, of which one is read next, are asked for at the same time.
+        black_box((0..SLOT_LINES).fold(0, |all, line| all | number(bytes, SLOTS + 8 * LINE * line)));
         let (lines, _) = heads.as_chunks::<LINE>();
         let line: usize = lines.iter().map(|line| is_below(&line[LINE - 1])).sum();
         let below: usize = lines.get(line).map_or(0, |line| line.iter().map(is_below).sum());
@@ -271,10 +292,9 @@ impl Page {
 
     /// Puts an entry at the place where it has to stand.
     pub(super) fn insert(&mut self, place: usize, key: &Probe<'_>, value: Value<'_>) {
-        let lengths = (key.bytes.len(), length(value));
-        let bytes = self.room(lengths.0 + lengths.1);
+        let bytes = self.room(entry_size(key.bytes, value));
         admit(bytes, key);
-        let slot = Slot { start: number(bytes, END), key: lengths.0, value: lengths.1 };
+        let slot = Slot::at(number(bytes, END), key.bytes.len(), length(value));
         let count = number(bytes, COUNT);
         bytes.copy_within(HEADS + 8 * place..HEADS + 8 * count, HEADS + 8 * (place + 1));
         bytes.copy_within(SLOTS + SLOT * place..SLOTS + SLOT * count, SLOTS + SLOT * (place + 1));
@@ -297,15 +317,15 @@ impl Page {
             put_value(bytes, slot, value);
             put_number(bytes, DEAD, number(bytes, DEAD) + old.value - new);
         } else {
-            let bytes = self.room(old.key + new);
+            let bytes = self.room(LENGTHS + old.key + new);
             // It may stand elsewhere now.
             let old = slot(bytes, place);
-            let slot = Slot { start: number(bytes, END), value: new, ..old };
+            let slot = Slot::at(number(bytes, END), old.key, new);
             bytes.copy_within(old.start..old.start + old.key, slot.start);
             put_slot(bytes, place, slot);
             put_value(bytes, slot, value);
             put_number(bytes, END, slot.end());
-            put_number(bytes, DEAD, number(bytes, DEAD) + old.key + old.value);
+            put_number(bytes, DEAD, number(bytes, DEAD) + old.size());
         }
         self.tidy();
         old.value
@@ -320,7 +340,7 @@ impl Page {
         bytes.copy_within(SLOTS + SLOT * (place + 1)..SLOTS + SLOT * count, SLOTS + SLOT * place);
         put_head(bytes, count - 1, u64::MAX);
         put_number(bytes, COUNT, count - 1);
-        put_number(bytes, DEAD, number(bytes, DEAD) + slot.key + slot.value);
+        put_number(bytes, DEAD, number(bytes, DEAD) + slot.size());
         self.tidy();
     }
 
@@ -356,7 +376,7 @@ impl Page {
 
     /// Makes a page of some of the entries, with room for so many bytes of them, or just as many as they have.
     fn part(&self, from: usize, to: usize, room: usize) -> Self {
-        let needed: usize = (from..to).map(|place| slot(&self.0, place)).map(|slot| slot.key + slot.value).sum();
+        let needed: usize = (from..to).map(|place| slot(&self.0, place).size()).sum();
         let mut part = Self::with_room(room.max(needed));
         let bytes = Arc::make_mut(&mut part.0);
         if from < to {
@@ -367,7 +387,7 @@ impl Page {
         let mut start = ENTRIES;
         for (place, own) in (from..to).enumerate() {
             let (key, value) = self.get(own);
-            let slot = Slot { start, key: key.len(), value: value.len() };
+            let slot = Slot::at(start, key.len(), value.len());
             put_head(bytes, place, Probe::new(key).head(shared));
             put_slot(bytes, place, slot);
             put_entry(bytes, slot, key, [value, &[]]);
