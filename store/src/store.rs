@@ -279,7 +279,7 @@ impl Shared {
         let mut latest = self.latest();
         let mut state =
             if Arc::ptr_eq(&latest, &work.base) { std::mem::take(&mut work.state) } else { work.rebase(&latest)? };
-        let appended = self.log.append(latest.transaction, note, &work.payload)?;
+        let appended = self.log.append(latest.transaction, note, std::mem::take(&mut work.payload))?;
         let new = Arc::make_mut(&mut state);
         new.settle(&latest, appended.place);
         (new.transaction, new.time) = (appended.transaction, appended.time);

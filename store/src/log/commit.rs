@@ -1,5 +1,6 @@
 //! Appending frames, and one sync for all who wait.
 
+use std::borrow::Cow;
 use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -7,7 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use oarlock_core::{Error, ErrorKind, Result};
 
-use super::format::{Kind, Stamp, Unsynced, put_frame};
+use super::batch::Batch;
+use super::format::{Kind, Stamp, Unsynced};
 use super::withdrawn::Failure;
 use super::{Access, Appended, Generation, Log, Position, Shared, Standing, State, SyncMode, failure};
 
@@ -18,9 +20,6 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 const LEAST_FILLING: u64 = 64 << 10;
 const MOST_FILLING: u64 = 2 << 20;
 
-/// A buffer larger than this is not kept for the next batch.
-const LARGEST_SPARE: usize = 1 << 20;
-
 impl Log {
     /// Takes a frame as the next one, behind the transaction that it stands on. Whoever calls this holds the lock that orders transactions.
     ///
@@ -28,7 +27,12 @@ impl Log {
     ///
     /// `Io` when an earlier sync has failed: the store is poisoned until it is opened anew. `SerializationFailure` where the transaction that it stands
     /// on was withdrawn. `OutOfRange` for a frame longer than 4 GiB or a note longer than 64 KiB.
-    pub(crate) fn append(&self, after: u64, note: Option<&str>, payload: &[u8]) -> Result<Appended> {
+    pub(crate) fn append<'p>(
+        &self,
+        after: u64,
+        note: Option<&str>,
+        payload: impl Into<Cow<'p, [u8]>>,
+    ) -> Result<Appended> {
         if self.access == Access::Read {
             return Err(Error::new(ErrorKind::ReadOnly, "the store was opened for reading"));
         }
@@ -44,7 +48,7 @@ impl Log {
         let transaction = transaction.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "there are no more numbers"))?;
         let time = now().max(time);
         let stamp = Stamp { kind: Kind::Commit, transaction, time, unsynced: Unsynced::new(place, state.durable) };
-        let header = put_frame(&mut state.pending, stamp, note, payload, state.generation.header.salt)?;
+        let header = state.pending.put(stamp, note, payload.into(), state.generation.header.salt)?;
         state.position.pass(&header);
         state.tickets += 1;
         Ok(Appended { ticket: state.tickets, transaction, time, place: header.payload_place(place) })
@@ -103,6 +107,8 @@ impl Shared {
         let filled = match self.mode {
             SyncMode::Off => end,
             _ if end <= state.filled => state.filled,
+            // What is as large as that is no commit among many small ones: it leaves the filling to the next.
+            _ if batch.len() as u64 >= MOST_FILLING => end,
             _ => end + filling(end),
         };
         let zeros = if filled > state.filled { filled - end } else { 0 };
@@ -128,11 +134,9 @@ impl Shared {
                 if self.mode == SyncMode::Full {
                     state.durable = end;
                 }
-                if let Some(mut buffer) = Arc::into_inner(batch)
-                    && buffer.capacity() <= LARGEST_SPARE
-                {
-                    buffer.clear();
-                    state.spare = buffer;
+                if let Some(mut batch) = Arc::into_inner(batch) {
+                    batch.clear();
+                    state.spare = batch;
                 }
             }
             Err(Unwritten::Batch(error)) => state.withdraw(&error),
@@ -143,13 +147,17 @@ impl Shared {
     }
 
     /// Writes a batch that ends at `end`, and zeros after it; gives up to where the file is filled.
-    fn put(&self, generation: &Generation, batch: &[u8], end: u64, zeros: u64) -> Result<u64, Unwritten> {
+    fn put(&self, generation: &Generation, batch: &Batch, end: u64, zeros: u64) -> Result<u64, Unwritten> {
         let place = end - batch.len() as u64;
         let failed = |error| {
             let path = self.path.display();
             failure::io(format_args!("writing {} bytes at {place} of the store {path} failed", batch.len()), error)
         };
-        generation.file.write_at(batch, place).map_err(|error| Unwritten::Batch(failed(error)))?;
+        let mut next = place;
+        for piece in batch.pieces() {
+            generation.file.write_at(piece, next).map_err(|error| Unwritten::Batch(failed(error)))?;
+            next += piece.len() as u64;
+        }
         let mut filled = end;
         if zeros > 0 {
             // Zeros that are written, and not a hole: a commit into them changes no metadata of the file, and its sync writes one block.

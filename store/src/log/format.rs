@@ -211,25 +211,68 @@ pub(crate) fn put_frame(
     payload: &[u8],
     salt: u64,
 ) -> Result<FrameHeader> {
-    let too_long = |what: &str, length: usize, most: usize| {
-        Error::new(ErrorKind::OutOfRange, format!("{what} has {length} bytes, and at most {most} are possible"))
-    };
     let note = note.unwrap_or_default();
-    let length = note.len() + payload.len();
-    let note_length = u16::try_from(note.len()).map_err(|_| too_long("the note", note.len(), LONGEST_NOTE))?;
-    let body = u32::try_from(length).map_err(|_| too_long("the transaction", length, LONGEST_BODY))?;
+    let lengths = Lengths::of(note, payload)?;
     let start = buffer.len();
-    let padding = (FRAME_HEADER + length).next_multiple_of(ALIGNMENT) - FRAME_HEADER - length;
-    buffer.reserve(FRAME_HEADER + length + padding);
+    buffer.reserve(FRAME_HEADER + lengths.body() + lengths.padding());
     buffer.extend_from_slice(&[0; FRAME_HEADER]);
     buffer.extend_from_slice(note.as_bytes());
     buffer.extend_from_slice(payload);
-    let Stamp { kind, transaction, time, unsynced } = stamp;
-    let body_check = body_check(&buffer[start + FRAME_HEADER..], salt);
-    let header = FrameHeader { body, body_check, transaction, time, unsynced, note: note_length, kind };
+    let header = lengths.header(stamp, body_check(&buffer[start + FRAME_HEADER..], salt));
     buffer[start..start + FRAME_HEADER].copy_from_slice(&header.encode(salt));
-    buffer.resize(buffer.len() + padding, 0);
+    buffer.resize(buffer.len() + lengths.padding(), 0);
     Ok(header)
+}
+
+/// Makes a frame of a payload where it is: gives its header, and all that follows the header.
+///
+/// # Errors
+///
+/// As [`put_frame`].
+pub(crate) fn frame_of(
+    stamp: Stamp,
+    note: Option<&str>,
+    mut payload: Vec<u8>,
+    salt: u64,
+) -> Result<(FrameHeader, Vec<u8>)> {
+    let note = note.unwrap_or_default();
+    let lengths = Lengths::of(note, &payload)?;
+    payload.splice(..0, note.bytes());
+    let header = lengths.header(stamp, body_check(&payload, salt));
+    payload.resize(payload.len() + lengths.padding(), 0);
+    Ok((header, payload))
+}
+
+/// How long the parts of a frame are.
+struct Lengths {
+    note: u16,
+    body: u32,
+}
+
+impl Lengths {
+    fn of(note: &str, payload: &[u8]) -> Result<Self> {
+        let too_long = |what: &str, length: usize, most: usize| {
+            Error::new(ErrorKind::OutOfRange, format!("{what} has {length} bytes, and at most {most} are possible"))
+        };
+        let length = note.len() + payload.len();
+        let note = u16::try_from(note.len()).map_err(|_| too_long("the note", note.len(), LONGEST_NOTE))?;
+        let body = u32::try_from(length).map_err(|_| too_long("the transaction", length, LONGEST_BODY))?;
+        Ok(Self { note, body })
+    }
+
+    fn body(&self) -> usize {
+        self.body as usize
+    }
+
+    fn padding(&self) -> usize {
+        let length = FRAME_HEADER + self.body();
+        length.next_multiple_of(ALIGNMENT) - length
+    }
+
+    fn header(&self, stamp: Stamp, body_check: u64) -> FrameHeader {
+        let Stamp { kind, transaction, time, unsynced } = stamp;
+        FrameHeader { body: self.body, body_check, transaction, time, unsynced, note: self.note, kind }
+    }
 }
 
 /// Gives the check of a body.

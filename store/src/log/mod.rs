@@ -6,6 +6,7 @@
 //! sync. What is published to readers is what has been waited for.
 
 pub(crate) mod backup;
+mod batch;
 pub(crate) mod check;
 mod commit;
 pub(crate) mod failure;
@@ -29,6 +30,7 @@ use std::thread::JoinHandle;
 use oarlock_core::{Error, Result};
 
 pub use self::backup::{Backup, Restored, Until};
+use self::batch::Batch;
 pub use self::check::{FileCheck, Problem};
 pub(crate) use self::commit::now;
 use self::format::FileHeader;
@@ -287,11 +289,11 @@ struct State {
     /// The end of the frames that were appended.
     position: Position,
     /// Frames that nobody has begun to write; they end at the position.
-    pending: Vec<u8>,
+    pending: Batch,
     /// Frames that a leader is writing; they end where `pending` begins.
-    writing: Arc<Vec<u8>>,
-    /// A buffer to use again.
-    spare: Vec<u8>,
+    writing: Arc<Batch>,
+    /// Buffers to use again.
+    spare: Batch,
     /// Whether somebody writes and syncs for all.
     leading: bool,
     /// How many frames were appended since the file was opened.
@@ -326,9 +328,9 @@ impl State {
         }
         let pending = self.position.end - self.pending.len() as u64;
         let writing = pending - self.writing.len() as u64;
-        let part = |buffer: &[u8], start: u64| {
+        let part = |batch: &Batch, start: u64| {
             let from = usize::try_from(place.checked_sub(start)?).ok()?;
-            buffer.get(from..from.checked_add(length)?).map(<[u8]>::to_vec)
+            batch.get(from, length)
         };
         // A frame lies in one of the two.
         part(&self.pending, pending).or_else(|| part(&self.writing, writing))

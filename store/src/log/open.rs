@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use oarlock_core::{Error, ErrorKind, Result};
 
+use super::batch::Batch;
 use super::commit::now;
 use super::format::{FILE_HEADER, FIRST_FRAME, FileHeader, FrameHeader, Kind, damaged};
 use super::frames::{Former, Frames};
@@ -195,9 +196,9 @@ impl Replayed {
         State {
             generation: Arc::new(generation),
             position: self.position,
-            pending: Vec::new(),
+            pending: Batch::default(),
             writing: Arc::default(),
-            spare: Vec::new(),
+            spare: Batch::default(),
             leading: false,
             tickets: 0,
             settled: 0,

@@ -99,7 +99,10 @@ impl Node {
             Self::Leaf(page) => put(page, key, value, replaces),
             Self::Branch(branch) => {
                 let branch = Arc::make_mut(branch);
-                let child = branch.child_of(key);
+                let child = match branch.keys.search_from_end(key) {
+                    Ok(place) => place + 1,
+                    Err(place) => place,
+                };
                 let (old, split) = branch.children[child].insert(key, value, replaces);
                 branch.counts[child] += usize::from(old.is_none());
                 (old, split.and_then(|split| branch.take(child, split)))
@@ -180,12 +183,13 @@ pub(super) fn divider(below: &[u8], above: &[u8]) -> Key {
 
 /// Puts an entry into a leaf.
 fn put(page: &mut Page, key: &Probe<'_>, value: Value<'_>, replaces: bool) -> (Option<usize>, Option<Split>) {
-    let place = match page.search(key) {
+    let place = match page.search_from_end(key) {
         Ok(place) if replaces => return (Some(page.replace(place, value)), None),
         Ok(place) => return (Some(page.get(place).1.len()), None),
         Err(place) => place,
     };
-    if !page.is_full(entry_size(key.bytes, value)) {
+    let more = entry_size(key.bytes, value);
+    if !page.is_full(more) {
         page.insert(place, key, value);
         return (None, None);
     }
@@ -198,8 +202,11 @@ fn put(page: &mut Page, key: &Probe<'_>, value: Value<'_>, replaces: bool) -> (O
     } else {
         // Of one entry alone the new one stands before it.
         let middle = page.len() / 2;
-        let mut right = page.split_off(middle);
-        if place <= middle && (place < middle || middle == 0) {
+        let is_left = place <= middle && (place < middle || middle == 0);
+        // Where one has come more are likely to.
+        let room = page.entries_size() + more;
+        let mut right = page.split_off(middle, if is_left { [room, 0] } else { [0, room] });
+        if is_left {
             page.insert(place, key, value);
         } else {
             right.insert(place - middle, key, value);
@@ -234,7 +241,7 @@ impl Branch {
             return None;
         }
         let middle = if child + 2 == self.children.len() { MOST } else { MOST / 2 };
-        let mut right = Self::with_keys(self.keys.split_off(middle));
+        let mut right = Self::with_keys(self.keys.split_off(middle, [0, 0]));
         let least = Key::new(self.keys.key(middle - 1));
         self.keys.remove(middle - 1);
         right.children.extend(self.children.drain(middle..));

@@ -250,6 +250,19 @@ impl Page {
         self.search_same(low, key.bytes)
     }
 
+    /// Finds a key, or the place where it would stand: at once where it is above all, as it is where keys rise.
+    #[inline]
+    pub(super) fn search_from_end(&self, key: &Probe<'_>) -> Result<usize, usize> {
+        let bytes = &*self.0;
+        let count = self.len();
+        let last = bytes.get(HEADS..HEADS + 8 * count).and_then(<[u8]>::last_chunk).map(|own| u64::from_ne_bytes(*own));
+        let begins_alike = key.start & wide(bytes, MASK) == wide(bytes, PREFIX);
+        if begins_alike && last.is_some_and(|last| last < key.head(number(bytes, SHARED))) {
+            return Err(count);
+        }
+        self.search(key)
+    }
+
     /// Finds a key among those of one head.
     #[inline]
     fn search_same(&self, low: usize, key: &[u8]) -> Result<usize, usize> {
@@ -278,7 +291,7 @@ impl Page {
         if end + more > self.0.len() {
             // Bytes that are of no use any more may be room enough.
             let needed = self.entries_size() + more;
-            let room = if ENTRIES + needed > self.0.len() { (2 * needed).max(LEAST) } else { self.0.len() - ENTRIES };
+            let room = if ENTRIES + needed > self.0.len() { self.grown(needed) } else { self.0.len() - ENTRIES };
             if number(&self.0, DEAD) > 0 {
                 *self = self.part(0, self.len(), room);
             } else {
@@ -288,6 +301,13 @@ impl Page {
             }
         }
         Arc::make_mut(&mut self.0)
+    }
+
+    /// Gives how much room there should be where one more entry needs so much: twice that, or what a page takes that is full of such entries, and
+    /// a little more, as they are not all alike.
+    fn grown(&self, needed: usize) -> usize {
+        let full = needed * MOST / (self.len() + 1);
+        (2 * needed).min(full + full / 16).max(needed).max(LEAST)
     }
 
     /// Puts an entry at the place where it has to stand.
@@ -351,10 +371,10 @@ impl Page {
         }
     }
 
-    /// Gives away the entries from a place on.
-    pub(super) fn split_off(&mut self, place: usize) -> Self {
-        let right = self.part(place, self.len(), 0);
-        *self = self.part(0, place, 0);
+    /// Gives away the entries from a place on. There is room for so many bytes of entries then, in the one and in the other.
+    pub(super) fn split_off(&mut self, place: usize, rooms: [usize; 2]) -> Self {
+        let right = self.part(place, self.len(), rooms[1]);
+        *self = self.part(0, place, rooms[0]);
         right
     }
 

@@ -62,7 +62,7 @@ impl Map {
     /// Appends a transaction.
     pub(super) fn put(&mut self, changes: State, note: Option<&str>) -> Result<Appended> {
         let payload = encode(&changes);
-        let appended = self.log.append(self.content.transaction, note, &payload)?;
+        let appended = self.log.append(self.content.transaction, note, payload.clone())?;
         assert_eq!(appended.transaction, self.content.transaction + 1);
         let there = self.log.reader().read(appended.place, payload.len())?;
         assert!(there == payload, "a frame can be read once it is appended");
