@@ -9,6 +9,7 @@ use crate::convert::{convert, default_value, now_as};
 use crate::key::Key;
 use crate::query::decode;
 use crate::record::{KeyWriter, Writer};
+use crate::schema::TableDef;
 use crate::table::{Row, TableState};
 use crate::typed::Table;
 use crate::view::Change;
@@ -195,8 +196,9 @@ impl<R: Record, V: Change> Table<'_, R, V> {
             _ => None,
         };
         let writer = Writer::begin(&mut bytes, table.def.layout);
-        let mut filling =
-            Filling { writer, table, definition, is_new: old.is_none(), version, column: 0, filled: false };
+        let special = Filling::special(&table.def, definition).fold(0, |all, column| all | bit(column));
+        let is_new = old.is_none();
+        let mut filling = Filling { writer, table, definition, is_new, version, special, column: 0, filled: false };
         record.encode(&mut filling)?;
         let filled = filling.filled;
         Ok((bytes, filled))
@@ -211,6 +213,8 @@ struct Filling<'f> {
     is_new: bool,
     /// What the record that is changed counts.
     version: Option<ValueRef<'f>>,
+    /// The bits of the columns that are the store's to give.
+    special: u64,
     column: usize,
     filled: bool,
 }
@@ -218,18 +222,14 @@ struct Filling<'f> {
 impl Sink for Filling<'_> {
     #[inline]
     fn put(&mut self, value: ValueRef<'_>) -> Result<()> {
-        let column = Some(self.column);
+        let column = self.column;
         self.column += 1;
-        let definition = self.definition;
-        let special = column == self.table.def.auto
-            || column == definition.version
-            || column == definition.updated_at
-            || column == definition.created_at
-            || self.table.def.generated.contains(&(self.column - 1));
-        if !special {
+        let is_special = self.special & bit(column) != 0
+            && Self::special(&self.table.def, self.definition).any(|special| special == column);
+        if !is_special {
             return self.writer.put(value);
         }
-        let filled = self.fill(column, value)?;
+        let filled = self.fill(Some(column), value)?;
         self.filled = self.filled || filled.is_some();
         match filled {
             Some(filled) => self.writer.put(filled.as_ref()),
@@ -238,7 +238,18 @@ impl Sink for Filling<'_> {
     }
 }
 
+/// Gives a column's bit of a number. The last ones share one.
+fn bit(column: usize) -> u64 {
+    1 << column.min(63)
+}
+
 impl Filling<'_> {
+    /// Gives the columns that are the store's to give.
+    fn special(def: &TableDef, definition: &Definition) -> impl Iterator<Item = usize> {
+        let roles = [def.auto, definition.version, definition.updated_at, definition.created_at];
+        roles.into_iter().flatten().chain(def.generated.iter().copied())
+    }
+
     /// Gives what takes the place of a value.
     fn fill(&self, column: Option<usize>, value: ValueRef<'_>) -> Result<Option<Value>> {
         let columns = self.table.def.columns();

@@ -7,7 +7,7 @@ use oarlock_core::Result;
 use super::format::{FrameHeader, Stamp, frame_of, put_frame};
 
 /// A payload from this size on is written from where it is: to copy it would take longer than another call of the system. The proofs try both ways.
-const LARGE: usize = if cfg!(test) { 100 } else { 128 << 10 };
+const LARGE: usize = if cfg!(test) { 1_000 } else { 128 << 10 };
 
 /// A buffer larger than this is not kept for the next batch.
 const LARGEST_SPARE: usize = 1 << 20;
@@ -111,7 +111,7 @@ mod tests {
                 let header = put_frame(&mut whole, stamp, note, &payload, 9).unwrap();
                 assert_eq!(batch.put(stamp, note, payload.into(), 9).unwrap(), header);
             }
-            assert_eq!(batch.pieces().count(), 6);
+            assert_eq!(batch.pieces().count(), 7);
             assert_eq!((batch.pieces().collect::<Vec<_>>().concat(), batch.len()), (whole.clone(), whole.len()));
             for from in 0..=whole.len() {
                 for length in [0, 1, 40, 150, 300] {

@@ -179,6 +179,17 @@ pub(crate) fn skip(bytes: &mut &[u8]) -> Result<()> {
     take(bytes, length).map(drop)
 }
 
+/// Gives the bytes of a text at the front of bytes, of any other value none. They are not looked at.
+#[inline]
+pub(crate) fn text_bytes(mut bytes: &[u8]) -> Option<&[u8]> {
+    let [tag] = take_array(&mut bytes).ok()?;
+    match tag {
+        SHORT.. => take(&mut bytes, usize::from(tag - SHORT)).ok(),
+        TEXT | JSON => counted(&mut bytes).ok(),
+        _ => None,
+    }
+}
+
 fn counted<'b>(bytes: &mut &'b [u8]) -> Result<&'b [u8]> {
     let length = usize::try_from(get_unsigned(bytes)?).map_err(|_| malformed())?;
     take(bytes, length)

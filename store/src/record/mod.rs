@@ -10,7 +10,7 @@ use oarlock_core::{Error, ErrorKind, Result};
 use smallvec::SmallVec;
 
 use crate::key::Key;
-use crate::record::order::KeyBytes;
+use crate::record::order::{Form, KeyBytes};
 use crate::schema::{KeyDef, TableDef};
 
 /// Writes a record's values behind each other.
@@ -60,6 +60,7 @@ const MOST: usize = 1 << 30;
 pub(crate) struct Located<'b> {
     bytes: &'b [u8],
     starts: SmallVec<[u32; 24]>,
+    has_null: bool,
 }
 
 impl<'b> Located<'b> {
@@ -71,11 +72,13 @@ impl<'b> Located<'b> {
         let mut rest = bytes;
         varint::get_unsigned(&mut rest)?;
         let mut starts = SmallVec::with_capacity(columns);
+        let mut has_null = false;
         for _ in 0..columns {
             starts.push(u32::try_from(bytes.len() - rest.len()).map_err(|_| too_long())?);
+            has_null |= rest.first() == Some(&cell::NULL);
             cell::skip(&mut rest)?;
         }
-        if rest.is_empty() { Ok(Self { bytes, starts }) } else { Err(cell::malformed()) }
+        if rest.is_empty() { Ok(Self { bytes, starts, has_null }) } else { Err(cell::malformed()) }
     }
 
     /// Gives the bytes of a value.
@@ -92,15 +95,19 @@ impl<'b> Located<'b> {
     /// Tells whether a value is NULL, without reading it.
     #[inline]
     pub(crate) fn is_null(&self, column: usize) -> bool {
-        let start = self.starts.get(column).and_then(|start| usize::try_from(*start).ok());
-        start.and_then(|start| self.bytes.get(start)) == Some(&cell::NULL)
+        self.has_null && self.from(column).and_then(<[u8]>::first) == Some(&cell::NULL)
+    }
+
+    /// Gives the bytes from a value on.
+    #[inline]
+    fn from(&self, column: usize) -> Option<&'b [u8]> {
+        let start = self.starts.get(column).and_then(|start| usize::try_from(*start).ok())?;
+        self.bytes.get(start..)
     }
 
     #[inline]
     pub(crate) fn get(&self, column: usize) -> Result<ValueRef<'b>> {
-        let start =
-            self.starts.get(column).and_then(|start| usize::try_from(*start).ok()).ok_or_else(cell::malformed)?;
-        cell::get(&mut &self.bytes[start..])
+        cell::get(&mut self.from(column).ok_or_else(cell::malformed)?)
     }
 }
 
@@ -121,6 +128,13 @@ impl KeyDef {
     pub(crate) fn put(&self, out: &mut KeyBytes, record: &Located<'_>) -> Result<bool> {
         let mut has_null = false;
         for (column, part) in self.columns.iter().zip(&self.parts) {
+            // A text's order is that of its bytes, whatever they are.
+            if part.form == Form::Text
+                && let Some(text) = record.from(*column).and_then(cell::text_bytes)
+            {
+                order::put_text(out, *part, text);
+                continue;
+            }
             let value = record.get(*column)?;
             has_null = has_null || value.is_null();
             order::put(out, *part, value)?;

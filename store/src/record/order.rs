@@ -78,12 +78,25 @@ pub(crate) fn put(out: &mut KeyBytes, part: Part, value: ValueRef<'_>) -> Result
     out.push(VALUE);
     let start = out.len();
     put_value(out, part.form, value)?;
+    turn(out, part, start);
+    Ok(())
+}
+
+/// Appends a text to a key.
+pub(crate) fn put_text(out: &mut KeyBytes, part: Part, text: &[u8]) {
+    out.push(VALUE);
+    let start = out.len();
+    put_bytes(out, text);
+    turn(out, part, start);
+}
+
+/// Makes greater what was less, where the order falls.
+fn turn(out: &mut KeyBytes, part: Part, start: usize) {
     if part.descending {
         for byte in &mut out[start..] {
             *byte = !*byte;
         }
     }
-    Ok(())
 }
 
 fn put_value(out: &mut KeyBytes, form: Form, value: ValueRef<'_>) -> Result<()> {
@@ -183,11 +196,15 @@ fn put_decimal(out: &mut KeyBytes, number: Decimal) {
 
 /// A zero byte is followed by 255, the end is two zeros: so a text stands before those that it begins.
 fn put_bytes(out: &mut KeyBytes, bytes: &[u8]) {
-    for (index, part) in bytes.split(|byte| *byte == 0).enumerate() {
-        if index > 0 {
-            out.extend_from_slice(&[0, 255]);
+    if bytes.contains(&0) {
+        for byte in bytes {
+            out.push(*byte);
+            if *byte == 0 {
+                out.push(255);
+            }
         }
-        out.extend_from_slice(part);
+    } else {
+        out.extend_from_slice(bytes);
     }
     out.extend_from_slice(&[0, 0]);
 }

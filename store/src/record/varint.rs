@@ -5,15 +5,18 @@ use oarlock_core::Result;
 use super::cell::malformed;
 
 pub(crate) fn put_unsigned(out: &mut Vec<u8>, mut number: u64) {
-    loop {
-        let [low, ..] = (number & 0x7f).to_le_bytes();
+    let mut bytes = [0; 10];
+    let mut length = 0;
+    for byte in &mut bytes {
+        [*byte, ..] = (number & 0x7f).to_le_bytes();
+        length += 1;
         number >>= 7;
         if number == 0 {
-            out.push(low);
-            return;
+            break;
         }
-        out.push(low | 0x80);
+        *byte |= 0x80;
     }
+    out.extend_from_slice(&bytes[..length]);
 }
 
 /// Numbers around nought are short, whatever their sign.

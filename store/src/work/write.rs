@@ -45,12 +45,16 @@ impl Work {
             None => duplicate_primary(&table.def, &record),
             Some(taken) => duplicate_entry(&table.def, taken, &record),
         })?;
-        let deferred = self.check_parents(slot, &record, None);
-        let table = Arc::make_mut(&mut self.state).table_mut(slot)?;
-        let deferred = deferred.inspect_err(|_| table.take_back(&key, bytes, &entries, entries.len()))?;
-        table.forget_deleted(&key);
+        if table.def.foreign.is_empty() {
+            table.forget_deleted(&key);
+        } else {
+            let deferred = self.check_parents(slot, &record, None);
+            let table = Arc::make_mut(&mut self.state).table_mut(slot)?;
+            let deferred = deferred.inspect_err(|_| table.take_back(&key, bytes, &entries, entries.len()))?;
+            table.forget_deleted(&key);
+            self.deferred.extend(deferred.into_iter().map(|foreign| (slot, foreign, key.clone())));
+        }
         op::put_record(&mut self.payload, id, previous, bytes);
-        self.deferred.extend(deferred.into_iter().map(|foreign| (slot, foreign, key.clone())));
         Ok(key)
     }
 
