@@ -154,5 +154,7 @@ fn the_proof_notices_commits_that_failed_and_come_back() {
 #[test]
 fn the_proof_notices_checksums_that_are_not_looked_at() {
     let error = crash::<Map>(IMAGES, SyncMode::Full, Mutant::TrustsChecks).unwrap_err();
-    assert!(error.contains("not what it was") || error.contains("were tried"), "{error}");
+    // Of a header that is torn apart nothing need make sense.
+    let noticed = ["not what it was", "were tried", "which this version of oarlock does not know"];
+    assert!(noticed.iter().any(|words| error.contains(words)), "{error}");
 }
