@@ -134,6 +134,16 @@ impl Lease {
         self.connection().info()
     }
 
+    /// Has the session made as good as new before its next use: for who has changed it, and is dropped before that is undone.
+    ///
+    /// What a pool gets back, the pool sees to.
+    pub fn reset_later(&mut self) {
+        if let Right::Shared(slot) = &mut self.right {
+            slot.stale = true;
+            slot.abandoned.fetch_min(slot.depth, Ordering::AcqRel);
+        }
+    }
+
     /// Tells whether the connection's transaction is not the statement's to end: a guard owns it, or it is a branch of a
     /// global one.
     pub fn is_guarded(&mut self) -> bool {
@@ -177,6 +187,8 @@ struct Slot {
     /// The depth down to which dropped transactions have to be rolled back before anything else runs. A guard's `Drop`
     /// cannot wait, and its lock may be held by a cursor: it leaves its mark here.
     abandoned: Arc<AtomicU32>,
+    /// The session has to be reset before anything else runs; `abandoned` has a mark then as well.
+    stale: bool,
 }
 
 impl Session {
@@ -184,7 +196,8 @@ impl Session {
     #[must_use]
     pub fn new(holder: Box<dyn Hold>) -> Self {
         let abandoned = Arc::new(AtomicU32::new(NONE));
-        Self { slot: Arc::new(Mutex::new(Slot { holder, depth: 0, abandoned: Arc::clone(&abandoned) })), abandoned }
+        let slot = Slot { holder, depth: 0, abandoned: Arc::clone(&abandoned), stale: false };
+        Self { slot: Arc::new(Mutex::new(slot)), abandoned }
     }
 
     /// Leases the connection for whoever stands at a depth of transactions, after what was dropped is rolled back.
@@ -270,8 +283,12 @@ impl Session {
 }
 
 impl Slot {
-    /// Rolls back what dropped guards left open.
+    /// Rolls back what dropped guards left open, and resets a session that was left otherwise than it was.
     async fn settle(&mut self) -> Result<()> {
+        if self.stale {
+            self.holder.connection().reset().await?;
+            (self.stale, self.depth) = (false, 0);
+        }
         loop {
             let target = self.abandoned.load(Ordering::Acquire);
             if target < self.depth {

@@ -158,7 +158,9 @@ impl Migrator {
 
     /// Applies what is pending, up to a version; without one, the repeatable migrations that have changed, too.
     ///
-    /// It finishes what an interrupted run has left. Where nothing is pending it asks for no lock and writes nothing.
+    /// It finishes what an interrupted run has left. Where nothing is pending it asks for no lock and writes nothing. What is applied is
+    /// on the disk when this returns, with an error as well; until then a server that loses its power loses the last migrations,
+    /// whole. A run that is dropped on its way is an interrupted one, and the connection's session is made anew before its next use.
     ///
     /// # Errors
     ///
@@ -423,8 +425,9 @@ impl Migrator {
         session.refuse_pooler(Some(self.second.as_deref().unwrap_or(db))).await?;
         let mut report = Report::default();
         let went = self.work(&mut session, &migrations, goal, Known { history, plan }, &mut report).await;
+        let on_disk = session.harden(self.lock_timeout).await;
         session.unlock().await;
-        went.map(|()| report)
+        went.and(on_disk).map(|()| report)
     }
 
     /// Runs steps until none is left. What a goal means is settled once: taking back two migrations is not begun anew after the
@@ -451,7 +454,7 @@ impl Migrator {
             let mut left = plan.steps().len();
             let mut timed = Vec::new();
             for step in plan.steps() {
-                let ran = session.run(step, self.lock_timeout, &self.observer).await;
+                let ran = session.run(step, left == 1, self.lock_timeout, &self.observer).await;
                 if ran.is_err() {
                     // The migration's error is the one to tell; a session that cannot be reset is of no more use anyway.
                     drop(session.time(&mut timed).await);

@@ -12,6 +12,7 @@ use oarlock_core::dialect::Flavor;
 use crate::history::{Begun, Tables, UnderWay};
 use crate::migration::{Direction, Id};
 use crate::script::hexadecimal;
+use crate::step::begin;
 use crate::{Applied, Migration};
 
 /// How long a migration took, in the words of the server that tells it.
@@ -180,6 +181,14 @@ impl Tables {
             let _ = writeln!(text, "{};", self.open_as(*version, name, line));
         }
         text + "COMMIT"
+    }
+
+    /// Writes something and leaves nothing: a commit that waits for the disk.
+    pub(crate) fn touch(&self) -> String {
+        let begin = begin(self.dialect.flavor);
+        let line = Line { done: 0, prefix: "", next: Next::Idle, direction: Direction::Up };
+        let [open, close] = [self.open_as(-1, "", line), self.close_series(-1)];
+        format!("{begin};\n{open};\n{close};\nCOMMIT")
     }
 
     /// Puts it in the place of the one that is there.

@@ -457,7 +457,7 @@ fn in_series(part: &Part) -> Vec<Action> {
 }
 
 /// Gives the statement by which the drivers begin a transaction that writes.
-fn begin(flavor: Flavor) -> &'static str {
+pub(crate) fn begin(flavor: Flavor) -> &'static str {
     match flavor {
         Flavor::MySql => "START TRANSACTION",
         Flavor::Postgres => "BEGIN",

@@ -28,9 +28,12 @@ impl Session {
         let since = Instant::now();
         let [mut pause, longest] = PAUSES;
         let mut told: Option<Option<String>> = None;
+        // It may be ours before we hear of it.
+        self.note_change(true);
         while !self.try_lock(told.is_some()).await? {
             let holder = self.holder().await;
             if since.elapsed() >= limit {
+                self.note_change(false);
                 return Err(locked(limit, holder));
             }
             if told.as_ref() != Some(&holder) {
@@ -55,8 +58,11 @@ impl Session {
             Flavor::MySql => self.conn.execute("DO RELEASE_LOCK(?)", (self.lock_name(),)).await,
             _ => self.conn.execute("SELECT pg_catalog.pg_advisory_unlock(CAST(? AS int8))", (self.key,)).await,
         };
-        if let Err(error) = unlocked {
-            tracing::debug!(target: "oarlock::migrate", %error, "the lock could not be given back, and ends with the session");
+        match unlocked {
+            Ok(_) => self.note_change(false),
+            Err(error) => {
+                tracing::debug!(target: "oarlock::migrate", %error, "the lock could not be given back, and ends with the session");
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Runs plans: the session, its lock, the journal.
 
 mod digest;
+mod durability;
 mod lock;
 mod pooler;
 mod run;

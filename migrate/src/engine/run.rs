@@ -39,8 +39,23 @@ struct Running<'r> {
 }
 
 impl Session {
-    /// Runs a step.
-    pub(crate) async fn run(&self, step: &Step, patience: Duration, observer: &Observer) -> Result<Ended> {
+    /// Runs a step; the last of a run has to be on the disk when this returns, and with it all before.
+    pub(crate) async fn run(
+        &mut self,
+        step: &Step,
+        is_last: bool,
+        patience: Duration,
+        observer: &Observer,
+    ) -> Result<Ended> {
+        self.prepare(step, is_last).await?;
+        let ended = self.run_prepared(step, patience, observer).await?;
+        if ended != Ended::Overtaken {
+            self.has_waited();
+        }
+        Ok(ended)
+    }
+
+    async fn run_prepared(&self, step: &Step, patience: Duration, observer: &Observer) -> Result<Ended> {
         let done = self.settle(step).await.map_err(|error| error.of(step.migration().title()))?;
         let migration = step.migration();
         let statements = step.statements();

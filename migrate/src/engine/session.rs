@@ -1,5 +1,7 @@
 //! The one connection on which all of a run happens: its lock, the history, the migrations.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use oarlock_core::dialect::Flavor;
@@ -7,6 +9,7 @@ use oarlock_core::lease::Hold;
 use oarlock_core::{Conn, Connection, Db, DbExt, Dialect, Lease, TxState};
 use sha2::{Digest, Sha256};
 
+use super::durability::Waiting;
 use crate::history::{History, TABLE, Tables};
 use crate::{Error, ErrorKind, Result};
 
@@ -20,14 +23,31 @@ pub(crate) struct Session {
     /// What the lock is known by on this server.
     pub(super) key: i64,
     pub(super) locked: bool,
+    /// A migration has set something.
+    soiled: bool,
+    /// Which commits wait for the disk.
+    pub(super) waiting: Waiting,
+    /// Any of this is so, or may be by now: whoever uses the connection next must not find it.
+    changed: Arc<AtomicBool>,
 }
 
-/// A lease as the owner of its connection.
-struct Leased(Lease);
+/// A lease as the owner of its connection. A run may be dropped on its way.
+struct Leased {
+    lease: Lease,
+    changed: Arc<AtomicBool>,
+}
 
 impl Hold for Leased {
     fn connection(&mut self) -> &mut dyn Connection {
-        self.0.connection()
+        self.lease.connection()
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        if self.changed.load(Ordering::Relaxed) {
+            self.lease.reset_later();
+        }
     }
 }
 
@@ -45,7 +65,8 @@ impl Session {
         if lease.is_guarded() || lease.connection().tx_state() != TxState::Auto {
             return Err(within());
         }
-        let conn = Conn::on(Box::new(Leased(lease)));
+        let changed = Arc::new(AtomicBool::new(false));
+        let conn = Conn::on(Box::new(Leased { lease, changed: Arc::clone(&changed) }));
         // What is slow here is so by nature.
         conn.set_slow_statement(None);
         let dialect = conn.info().dialect;
@@ -53,7 +74,17 @@ impl Session {
         let digest = Sha256::digest(format!("{TABLE}:{schema}"));
         let key = digest.iter().take(8).fold(0_u64, |key, byte| key << 8 | u64::from(*byte)).cast_signed();
         let tables = Tables::new(&dialect, &schema, key);
-        Ok(Self { conn, dialect, schema, tables, key, locked: false })
+        Ok(Self {
+            conn,
+            dialect,
+            schema,
+            tables,
+            key,
+            locked: false,
+            soiled: false,
+            waiting: Waiting::default(),
+            changed,
+        })
     }
 
     pub(crate) fn dialect(&self) -> &Dialect {
@@ -100,6 +131,17 @@ impl Session {
         !matches!(self.dialect.flavor, Flavor::Postgres | Flavor::MySql)
     }
 
+    /// Expects that a migration leaves the session otherwise than it was, until it is made anew.
+    pub(crate) fn expect_soil(&mut self) {
+        self.soiled = true;
+        self.note_change(true);
+    }
+
+    /// Notes whether the session is otherwise than it was, or may soon be.
+    pub(super) fn note_change(&self, soon: bool) {
+        self.changed.store(soon || self.locked || self.soiled || self.waiting.is_relaxed(), Ordering::Relaxed);
+    }
+
     /// Makes the session as good as new, so that no migration sees what another one has set. The lock is gone then.
     pub(crate) async fn renew(&mut self) -> Result<()> {
         self.locked = false;
@@ -107,7 +149,11 @@ impl Session {
             let mut lease = self.conn.lease().await?;
             lease.connection().reset().await
         };
-        reset.await.map_err(|error| Error::database("the session could not be reset after a migration", error))
+        reset.await.map_err(|error| Error::database("the session could not be reset after a migration", error))?;
+        self.soiled = false;
+        self.waiting.begin_anew();
+        self.note_change(false);
+        Ok(())
     }
 }
 

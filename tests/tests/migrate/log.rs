@@ -77,6 +77,7 @@ fn is_question(sql: &str) -> bool {
         "SELECT CAST(current_schema() AS text)",
         "SELECT DATABASE()",
         "SELECT version, name, ",
+        "SELECT pg_catalog.current_setting('synchronous_commit')",
         "SELECT COUNT(*) FROM \"main\".\"oarlock_migrations\" WHERE version",
         "SELECT pg_catalog.pg_backend_pid(), ",
         "SELECT CONCAT_WS(' ', NAME, TABLE_ID) FROM information_schema.",
@@ -120,6 +121,7 @@ async fn a_plan_is_what_postgresql_logs() {
         is_question(sql)
             || sql.starts_with("SELECT pg_catalog.pg_try_advisory_lock(")
             || sql.starts_with("SELECT pg_catalog.pg_advisory_unlock(")
+            || sql.starts_with("SET synchronous_commit = ")
             || renews(sql)
     });
     compare(&runs, &listed(&plan, &Dialect::POSTGRES));
@@ -189,10 +191,24 @@ async fn a_plan_is_what_mysql_logs() {
     compare(&runs, &listed);
 }
 
+/// The statements that a connection has run.
+pub(crate) type Log = Arc<Mutex<Vec<String>>>;
+
 /// A connection to SQLite that tells of every statement, and goes on to after a reset.
 struct Traced {
     connection: Box<dyn Connection>,
-    log: Arc<Mutex<Vec<String>>>,
+    log: Log,
+}
+
+/// Connects to a file of SQLite's.
+pub(crate) async fn traced_at(url: &str) -> (Conn, Log) {
+    let url = Url::parse(url).unwrap();
+    let connection =
+        oarlock_sqlite::SqliteFactory.connector(&url, Connecting::Single).unwrap().connect().await.unwrap();
+    let log = Log::default();
+    let mut traced = Traced { connection, log: Arc::clone(&log) };
+    traced.listen();
+    (Conn::new(Box::new(Decorated(traced))), log)
 }
 
 impl Traced {
@@ -229,13 +245,7 @@ impl Decorate for Traced {
 #[tokio::test]
 async fn a_plan_is_what_sqlite_runs() {
     let database = Database::make(Engine::Sqlite).await.unwrap().unwrap();
-    let url = Url::parse(&database.url).unwrap();
-    let connection =
-        oarlock_sqlite::SqliteFactory.connector(&url, Connecting::Single).unwrap().connect().await.unwrap();
-    let log = Arc::default();
-    let mut traced = Traced { connection, log: Arc::clone(&log) };
-    traced.listen();
-    let db = Conn::new(Box::new(Decorated(traced)));
+    let (db, log) = traced_at(&database.url).await;
     db.script("SELECT 'begin'").await.unwrap();
     let plan = planned_and_run(&db, Engine::Sqlite).await;
     db.script("SELECT 'end'").await.unwrap();
@@ -248,6 +258,8 @@ async fn a_plan_is_what_sqlite_runs() {
             || sql.starts_with("SELECT rootpage, ")
             || sql.starts_with("PRAGMA main.schema_version")
             || sql.starts_with("PRAGMA journal_mode = ")
+            || sql == "PRAGMA main.journal_mode"
+            || sql.starts_with("PRAGMA main.synchronous")
             || sql.starts_with("--")
             || sql.starts_with("UPDATE \"main\".\"oarlock_migrations\" SET duration_ms = ")
     });

@@ -3,6 +3,7 @@
 
 mod crowd;
 mod dump;
+mod durable;
 mod embedded;
 mod guide;
 mod history;
