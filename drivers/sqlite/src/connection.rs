@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use oarlock_core::cancel::Cancel;
 use oarlock_core::catalog::{CatalogQuery, CatalogReply};
 use oarlock_core::connection::{DriverInfo, Many, Query, busy, closed, run, savepoint_name};
-use oarlock_core::lex::{Verb, split};
+use oarlock_core::lex::{Span, Verb, split};
 use oarlock_core::params::Parameters;
 use oarlock_core::result::{Description, Notice, RowSink};
 use oarlock_core::{
@@ -381,14 +381,12 @@ impl Connection for SqliteConnection {
     fn script<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let session = self.recover().await?;
-            if session.turn.is_none()
-                && !session.read_only
-                && split(text, &Dialect::SQLITE).any(|span| writes(span.verb))
-            {
+            let spans: Vec<Span> = split(text, &Dialect::SQLITE).collect();
+            if session.turn.is_none() && !session.read_only && spans.iter().any(|span| writes(span.verb)) {
                 self.take_turn().await?;
             }
             let text = text.to_owned();
-            self.call(move |session| session.script(&text)).await
+            self.call(move |session| session.script(&text, &spans)).await
         })
     }
 

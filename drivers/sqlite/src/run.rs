@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use oarlock_core::connection::admit;
-use oarlock_core::lex::{Lexed, Verb, lex, split};
+use oarlock_core::lex::{Lexed, Span, Verb, lex};
 use oarlock_core::params::{Parameters, arrange};
 use oarlock_core::result::Description;
 use oarlock_core::{Column, Dialect, Error, ErrorKind, Outcome, Result, TxState};
@@ -250,37 +250,38 @@ impl Session {
         self.settle();
     }
 
-    /// Runs a statement of a script.
-    fn run_text(&mut self, sql: &str) -> Result<()> {
-        let lexed = lex(sql, &Dialect::SQLITE)?;
-        if lexed.arity() > 0 {
+    /// Runs a statement of a script. It is read a second time only where a parameter may stand in it.
+    fn run_text(&mut self, sql: &str, verb: Verb) -> Result<()> {
+        let may_have_parameters = sql.bytes().any(|byte| matches!(byte, b'?' | b':' | b'@' | b'$'));
+        let lexed = may_have_parameters.then(|| lex(sql, &Dialect::SQLITE)).transpose()?;
+        if lexed.as_ref().is_some_and(|lexed| lexed.arity() > 0) {
             return Err(Error::new(ErrorKind::Parameters, "a script takes no parameters")
                 .with_hint("run the statement by itself with `execute`"));
         }
-        if lexed.verb() == Verb::Pragma || self.keeps_temporary || mentions_temporary(sql) {
+        if verb == Verb::Pragma || self.keeps_temporary || mentions_temporary(sql) {
             let prepared = self.prepare(sql)?;
             self.admit(&prepared, false)?;
             let ran = self.run(sql, &prepared, Parameters::none(), &mut Nowhere);
             return ran.map(drop).map_err(|failure| failure.into_error(&prepared));
         }
-        let reads = match self.run_once(&lexed) {
+        let reads = match self.run_once(lexed.as_ref().map_or(sql, Lexed::native)) {
             Ok(reads) => reads,
             Err(failure) => {
-                self.follow_verb(lexed.verb(), false);
+                self.follow_verb(verb, false);
                 return Err(match failure {
-                    Failure::Sqlite(error) => from_rusqlite(error, Some(&lexed)),
+                    Failure::Sqlite(error) => from_rusqlite(error, lexed.as_ref()),
                     Failure::Other(error) => error,
                 });
             }
         };
-        self.follow_verb(lexed.verb(), reads);
+        self.follow_verb(verb, reads);
         Ok(())
     }
 
     /// Runs a statement once, of which nothing need be known but whether it reads: a script may change the schema with each
     /// statement, and what is known of it would have to be read anew for the next.
-    fn run_once(&mut self, lexed: &Lexed) -> Result<bool, Failure> {
-        let mut statement = self.db.prepare(lexed.native())?;
+    fn run_once(&mut self, native: &str) -> Result<bool, Failure> {
+        let mut statement = self.db.prepare(native)?;
         let reads = statement.readonly();
         if self.read_only && !reads {
             return Err(read_only().into());
@@ -292,9 +293,9 @@ impl Session {
 
     /// Runs the statements of a script up to the first error. A transaction that it has begun is undone where nobody waits for it
     /// any more.
-    pub(crate) fn script(&mut self, text: &str) -> Result<()> {
+    pub(crate) fn script(&mut self, text: &str, spans: &[Span]) -> Result<()> {
         let before = self.tx_state();
-        let ran = self.run_texts(text);
+        let ran = self.run_texts(text, spans);
         if ran.is_err() && before == TxState::Auto && self.guard.stopped() {
             self.guard.clear();
             self.rollback()?;
@@ -302,10 +303,10 @@ impl Session {
         ran
     }
 
-    fn run_texts(&mut self, text: &str) -> Result<()> {
-        for span in split(text, &Dialect::SQLITE) {
+    fn run_texts(&mut self, text: &str, spans: &[Span]) -> Result<()> {
+        for span in spans {
             self.go_on()?;
-            self.run_text(span.text(text)).map_err(|error| match error.position() {
+            self.run_text(span.text(text), span.verb).map_err(|error| match error.position() {
                 Some(position) => error.with_position(span.start + position),
                 None => error.with_position(span.start),
             })?;
