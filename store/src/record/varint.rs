@@ -4,19 +4,34 @@ use oarlock_core::Result;
 
 use super::cell::malformed;
 
-pub(crate) fn put_unsigned(out: &mut Vec<u8>, mut number: u64) {
-    let mut bytes = [0; 10];
-    let mut length = 0;
-    for byte in &mut bytes {
-        [*byte, ..] = (number & 0x7f).to_le_bytes();
-        length += 1;
-        number >>= 7;
-        if number == 0 {
-            break;
-        }
-        *byte |= 0x80;
+#[inline]
+pub(crate) fn put_unsigned(out: &mut Vec<u8>, number: u64) {
+    let [low, ..] = number.to_le_bytes();
+    if number < 0x80 {
+        out.push(low);
+    } else if number < 1 << 56 {
+        // All bytes at once, and those taken away again that it does not need.
+        let more = (u64::BITS - 1 - number.leading_zeros()) / 7;
+        let word = (number & 0x0fff_ffff) | ((number << 4) & 0x0fff_ffff_0000_0000);
+        let word = (word & 0x0000_3fff_0000_3fff) | ((word << 2) & 0x3fff_0000_3fff_0000);
+        let word = (word & 0x007f_007f_007f_007f) | ((word << 1) & 0x7f00_7f00_7f00_7f00);
+        let marks = 0x8080_8080_8080_8080 & ((1 << (8 * more)) - 1);
+        let end = out.len() + 1 + usize::try_from(more).unwrap_or_default();
+        out.extend_from_slice(&(word | marks).to_le_bytes());
+        out.truncate(end);
+    } else {
+        put_long(out, number);
     }
-    out.extend_from_slice(&bytes[..length]);
+}
+
+fn put_long(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        let [low, ..] = number.to_le_bytes();
+        out.push(low | 0x80);
+        number >>= 7;
+    }
+    let [low, ..] = number.to_le_bytes();
+    out.push(low);
 }
 
 /// Numbers around nought are short, whatever their sign.
