@@ -153,14 +153,14 @@ impl<R: Record, V: Change> Table<'_, R, V> {
         let (slot, table) = self.find(&work.state)?;
         let mut given = Vec::with_capacity(USUAL);
         record.encode(&mut Writer::begin(&mut given, table.def.layout))?;
-        let key = table.key_of(&table.locate(&given)?)?;
         let definition = R::definition();
         if definition.version.is_none() && definition.updated_at.is_none() {
             // Nothing is the store's to give.
             record.validate()?;
-            work.update(slot, &key, &given)?;
+            work.replace(slot, &given)?;
             return Ok(None);
         }
+        let key = table.key_of(&table.locate(&given)?)?;
         let row = table.row(key.as_bytes()).ok_or_else(|| no_record(&table.def))?;
         let (bytes, filled) = Self::encoded(table, record, Some(row))?;
         work.update(slot, &key, &bytes)?;

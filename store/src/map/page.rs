@@ -227,19 +227,19 @@ impl Page {
     /// Finds a key, or the place where it would stand.
     #[inline]
     pub(super) fn search(&self, key: &Probe<'_>) -> Result<usize, usize> {
-        let bytes = &*self.0;
-        match (key.start & wide(bytes, MASK)).cmp(&wide(bytes, PREFIX)) {
+        let front = self.front();
+        match (key.start & wide(front, MASK)).cmp(&wide(front, PREFIX)) {
             Ordering::Less => return Err(0),
             Ordering::Greater => return Err(self.len()),
             Ordering::Equal => {}
         }
-        let head = key.head(number(bytes, SHARED));
-        let (heads, _) = bytes[HEADS..SLOTS].as_chunks::<8>();
+        let head = key.head(number(front, SHARED));
+        let (heads, _) = front[HEADS..SLOTS].as_chunks::<8>();
         let is_below = |own: &[u8; 8]| usize::from(u64::from_ne_bytes(*own) < head);
         // One head of each line of memory at first, so that they are waited for together; and no branches, whose guesses would be wrong half
         // of the time.
         // The slots' lines, of which one is read next, are asked for at the same time.
-        black_box((0..SLOT_LINES).fold(0, |all, line| all | number(bytes, SLOTS + 8 * LINE * line)));
+        black_box((0..SLOT_LINES).fold(0, |all, line| all | number(front, SLOTS + 8 * LINE * line)));
         let (lines, _) = heads.as_chunks::<LINE>();
         let line: usize = lines.iter().map(|line| is_below(&line[LINE - 1])).sum();
         let below: usize = lines.get(line).map_or(0, |line| line.iter().map(is_below).sum());
@@ -253,14 +253,22 @@ impl Page {
     /// Finds a key, or the place where it would stand: at once where it is above all, as it is where keys rise.
     #[inline]
     pub(super) fn search_from_end(&self, key: &Probe<'_>) -> Result<usize, usize> {
-        let bytes = &*self.0;
+        let front = self.front();
         let count = self.len();
-        let last = bytes.get(HEADS..HEADS + 8 * count).and_then(<[u8]>::last_chunk).map(|own| u64::from_ne_bytes(*own));
-        let begins_alike = key.start & wide(bytes, MASK) == wide(bytes, PREFIX);
-        if begins_alike && last.is_some_and(|last| last < key.head(number(bytes, SHARED))) {
+        let (heads, _) = front[HEADS..SLOTS].as_chunks::<8>();
+        let last = heads.get(count.wrapping_sub(1)).map(|own| u64::from_ne_bytes(*own));
+        let begins_alike = key.start & wide(front, MASK) == wide(front, PREFIX);
+        if begins_alike && last.is_some_and(|last| last < key.head(number(front, SHARED))) {
             return Err(count);
         }
         self.search(key)
+    }
+
+    /// Gives what stands in front of the entries, of one length, so that places in it need not be looked at.
+    #[inline]
+    fn front(&self) -> &[u8; ENTRIES] {
+        static NONE: [u8; ENTRIES] = [0; ENTRIES];
+        self.0.first_chunk().unwrap_or(&NONE)
     }
 
     /// Finds a key among those of one head.

@@ -92,6 +92,12 @@ impl<'b> Located<'b> {
         self.raw(column) == other.raw(column)
     }
 
+    /// Tells whether all values up to one are the same as those of another record, byte for byte.
+    pub(crate) fn begins_as(&self, other: &[u8], last: usize) -> bool {
+        let end = self.starts.get(last + 1).map_or(Some(self.bytes.len()), |end| usize::try_from(*end).ok());
+        end.is_some_and(|end| other.get(..end).is_some_and(|other| self.bytes.get(..end) == Some(other)))
+    }
+
     /// Tells whether a value is NULL, without reading it.
     #[inline]
     pub(crate) fn is_null(&self, column: usize) -> bool {
@@ -103,6 +109,12 @@ impl<'b> Located<'b> {
     fn from(&self, column: usize) -> Option<&'b [u8]> {
         let start = self.starts.get(column).and_then(|start| usize::try_from(*start).ok())?;
         self.bytes.get(start..)
+    }
+
+    /// Gives the bytes of a text, which are not looked at; of any other value none.
+    #[inline]
+    pub(crate) fn text(&self, column: usize) -> Option<&'b [u8]> {
+        self.from(column).and_then(cell::text_bytes)
     }
 
     #[inline]
@@ -130,7 +142,7 @@ impl KeyDef {
         for (column, part) in self.columns.iter().zip(&self.parts) {
             // A text's order is that of its bytes, whatever they are.
             if part.form == Form::Text
-                && let Some(text) = record.from(*column).and_then(cell::text_bytes)
+                && let Some(text) = record.text(*column)
             {
                 order::put_text(out, *part, text);
                 continue;

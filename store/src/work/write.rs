@@ -61,23 +61,36 @@ impl Work {
     /// Puts a record in the place of one, and gives its key, which may be another.
     pub(crate) fn update(&mut self, slot: usize, key: &Key, bytes: &[u8]) -> Result<Key> {
         let table = self.state.table(slot)?;
+        let record = table.locate(bytes)?;
+        let new_key = table.key_of(&record)?;
+        self.update_to(slot, key, &new_key, bytes, &record)?;
+        Ok(new_key)
+    }
+
+    /// Puts a record in the place of the one that has its key.
+    pub(crate) fn replace(&mut self, slot: usize, bytes: &[u8]) -> Result<()> {
+        let table = self.state.table(slot)?;
+        let record = table.locate(bytes)?;
+        let key = table.key_of(&record)?;
+        self.update_to(slot, &key, &key, bytes, &record)
+    }
+
+    fn update_to(&mut self, slot: usize, key: &Key, new_key: &Key, bytes: &[u8], record: &Located<'_>) -> Result<()> {
+        let table = self.state.table(slot)?;
         let Some(old) = table.row(key.as_bytes()) else { return Err(no_record(&table.def)) };
         if *old.bytes == *bytes {
-            return Ok(key.clone());
+            return Ok(());
         }
-        let record = table.locate(bytes)?;
-        check(&table.def, &record)?;
-        let new_key = table.key_of(&record)?;
-        if self.leads_here(slot, old, &record)? {
-            return self.atomically(|work| work.update_referenced(slot, key, bytes));
+        check(&table.def, record)?;
+        if self.leads_here(slot, old, record)? {
+            return self.atomically(|work| work.update_referenced(slot, key, bytes).map(drop));
         }
-        if new_key == *key {
-            let prepared = self.prepare(slot, key, &record, Some(old))?;
-            self.put(slot, key, bytes, prepared)?;
+        if new_key == key {
+            let prepared = self.prepare(slot, key, record, Some(old))?;
+            self.put(slot, key, bytes, prepared)
         } else {
-            self.atomically(|work| work.move_to(slot, key, &new_key, bytes))?;
+            self.atomically(|work| work.move_to(slot, key, new_key, bytes))
         }
-        Ok(new_key)
     }
 
     /// Puts a record in under another key than it had.
@@ -119,8 +132,12 @@ impl Work {
         };
         if let Some(old) = old {
             // Every foreign key has an index, so what no index has is no other record's matter.
-            let before = table.locate(old.bytes)?;
             let mut indexed = table.def.indexes.iter().flat_map(|index| &index.key.columns);
+            let last = indexed.clone().max();
+            if last.is_none_or(|last| record.begins_as(old.bytes, *last)) {
+                return Ok(prepared);
+            }
+            let before = table.locate(old.bytes)?;
             if indexed.all(|column| record.is_same(&before, *column)) {
                 return Ok(prepared);
             }
@@ -220,6 +237,12 @@ pub(crate) fn check(def: &TableDef, record: &Located<'_>) -> Result<()> {
             if record.is_null(*column) {
                 return Err(limit.broken(def, *column, ValueRef::Null));
             }
+            continue;
+        }
+        if let Limit::Characters(most) = limit
+            && record.text(*column).is_some_and(|text| usize::try_from(*most).is_ok_and(|most| text.len() <= most))
+        {
+            // As many bytes are no more characters.
             continue;
         }
         let value = record.get(*column)?;
