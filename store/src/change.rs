@@ -18,6 +18,9 @@ use crate::work::{Work, assigned, no_record};
 /// Most records have fewer bytes.
 const USUAL: usize = 256;
 
+/// After how many of many records it is known about how long they all are.
+const FIRST: usize = 100;
+
 impl<R: Record, V: Change> Table<'_, R, V> {
     /// Puts a new record in, and gives it as it is stored.
     ///
@@ -133,8 +136,12 @@ impl<R: Record, V: Change> Table<'_, R, V> {
     fn all_or_none<T>(&self, items: &[T], mut act: impl FnMut(&mut Work, &T) -> Result<()>) -> Result<usize> {
         self.view.change(|work| {
             work.atomically(|work| {
+                let before = work.payload.len();
                 for (place, item) in items.iter().enumerate() {
                     act(work, item).map_err(|error| error.with_batch_index(place))?;
+                    if place == FIRST {
+                        work.expect(items.len() / FIRST, before);
+                    }
                 }
                 Ok(items.len())
             })

@@ -79,6 +79,14 @@ impl Work {
         self.payload.len() == PREFIX
     }
 
+    /// Makes room for so many times the operations that there are since a place: a payload that grows by doubling is copied as often.
+    pub(crate) fn expect(&mut self, times: usize, since: usize) {
+        /// It is a guess, and nobody may be refused a transaction for it.
+        const MOST: usize = 64 << 20;
+        let each = self.payload.len().saturating_sub(since);
+        self.payload.reserve((each + each / 8).saturating_mul(times).min(MOST));
+    }
+
     /// Makes what stands now a place to go back to.
     pub(crate) fn savepoint(&mut self, id: u64) {
         let state = Arc::clone(&self.state);
