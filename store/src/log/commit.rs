@@ -292,6 +292,23 @@ mod tests {
     }
 
     #[test]
+    fn the_file_is_filled_ahead_of_small_commits_and_not_of_large_ones() {
+        let disk = Disk::default();
+        let path = Path::new("x.store");
+        let log = Log::open(Arc::new(disk.clone()), path, LogOptions::default(), &mut Nothing).unwrap().0;
+        let commit = |transaction: u64, length: usize| {
+            log.wait(log.append(transaction - 1, None, vec![1; length]).unwrap()).unwrap();
+            let behind = disk.content(path).unwrap().iter().rev().take_while(|byte| **byte == 0).count();
+            u64::try_from(behind).unwrap()
+        };
+        assert!(commit(1, 10) >= LEAST_FILLING);
+        assert!(commit(2, usize::try_from(MOST_FILLING).unwrap()) < 64);
+        let filled = commit(3, 10);
+        assert!((LEAST_FILLING..=MOST_FILLING).contains(&filled), "{filled}");
+        assert!(commit(4, 10) < filled, "it is written into what was filled");
+    }
+
+    #[test]
     fn what_is_too_long_is_refused_and_harms_nothing() {
         let log = Log::open(Arc::new(Disk::default()), Path::new("x"), LogOptions::default(), &mut Nothing).unwrap().0;
         let error = log.append(0, Some(&"n".repeat(65_536)), b"").unwrap_err();
