@@ -140,7 +140,7 @@ impl Builder {
     }
 
     fn turn(&mut self, next: Key) {
-        let next_leaf = Page::with_room(self.leaf.entries_size());
+        let next_leaf = Page::with_room(self.leaf.usual_room());
         let mut leaf = std::mem::replace(&mut self.leaf, next_leaf);
         leaf.shrink();
         self.done.push((std::mem::replace(&mut self.divider, next), Node::Leaf(leaf)));

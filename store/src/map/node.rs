@@ -196,7 +196,7 @@ fn put(page: &mut Page, key: &Probe<'_>, value: Value<'_>, replaces: bool) -> (O
     let right = if place == page.len() {
         // Keys that rise leave full leaves behind them, and are likely to fill another.
         page.shrink();
-        let mut right = Page::with_room(page.entries_size());
+        let mut right = Page::with_room(page.usual_room());
         right.insert(0, key, value);
         right
     } else {
@@ -204,7 +204,7 @@ fn put(page: &mut Page, key: &Probe<'_>, value: Value<'_>, replaces: bool) -> (O
         let middle = page.len() / 2;
         let is_left = place <= middle && (place < middle || middle == 0);
         // Where one has come more are likely to.
-        let room = page.entries_size() + more;
+        let room = page.usual_room();
         let mut right = page.split_off(middle, if is_left { [room, 0] } else { [0, room] });
         if is_left {
             page.insert(place, key, value);

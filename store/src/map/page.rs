@@ -315,7 +315,12 @@ impl Page {
     /// a little more, as they are not all alike.
     fn grown(&self, needed: usize) -> usize {
         let full = needed * MOST / (self.len() + 1);
-        (2 * needed).min(full + full / 16).max(needed).max(LEAST)
+        (2 * needed).min(full + full / 16).min(MOST_BYTES).max(needed).max(LEAST)
+    }
+
+    /// Gives how much room a page should have that is to take such entries as these.
+    pub(super) fn usual_room(&self) -> usize {
+        self.entries_size().min(MOST_BYTES)
     }
 
     /// Puts an entry at the place where it has to stand.

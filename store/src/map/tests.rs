@@ -211,3 +211,23 @@ fn a_value_that_is_replaced_again_and_again_takes_no_more_room() {
     }
     assert!(map.root.size() < 8_000, "{}", map.root.size());
 }
+
+/// A page's neighbours are made as large as it is, but not for a record that stands apart.
+#[test]
+fn a_large_value_takes_its_memory_once() {
+    const LARGE: usize = 1 << 20;
+    let large = vec![7; LARGE];
+    let mut map = Map::new();
+    // Behind it, before it, and in its place.
+    for key in [[5], [7], [3], [4]] {
+        map.insert(&key, [if key == [5] { &large } else { b"small" }, &[]]);
+    }
+    assert!(map.root.size() < LARGE + 80_000, "{}", map.root.size());
+    map.insert(&[5], [&large, b"and more"]);
+    assert!(map.root.size() < 2 * LARGE + 80_000, "{}", map.root.size());
+    let mut built = Builder::new();
+    for key in [[3], [5], [7]] {
+        built.push(&key, [if key == [5] { &large } else { b"small" }, &[]]);
+    }
+    assert!(built.finish().root.size() < LARGE + 80_000);
+}
