@@ -18,6 +18,7 @@
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -88,19 +89,28 @@ pub struct Endpoint {
     pub port: Option<u16>,
     /// The database that was named when the connection was opened, for what a session changes to later is not followed.
     pub namespace: Option<Box<str>>,
+    /// The connection's own end of the line, where that is TCP and the driver tells it.
+    pub local: Option<SocketAddr>,
 }
 
 impl Endpoint {
     /// Makes the endpoint of a product of which no more is known.
     #[must_use]
     pub fn new(system: &'static str) -> Self {
-        Self { system, address: None, port: None, namespace: None }
+        Self { system, address: None, port: None, namespace: None, local: None }
     }
 
     /// Sets the server.
     #[must_use]
     pub fn at(mut self, address: impl Into<Box<str>>, port: Option<u16>) -> Self {
         (self.address, self.port) = (Some(address.into()), port);
+        self
+    }
+
+    /// Sets the connection's own end of the line.
+    #[must_use]
+    pub fn from(mut self, local: Option<SocketAddr>) -> Self {
+        self.local = local;
         self
     }
 

@@ -145,15 +145,15 @@ impl Progress {
         let mut state = self.state();
         let Some(now) = &mut state.now else { return };
         now.index = index;
-        now.sql = one_line(sql);
+        now.sql.replace_range(.., sql);
         now.since = Instant::now();
         if let Some(bar) = &self.bar {
             bar.set_position(index.try_into().unwrap_or(u64::MAX));
             bar.reset_elapsed();
-            bar.set_message(now.sql.clone());
+            bar.set_message(one_line(sql));
         }
         if self.verbose {
-            self.aside(&format!("{}, statement {} of {}: {}", now.title, index + 1, now.statements, now.sql));
+            self.aside(&format!("{}, statement {} of {}: {}", now.title, index + 1, now.statements, one_line(sql)));
         }
     }
 
@@ -183,7 +183,7 @@ impl Progress {
                 now.index + 1,
                 now.statements,
                 told(now.since.elapsed()),
-                now.sql
+                one_line(&now.sql)
             ));
         }
     }

@@ -171,7 +171,14 @@ impl Tables {
             Flavor::Postgres => {
                 ("varchar(200)", "varchar(255)", "text", "timestamptz NOT NULL DEFAULT clock_timestamp()", "")
             }
-            _ => ("text", "text", "text", "text NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))", ""),
+            _ => (
+                "text",
+                "text",
+                "text",
+                "text NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))",
+                // One tree to write to, and not another one for the key.
+                " WITHOUT ROWID",
+            ),
         };
         [
             format!(

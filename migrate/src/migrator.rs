@@ -134,8 +134,8 @@ impl Migrator {
         self
     }
 
-    /// Gives a second way to the same database, by which a pooler is found out that shares sessions between transactions. A pool is
-    /// asked for a second connection by itself; a single connection has none.
+    /// Gives a second way to the same database, by which a pooler is found out that shares sessions between transactions, where
+    /// something stands between the server and us. A pool is asked for a second connection by itself; a single connection has none.
     #[must_use]
     pub fn second(mut self, db: impl Db + 'static) -> Self {
         self.second = Some(Arc::new(db));
@@ -495,11 +495,8 @@ impl Migrator {
         if history.exists {
             return Ok(());
         }
-        for sql in session.tables.create() {
-            let made = session.conn().execute(&sql, ()).await;
-            made.map_err(|error| Error::database("the tables of the history could not be made", error))?;
-        }
-        Ok(())
+        let made = session.conn().script(&session.tables.create().join(";\n")).await;
+        made.map_err(|error| Error::database("the tables of the history could not be made", error))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Stopping a statement: PostgreSQL takes the request on a connection of its own, and names the session by a key.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub(crate) struct Request {
     pub(crate) endpoint: Endpoint,
     /// The session is encrypted, and so are requests about it.
     pub(crate) encrypted: bool,
+    /// The session's end of its line.
+    pub(crate) local: Option<SocketAddr>,
     pub(crate) token: CancelToken,
     pub(crate) wire: Arc<Wire>,
 }
@@ -36,8 +39,8 @@ impl Canceller {
 
     /// Tells where the session leads.
     pub(crate) fn place(&self) -> connection::Endpoint {
-        let Request { options, endpoint, .. } = &*self.request;
-        options.place().at(endpoint.host.as_str(), Some(endpoint.port))
+        let Request { options, endpoint, local, .. } = &*self.request;
+        options.place().at(endpoint.host.as_str(), Some(endpoint.port)).from(*local)
     }
 
     /// Gives the requests that are on their way.

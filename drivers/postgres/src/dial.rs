@@ -247,7 +247,7 @@ async fn enter(line: Line, options: &PostgresOptions, endpoint: &Endpoint) -> Re
         config.password(password);
     }
     let wire = Arc::new(Wire::default());
-    let encrypted = line.is_encrypted();
+    let (encrypted, local) = (line.is_encrypted(), line.local());
     let gate = Gate::new(options.require_auth, line.is_open());
     let mut tap = Tap::new(line, Arc::clone(&wire), gate);
     if options.statements == StatementNames::Unnamed {
@@ -261,6 +261,7 @@ async fn enter(line: Line, options: &PostgresOptions, endpoint: &Endpoint) -> Re
         options: options.clone(),
         endpoint: endpoint.clone(),
         encrypted,
+        local,
         token: client.cancel_token(),
         wire: Arc::clone(&wire),
     }));

@@ -23,6 +23,11 @@ impl<S> TlsStream<S> {
     pub fn server_end_point(&self) -> Option<&[u8]> {
         match self.never {}
     }
+
+    /// Gives what is beneath the encryption.
+    pub fn beneath(&self) -> &S {
+        match self.never {}
+    }
 }
 
 /// Encrypts a stream, which this build cannot.

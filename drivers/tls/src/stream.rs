@@ -29,6 +29,11 @@ impl<S> TlsStream<S> {
     pub fn server_end_point(&self) -> Option<&[u8]> {
         self.end_point.as_deref()
     }
+
+    /// Gives what is beneath the encryption.
+    pub fn beneath(&self) -> &S {
+        self.stream.get_ref().0
+    }
 }
 
 /// A server that breaks off is told of by an [`io::Error`] around an [`Error`](oarlock_core::Error) of the kind `Tls`.

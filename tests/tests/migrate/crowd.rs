@@ -254,6 +254,16 @@ async fn a_pooler_that_shares_sessions_is_refused_and_one_that_does_not_is_taken
     }
 }
 
+#[tokio::test]
+async fn a_server_without_a_pooler_is_asked_on_one_connection() {
+    let Some(server) = Server::postgres().start().await else { return };
+    for options in ["", "?statements=unnamed"] {
+        let pool = Pool::connect(&format!("{}{options}", server.url())).await.unwrap();
+        Migrator::new(counting(if options.is_empty() { 2 } else { 3 })).run(&pool).await.unwrap();
+        assert_eq!(pool.status().size, 1);
+    }
+}
+
 /// What reads a database and may not write it.
 async fn reader(database: &Database, admin: &Conn) -> oarlock::Result<(String, Vec<String>)> {
     let name = format!("oarlock_reader_{}", std::process::id());
