@@ -180,10 +180,11 @@ impl Tables {
                 " WITHOUT ROWID",
             ),
         };
+        let took = self.since_begin().map(|took| format!(" DEFAULT {took}")).unwrap_or_default();
         [
             format!(
                 "CREATE TABLE IF NOT EXISTS {} (version bigint NOT NULL, name {text} NOT NULL, title {title} NOT NULL, \
-                 kind varchar(20) NOT NULL, state varchar(20) NOT NULL, checksum varchar(64) NOT NULL, applied_at {stamp}, duration_ms bigint NOT NULL, \
+                 kind varchar(20) NOT NULL, state varchar(20) NOT NULL, checksum varchar(64) NOT NULL, applied_at {stamp}, duration_ms bigint NOT NULL{took}, \
                  PRIMARY KEY (version, name)){end}",
                 self.history
             ),

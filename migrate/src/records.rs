@@ -86,18 +86,21 @@ impl Tables {
     }
 
     fn took(&self, migration: &Migration, took: Took) -> String {
-        let begin = match self.dialect.flavor {
-            Flavor::Postgres => self.since("pg_catalog.transaction_timestamp()"),
-            _ => "0".to_owned(),
-        };
+        let since_begin = self.since_begin();
         match took {
-            Took::Nothing => "0".to_owned(),
-            Took::SinceBegin => begin,
+            Took::SinceBegin if since_begin.is_some() => "DEFAULT".to_owned(),
+            Took::SinceBegin | Took::Nothing => "0".to_owned(),
             Took::SinceJournal => {
-                let since = self.since("begun_at");
+                let (since, begin) = (self.since("begun_at"), since_begin.as_deref().unwrap_or("0"));
                 format!("COALESCE((SELECT {since} FROM {}{}), {begin})", self.journal, key(migration))
             }
         }
+    }
+
+    /// Gives the milliseconds since the transaction began, where the server tells. The history has it as its default: to read it at
+    /// each entry takes PostgreSQL as long as it takes for the rest of the entry.
+    pub(crate) fn since_begin(&self) -> Option<String> {
+        (self.dialect.flavor == Flavor::Postgres).then(|| self.since("pg_catalog.transaction_timestamp()"))
     }
 
     /// Gives the milliseconds since a time.
