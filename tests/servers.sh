@@ -10,7 +10,8 @@
 #   1. the variable, when it is set already: that server is used, and never ended;
 #   2. a private server from the binaries of this machine: loopback only, on a free port, its data in a temporary
 #      directory, tuned for speed and not for durability, unless OARLOCK_SERVERS_DURABLE is set: then a commit waits for
-#      the disk, as it does by default. Servers of the system are not touched;
+#      the disk, as it does by default. OARLOCK_SERVERS_IN names where that directory is made, be it in memory. Servers of
+#      the system are not touched;
 #   3. the service of docker-compose.yml, when a Docker engine answers;
 #   4. the binaries from the system's package manager, when this user may install them without being asked for a
 #      password; then as 2. No service of the system is enabled or left running by that.
@@ -174,10 +175,10 @@ _oarlock_prepare() {
         _oarlock_owner=$(id -u nobody):$(id -g nobody) || return 1
         _oarlock_as=(setpriv "--reuid=${_oarlock_owner%:*}" "--regid=${_oarlock_owner#*:}" --clear-groups)
         # A TMPDIR of root's own would be closed to that user.
-        _oarlock_dir=$(mktemp -d /tmp/oarlock.XXXXXX) || return 1
+        _oarlock_dir=$(mktemp -d "${OARLOCK_SERVERS_IN:-/tmp}/oarlock.XXXXXX") || return 1
         chmod 711 "$_oarlock_dir"
     else
-        _oarlock_dir=$(mktemp -d "${TMPDIR:-/tmp}/oarlock.XXXXXX") || return 1
+        _oarlock_dir=$(mktemp -d "${OARLOCK_SERVERS_IN:-${TMPDIR:-/tmp}}/oarlock.XXXXXX") || return 1
     fi
     # The directory itself may be root's: the sockets are below it, in one where the servers may write.
     mkdir -m 755 "$_oarlock_dir/run" && chown "$_oarlock_owner" "$_oarlock_dir/run" || return 1
