@@ -288,8 +288,8 @@ impl<'s> Head<'s> {
         self.autocommit |= self.sets(word);
         self.returning |= word.eq_ignore_ascii_case("RETURNING");
         let names_expression =
-            [",", "WITH", "RECURSIVE"].iter().any(|before| self.previous.eq_ignore_ascii_case(before));
-        if self.is(0, "WITH") && self.behind_with.is_none() && !names_expression {
+            || [",", "WITH", "RECURSIVE"].iter().any(|before| self.previous.eq_ignore_ascii_case(before));
+        if self.behind_with.is_none() && self.is(0, "WITH") && !names_expression() {
             self.behind_with = match by_first(word) {
                 Some(verb) if verb.changes_rows() => Some(verb),
                 Some(verb @ (Verb::Select | Verb::Values | Verb::Table)) => Some(verb),
@@ -299,8 +299,8 @@ impl<'s> Head<'s> {
     }
 
     fn sets(&self, name: &str) -> bool {
-        let last = name.rsplit(['.', '@']).next().unwrap_or(name);
-        self.is(0, "SET") && last.eq_ignore_ascii_case("autocommit")
+        let last = || name.rsplit(['.', '@']).next().unwrap_or(name);
+        self.is(0, "SET") && last().eq_ignore_ascii_case("autocommit")
     }
 
     fn is(&self, index: usize, keyword: &str) -> bool {
