@@ -264,7 +264,7 @@ impl Session {
             let ran = self.run(sql, &prepared, Parameters::none(), &mut Nowhere);
             return ran.map(drop).map_err(|failure| failure.into_error(&prepared));
         }
-        let reads = match self.run_once(lexed.as_ref().map_or(sql, Lexed::native)) {
+        let reads = match self.run_once(lexed.as_ref().map_or(sql, Lexed::native), verb) {
             Ok(reads) => reads,
             Err(failure) => {
                 self.follow_verb(verb, false);
@@ -280,15 +280,12 @@ impl Session {
 
     /// Runs a statement once, of which nothing need be known but whether it reads: a script may change the schema with each
     /// statement, and what is known of it would have to be read anew for the next.
-    fn run_once(&mut self, native: &str) -> Result<bool, Failure> {
-        let mut statement = self.db.prepare(native)?;
-        let reads = statement.readonly();
-        if self.read_only && !reads {
-            return Err(read_only().into());
+    fn run_once(&mut self, native: &str, verb: Verb) -> Result<bool, Failure> {
+        match verb {
+            // They come again, and no schema changes them.
+            Verb::Begin | Verb::Commit => run_to_its_end(&mut *self.db.prepare_cached(native)?, self.read_only),
+            _ => run_to_its_end(&mut self.db.prepare(native)?, self.read_only),
         }
-        let mut rows = statement.raw_query();
-        while rows.next()?.is_some() {}
-        Ok(reads)
     }
 
     /// Runs the statements of a script up to the first error. A transaction that it has begun is undone where nobody waits for it
@@ -439,6 +436,17 @@ fn operations(statement: &Statement<'_>) -> u32 {
 #[cold]
 fn read_only() -> Error {
     Error::new(ErrorKind::ReadOnly, "the transaction is read-only")
+}
+
+/// Runs a statement that has no parameters, and tells whether it only reads.
+fn run_to_its_end(statement: &mut Statement<'_>, reads_only: bool) -> Result<bool, Failure> {
+    let reads = statement.readonly();
+    if reads_only && !reads {
+        return Err(read_only().into());
+    }
+    let mut rows = statement.raw_query();
+    while rows.next()?.is_some() {}
+    Ok(reads)
 }
 
 /// Tells whether a statement may be about temporary tables.

@@ -7,18 +7,19 @@ use sha2::{Digest, Sha256};
 /// Gives the checksum of statements.
 pub(crate) fn of_statements<'s>(statements: impl IntoIterator<Item = &'s str>, flavor: Flavor) -> String {
     let mut hash = Sha256::new();
+    let mut counted = String::new();
     for statement in statements {
         for token in Tokens::new(statement, lexing(flavor)).filter(|token| !token.kind.is_blank()) {
-            // A checkout may have turned line breaks within strings and function bodies, too.
-            for (index, line) in token.text(statement).split("\r\n").enumerate() {
-                if index > 0 {
-                    hash.update("\n");
-                }
-                hash.update(line);
-            }
-            hash.update([0]);
+            counted.push_str(token.text(statement));
+            counted.push('\0');
         }
+        // A checkout may have turned line breaks within strings and function bodies, too.
+        if counted.contains('\r') {
+            counted = counted.replace("\r\n", "\n");
+        }
+        hash.update(&counted);
         hash.update([1]);
+        counted.clear();
     }
     hexadecimal(&hash.finalize())
 }
