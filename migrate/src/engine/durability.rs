@@ -99,7 +99,7 @@ impl Session {
                     drop(self.conn.rollback().await);
                     let busy = error.kind() == Kind::LockTimeout && self.locks_by_writing();
                     if !busy {
-                        return Err(unset(error));
+                        return Err(Error::database("what was applied could not be waited for", error));
                     }
                     if since.elapsed() >= patience {
                         return Err(locked(patience, None).with_source(error));
