@@ -78,41 +78,45 @@ pub fn cli(cli: &str, prefix: &str, out: &str) -> Result<(), Failure> {
         let waits =
             if engine == Engine::Sqlite { place == on_disk.path() } else { runtime.block_on(waits(&server))? };
         let up_300 = if waits { "up_300" } else { "up_300_no_fsync" };
-        let url = own_database(&server);
-        let ours = ["--dir", migrations, "--database-url", &url];
-        let run = |command: &[&str]| run(cli, &[command, &ours].concat());
+        let ours = ["--dir", migrations, "--database-url"];
+        let run = |command: &[&str], url: &str| run(cli, &[command, &ours, &[url]].concat());
         let mut all = vec![Peer { name: "oarlock", program: cli, words: [&["up"][..], &ours].concat() }];
         all.extend(others.iter().map(|(name, program, migrations)| Peer {
             name,
             program,
-            words: vec!["migrate", engine.name(), migrations, &url],
+            words: vec!["migrate", engine.name(), migrations],
         }));
         let mut times = vec![Vec::with_capacity(UPS); all.len()];
-        for pass in 0..if chosen(&shapes, up_300) { UPS } else { 0 } {
-            for turn in 0..all.len() {
-                let index = (pass + turn) % all.len();
-                run(&["drop", "--yes", "--if-exists"])?;
-                run(&["create"])?;
-                times[index].push(self::run(all[index].program, &all[index].words)?);
-                runtime.block_on(check(&url)).map_err(|error| format!("{}: {error}", all[index].name))?;
-            }
+        let runs = if chosen(&shapes, up_300) { UPS * all.len() } else { 0 };
+        // Each has a database of its own, and none is dropped before the last: some file systems are slow to make files right after that.
+        let urls: Vec<String> = (0..=runs).map(|run| own_database(&server, run)).collect();
+        for (number, url) in urls[..runs].iter().enumerate() {
+            let (pass, turn) = (number / all.len(), number % all.len());
+            let index = (pass + turn) % all.len();
+            run(&["drop", "--yes", "--if-exists"], url)?;
+            run(&["create"], url)?;
+            times[index].push(self::run(all[index].program, &[&all[index].words[..], &[url]].concat())?);
+            runtime.block_on(check(url)).map_err(|error| format!("{}: {error}", all[index].name))?;
         }
         let medians: Vec<f64> = times.into_iter().filter(|times| !times.is_empty()).map(median).collect();
         table.extend(
             all.iter().zip(&medians).map(|(peer, nanos)| Measured::new(engine, up_300, peer.name, *nanos, medians[0])),
         );
-        run(&["drop", "--yes", "--if-exists"])?;
+        for url in &urls {
+            run(&["drop", "--yes", "--if-exists"], url)?;
+        }
         if waits || !chosen(&shapes, "status_300") {
             continue;
         }
-        run(&["create"])?;
-        run(&["up"])?;
-        let looks: Result<Vec<f64>, Failure> = (0..LOOKS).map(|_| run(&["status"])).collect();
+        let url = &urls[runs];
+        run(&["create"], url)?;
+        run(&["up"], url)?;
+        let looks: Result<Vec<f64>, Failure> = (0..LOOKS).map(|_| run(&["status"], url)).collect();
         let starts: Result<Vec<f64>, Failure> = (0..LOOKS).map(|_| self::run(cli, &["--version"])).collect();
         let (look, start) = (median(looks?), median(starts?));
         table.push(Measured::new(engine, "status_300", "oarlock", look, look));
         table.push(Measured::new(engine, "process_start", "oarlock", start, look));
-        run(&["drop", "--yes"])?;
+        run(&["drop", "--yes"], url)?;
     }
     for row in &table {
         row.print();
@@ -180,12 +184,12 @@ fn run(program: &str, words: &[&str]) -> Result<f64, Failure> {
     Err(format!("{program} {words:?}: {}", String::from_utf8_lossy(&ended.stderr)).into())
 }
 
-/// Names a database of its own on the server of a URL.
-fn own_database(url: &str) -> String {
+/// Names a database of its own on the server of a URL, or a file beside that of the URL.
+fn own_database(url: &str, number: usize) -> String {
     match url.split_once("//") {
         Some((scheme, rest)) => {
-            format!("{scheme}//{}/oarlock_bench_cli", rest.split(['/', '?']).next().unwrap_or(rest))
+            format!("{scheme}//{}/oarlock_bench_cli_{number}", rest.split(['/', '?']).next().unwrap_or(rest))
         }
-        None => url.to_owned(),
+        None => format!("{url}.{number}"),
     }
 }

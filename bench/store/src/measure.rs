@@ -264,7 +264,7 @@ impl Bench {
     }
 
     fn update(&mut self, name: &'static str, act: impl Fn(&dyn Peer) -> Result<bool, Failure>) -> Result<(), Failure> {
-        let updates = self.rounds(3, |place| {
+        let updates = self.rounds(9, |place| {
             let (count, before) = place.peer().scan()?;
             let started = Instant::now();
             let updated = act(place.peer())?;
