@@ -159,8 +159,8 @@ impl Migrator {
     /// Applies what is pending, up to a version; without one, the repeatable migrations that have changed, too.
     ///
     /// It finishes what an interrupted run has left. Where nothing is pending it asks for no lock and writes nothing. What is applied is
-    /// on the disk when this returns, with an error as well; until then a server that loses its power loses the last migrations,
-    /// whole. A run that is dropped on its way is an interrupted one, and the connection's session is made anew before its next use.
+    /// on the disk when this returns, with an error as well, unless the connection was lost; until then a server that loses its power
+    /// loses the last migrations, whole. A run that is dropped on its way is an interrupted one, and the connection's session is made anew before its next use.
     ///
     /// # Errors
     ///
